@@ -1,0 +1,137 @@
+//! Permissions, `resource:verb`. Roles collect them in `policies/`; a verb of the platform names the
+//! one it needs as a type, so that a forgotten check does not compile.
+
+use std::{fmt, str::FromStr};
+
+/// A permission as a type, to be named where a verb demands it.
+pub trait PermissionMarker: Copy + Send + Sync + 'static {
+    /// The permission this type stands for.
+    const PERMISSION: Permission;
+}
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $name:ident $text:literal;)*) => {
+        /// Something a subject may do within a tenant.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Permission { $($(#[$doc])* $name,)* }
+
+        impl Permission {
+            /// Every permission, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The public name, `resource:verb`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+
+        $($(#[$doc])* #[derive(Debug, Clone, Copy)] pub struct $name;
+          impl PermissionMarker for $name { const PERMISSION: Permission = Permission::$name; })*
+    };
+}
+
+permissions! {
+    /// See workflows, their versions and what they would do.
+    WorkflowRead "workflow:read";
+    /// Save workflows.
+    WorkflowWrite "workflow:write";
+    /// Start runs.
+    WorkflowExecute "workflow:execute";
+    /// Remove workflows.
+    WorkflowDelete "workflow:delete";
+    /// See runs, their steps and results.
+    RunRead "run:read";
+    /// Cancel runs.
+    RunCancel "run:cancel";
+    /// See tools.
+    ToolRead "tool:read";
+    /// Set up tools.
+    ToolWrite "tool:write";
+    /// Let runs use tools.
+    ToolExecute "tool:execute";
+    /// See model providers and their prices.
+    AgentRead "agent:read";
+    /// Set up model providers and their prices.
+    AgentWrite "agent:write";
+    /// See members.
+    UserRead "user:read";
+    /// Invite members.
+    UserWrite "user:write";
+    /// Disable members and end their sessions.
+    UserManage "user:manage";
+    /// See roles and who holds them.
+    RoleRead "role:read";
+    /// Give and take roles.
+    RoleWrite "role:write";
+    /// See approvals.
+    ApprovalRead "approval:read";
+    /// Ask for approvals.
+    ApprovalRequest "approval:request";
+    /// Decide approvals.
+    ApprovalApprove "approval:approve";
+    /// See names and facts of credentials, never values.
+    CredentialRead "credential:read";
+    /// Set, replace and remove credentials.
+    CredentialWrite "credential:write";
+    /// See tenant variables.
+    VariableRead "variable:read";
+    /// Set tenant variables.
+    VariableWrite "variable:write";
+    /// See budgets, what is held and what was spent.
+    BudgetRead "budget:read";
+    /// Set budgets, confirm or release what a crash left held.
+    BudgetWrite "budget:write";
+    /// See and search the audit log.
+    AuditRead "audit:read";
+    /// Take the audit log away as a file.
+    AuditExport "audit:export";
+    /// See triggers.
+    TriggerRead "trigger:read";
+    /// Set triggers.
+    TriggerWrite "trigger:write";
+    /// See settings.
+    SettingsRead "settings:read";
+    /// Change settings.
+    SettingsWrite "settings:write";
+}
+
+impl Permission {
+    /// The bit of this permission in a recorded set.
+    pub const fn bit(self) -> u64 {
+        1 << (self as u8)
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text names no permission.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a permission")]
+pub struct UnknownPermission(pub String);
+
+impl FromStr for Permission {
+    type Err = UnknownPermission;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPermission> {
+        Self::ALL.iter().copied().find(|permission| permission.name() == text).ok_or_else(|| UnknownPermission(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_permission_has_its_own_bit_and_name() {
+        let bits = Permission::ALL.iter().fold(0_u64, |all, permission| all | permission.bit());
+        assert_eq!(bits.count_ones() as usize, Permission::ALL.len());
+        for permission in Permission::ALL {
+            assert_eq!(permission.name().parse::<Permission>().unwrap(), *permission);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The business, one module a thing.
