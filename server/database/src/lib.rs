@@ -1,1 +1,36 @@
-//! One SQL text for two engines.
+//! One SQL text for two engines: an embedded SQLite file, or a PostgreSQL server.
+//!
+//! The only crate that names sqlx. No pool and no raw transaction leaves it: what leaves are [`ReadTx`] and
+//! [`WriteTx`] of one tenant, [`SystemRead`] and [`SystemTx`] across tenants.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")
+)]
+
+pub mod announce;
+pub mod audit_chain;
+mod error;
+mod executor;
+pub mod housekeeping;
+mod param;
+mod read;
+mod row;
+mod statement;
+mod system_tx;
+mod write;
+mod writer;
+
+pub use announce::{Announcement, Topic};
+pub use audit_chain::{AuditIntent, Chain};
+pub use error::{Error, Rule};
+pub use executor::Query;
+pub use housekeeping::Housekeeping;
+pub use param::{Json, Param};
+pub use read::{ReadTx, Reads};
+pub use row::{FromRow, Row};
+pub use statement::{Engine, Reach, Statement};
+pub use system_tx::{SystemRead, SystemReads, SystemTx};
+pub use write::WriteTx;
+
+/// What the functions of this crate give.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

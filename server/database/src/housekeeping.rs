@@ -1,0 +1,59 @@
+//! The reasons to write without an audit event, and the tables each of them may touch.
+//!
+//! A change that a person would ask about later is no housekeeping. To add a reason, add a line here: the
+//! diff of this file is the discussion.
+
+use crate::{
+    error::Error,
+    statement::{Engine, Statement},
+};
+
+/// Why something is written that the audit log does not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Housekeeping {
+    /// Leases of runs are claimed, renewed, released and woken.
+    Leases,
+    /// Counters of throttled requests.
+    Throttle,
+    /// When a session was last seen, and sessions that expired.
+    Sessions,
+    /// Mails that were sent, or are tried again later.
+    Outbox,
+    /// A denial that was recorded within the same minute is counted.
+    Denials,
+    /// When a credential was last used.
+    CredentialUse,
+    /// The small write that shows that writing works.
+    Probe,
+}
+
+impl Housekeeping {
+    /// Every reason.
+    pub const ALL: &'static [Self] =
+        &[Self::Leases, Self::Throttle, Self::Sessions, Self::Outbox, Self::Denials, Self::CredentialUse, Self::Probe];
+
+    /// The tables that may be written for this reason.
+    pub const fn tables(self) -> &'static [&'static str] {
+        match self {
+            Self::Leases => &["run_queue"],
+            Self::Throttle | Self::Probe => &["throttle"],
+            Self::Sessions => &["session"],
+            Self::Outbox => &["mail"],
+            Self::Denials => &["denial_count"],
+            Self::CredentialUse => &["credential"],
+        }
+    }
+
+    /// Refuses when one of the statements wrote to a table outside the list.
+    pub(crate) fn allows(self, asked: &[&'static Statement], engine: Engine) -> Result<(), Error> {
+        for statement in asked {
+            if statement.writes(engine).iter().any(|table| !self.tables().contains(table)) {
+                return Err(Error::Misuse {
+                    statement: statement.name(),
+                    reason: "it writes to a table that this housekeeping may not touch: commit it with an audit event",
+                });
+            }
+        }
+        Ok(())
+    }
+}
