@@ -182,6 +182,8 @@ kinds! {
     Budget BudgetId "bud";
     /// Money set aside for one dispatch of one effect.
     Hold HoldId "hld";
+    /// Something a door wants of a run.
+    Inbox InboxId "inb";
     /// A mail in the outbox.
     Mail MailId "eml";
     /// One request at a door.

@@ -27,7 +27,7 @@ pub use actor::{Actor, Door, Grants, PolicyVersion, RequestFacts, Subject};
 pub use entropy::Entropy;
 pub use guard::{Authorized, Denied, Guarded, Protected, Scope};
 pub use id::{
-    ApprovalId, BudgetId, CredentialId, Id, InvitationId, HoldId, LinkId, MailId, ModelId, PersonId, ProviderId, RequestId, RunId,
+    ApprovalId, BudgetId, CredentialId, HoldId, Id, InboxId, InvitationId, LinkId, MailId, ModelId, PersonId, ProviderId, RequestId, RunId,
     SessionId, TenantId, UseId, VariableId, VersionId, WorkflowId,
 };
 pub use money::Money;
