@@ -1,1 +1,1 @@
-//! The one integration-test crate.
+//! Nothing lives here: the tests are in `house/`, one binary with one module a thing.

@@ -1,0 +1,248 @@
+//! One append to one run's journal: everything that is decided, allowed and written in one commit.
+//!
+//! An append is a member of the writer's batch. It is decided inside the writer, without waiting, from the
+//! state the task holds and what the batch has read; after the commit the task takes the new state over.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use database::{Batch, JournalRow, Keys, Lease, Member, MemberRefused, QueueWrite};
+use domain::{Clock, Timestamp, audit::{AuditActor, AuditIntent, Recorded}, id};
+use workflow::{
+    Effect, Event, Input, Refusal, Run,
+    core::CallEffect,
+    decide, evolve, pending,
+};
+
+use crate::host::{Outcome, RunContext, StepHost, Verdict};
+
+/// A call that came back and has to be settled and recorded.
+pub(crate) struct Finished<E> {
+    pub call: CallEffect,
+    pub outcome: Outcome<E>,
+    /// In 0..1, drawn by the task.
+    pub chance: f64,
+}
+
+/// A call that may go out now that the append is on disk.
+pub(crate) struct Allowed<G> {
+    pub call: CallEffect,
+    pub go: G,
+}
+
+/// What is to be done in one commit, and, once it was decided, what came of it.
+pub(crate) struct Append<H: StepHost> {
+    pub host: Arc<H>,
+    pub clock: Arc<dyn Clock>,
+    pub context: Arc<RunContext>,
+    pub lease: Lease,
+    /// The state that was last on disk.
+    pub base: Run,
+    /// The last journal number on disk.
+    pub last_seq: i64,
+    pub inputs: Vec<Input>,
+    pub finished: Vec<Finished<H::Evidence>>,
+    /// Inbox rows that are consumed by this append.
+    pub consumed: Vec<id::Id<id::kind::Inbox>>,
+    /// Calls that are out: not to be sent again.
+    pub in_flight: BTreeSet<(String, u32)>,
+    /// Whether parked steps are looked at again.
+    pub look_again: bool,
+    pub keys: Keys,
+
+    pub state: Run,
+    pub seq: i64,
+    pub allowed: Vec<Allowed<H::Go>>,
+    /// Something has to be prepared outside before an effect can be decided.
+    pub again: bool,
+    /// Whether the run has been handed back: nothing is left to do for now.
+    pub released: bool,
+}
+
+/// A run whose steps are parked is looked at again after this long, in microseconds: rights and holds
+/// change without the run being told.
+const PARKED_LOOK: std::time::Duration = std::time::Duration::from_secs(60);
+
+impl<H: StepHost> Append<H> {
+    /// Effects that are due and not out, in the state given.
+    fn due(&self, state: &Run, now: Timestamp) -> Vec<Effect> {
+        pending(&self.context.plan, state)
+            .into_iter()
+            .filter(|effect| effect.not_before().is_none_or(|at| at <= now))
+            .filter(|effect| match effect {
+                Effect::Call(call) => {
+                    !self.in_flight.contains(&(call.step.clone(), call.attempt)) && (self.look_again || call.parked.is_none())
+                }
+                _ => true,
+            })
+            .collect()
+    }
+
+    /// What this append will have to read: decided on a copy, since deciding is pure.
+    pub fn foresee(&mut self) {
+        let now = self.clock.now();
+        let mut state = self.base.clone();
+        let mut inputs = self.inputs.clone();
+        for finished in &self.finished {
+            inputs.push(finished_input(finished, None));
+        }
+        for input in inputs {
+            if let Ok(events) = decide(&self.context.plan, &state, input, now) {
+                for event in &events {
+                    state = evolve(state, now, event);
+                }
+            }
+        }
+        let effects = self.due(&state, now);
+        self.keys = self.host.keys(&self.context, &state, &effects);
+    }
+
+    /// Records what an input leads to. Out-of-date inputs change nothing.
+    fn tell(&mut self, input: Input, now: Timestamp, events: &mut Vec<Event>) {
+        match decide(&self.context.plan, &self.state, input, now) {
+            Ok(more) => {
+                for event in &more {
+                    self.state = evolve(std::mem::take(&mut self.state), now, event);
+                }
+                events.extend(more);
+            }
+            Err(Refusal::Stale(_) | Refusal::Over) => {}
+            Err(Refusal::AnotherPlan) => {
+                tracing::error!(run = %self.context.run, "run {} was offered a plan that is not its own", self.context.run);
+            }
+        }
+    }
+
+    fn decide_all(&mut self, batch: &mut Batch<'_>) -> Result<(), MemberRefused> {
+        let now = self.clock.now();
+        let mut events = Vec::new();
+        for input in self.inputs.clone() {
+            self.tell(input, now, &mut events);
+        }
+        for finished in std::mem::take(&mut self.finished) {
+            let charge = self.host.after(batch, &self.context, &finished.call, &finished.outcome);
+            let input = charge.as_ref().ok().map(|charge| finished_input(&finished, *charge));
+            self.finished.push(finished);
+            charge?;
+            if let Some(input) = input {
+                self.tell(input, now, &mut events);
+            }
+        }
+        self.allow_effects(batch, now, &mut events)?;
+        self.host.recorded(batch, &self.context, &self.state, &events, now)?;
+        self.write(batch, now, &events)
+    }
+
+    /// Puts every due effect before the host until nothing changes any more. An effect that only appears
+    /// here and whose facts were not read waits for the next append.
+    fn allow_effects(&mut self, batch: &mut Batch<'_>, now: Timestamp, events: &mut Vec<Event>) -> Result<(), MemberRefused> {
+        let mut seen: BTreeSet<(String, u32, u32)> = BTreeSet::new();
+        loop {
+            let next = self.due(&self.state, now).into_iter().find(|effect| {
+                !seen.contains(&identity(effect)) && !self.allowed.iter().any(|allowed| Some(allowed.call.step.as_str()) == effect.step())
+            });
+            let Some(effect) = next else { return Ok(()) };
+            seen.insert(identity(&effect));
+            if let Effect::TimeLimit { .. } = effect {
+                self.tell(Input::Timer, now, events);
+                continue;
+            }
+            let context = Arc::clone(&self.context);
+            let host = Arc::clone(&self.host);
+            match host.before(batch, &context, &self.state, &effect, now)? {
+                Verdict::Go { input, go } => {
+                    let Effect::Call(call) = effect else { continue };
+                    if call.parked.is_some() {
+                        self.tell(Input::Continue, now, events);
+                    }
+                    self.tell(input, now, events);
+                    self.allowed.push(Allowed { call, go });
+                }
+                Verdict::Tell(input) => self.tell(input, now, events),
+                Verdict::Again => self.again = true,
+            }
+        }
+    }
+
+    fn write(&mut self, batch: &mut Batch<'_>, now: Timestamp, events: &[Event]) -> Result<(), MemberRefused> {
+        let actor = AuditActor {
+            kind: "person",
+            id: self.context.starter.to_string(),
+            label: self.context.starter_label.clone(),
+            door: "run",
+            run: Some(self.context.run.to_string()),
+            address: None,
+            request: self.context.request.to_string(),
+        };
+        let mut rows = Vec::with_capacity(events.len());
+        for event in events {
+            self.seq += 1;
+            rows.push(JournalRow { seq: self.seq, at: now, event: event.bytes() });
+            if let Some(event) = event.audit() {
+                batch.audit(AuditIntent::tenant(self.context.tenant, actor.clone(), event));
+            }
+        }
+        batch.journal(self.context.tenant, self.context.run, rows);
+        for inbox in &self.consumed {
+            batch.inbox_done(self.context.tenant, *inbox);
+        }
+        let out = self.in_flight.len() + self.allowed.len();
+        self.released = out == 0 && !self.again && (self.state.is_over() || self.due(&self.state, now).is_empty());
+        if self.released {
+            batch.queue(QueueWrite { tenant: self.context.tenant, run: self.context.run, wake_at: self.next_wake(now) });
+        }
+        Ok(())
+    }
+
+    /// When the run has to be looked at again, unless somebody wakes it before.
+    fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.state.is_over() {
+            return None;
+        }
+        pending(&self.context.plan, &self.state)
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Call(call) if call.parked.is_some() => Some(now.after(PARKED_LOOK)),
+                other => other.not_before(),
+            })
+            .min()
+    }
+}
+
+fn finished_input<E>(finished: &Finished<E>, charge: Option<workflow::event::Charge>) -> Input {
+    Input::Finished {
+        step: finished.call.step.clone(),
+        attempt: finished.call.attempt,
+        result: finished.outcome.result.clone(),
+        charge,
+        chance: finished.chance,
+    }
+}
+
+/// Tells effects of one append apart, so that each is put before the host once.
+fn identity(effect: &Effect) -> (String, u32, u32) {
+    match effect {
+        Effect::Call(call) => (format!("call {}", call.step), call.attempt, call.dispatch),
+        Effect::Ask { step, round, .. } => (format!("ask {step}"), *round, 0),
+        Effect::Expire { step, .. } => (format!("expire {step}"), 0, 0),
+        Effect::TimeLimit { .. } => ("time limit".to_owned(), 0, 0),
+    }
+}
+
+impl<H: StepHost> Member for Append<H> {
+    fn keys(&self) -> Keys {
+        self.keys.clone()
+    }
+
+    fn lease(&self) -> Option<Lease> {
+        Some(self.lease)
+    }
+
+    fn decide(&mut self, batch: &mut Batch<'_>) -> Result<(), MemberRefused> {
+        self.state = self.base.clone();
+        self.seq = self.last_seq;
+        self.allowed.clear();
+        self.again = false;
+        self.released = false;
+        self.decide_all(batch)
+    }
+}
