@@ -4,8 +4,8 @@
 //! SQL and no HTTP, and knows no clock. Randomness comes from the [`domain::Entropy`] that is handed
 //! in, except inside age, which draws its file keys from the operating system and offers no choice.
 //!
-//! What seals something new gets a module of its own and a label of its own in [`mac`] or a first
-//! field of its own in [`envelope`], so that no sealed thing can ever pass for another kind.
+//! What seals something new gets a module of its own and a label of its own in `mac` or a first
+//! field of its own in `envelope`, so that no sealed thing can ever pass for another kind.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")

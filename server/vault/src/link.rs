@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
     const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
     fn keyring() -> Keyring {

@@ -155,8 +155,11 @@ fn percent_encoded(secret: &str, form: bool, lower: bool) -> String {
             b'~' if !form => text.push('~'),
             b'*' if form => text.push('*'),
             b' ' if form => text.push('+'),
-            _ if lower => text.push_str(&format!("%{byte:02x}")),
-            _ => text.push_str(&format!("%{byte:02X}")),
+            _ => {
+                let digits = if lower { hex::encode([byte]) } else { hex::encode_upper([byte]) };
+                text.push('%');
+                text.push_str(&digits);
+            }
         }
     }
     text
@@ -175,7 +178,10 @@ fn json_ascii(escaped: &str) -> String {
             text.push(sign);
         } else {
             let mut units = [0; 2];
-            sign.encode_utf16(&mut units).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}")));
+            for unit in sign.encode_utf16(&mut units) {
+                text.push_str("\\u");
+                text.push_str(&hex::encode(unit.to_be_bytes()));
+            }
         }
     }
     text
