@@ -1,6 +1,6 @@
 //! Passwords that are guessed first. Instead of a list of whole passwords there is a list of the
-//! words that the well-known ones are made of, and rules for what people do with them: any of them
-//! joined, with digits and signs anywhere, in any case, with letters replaced by similar digits.
+//! words that the well-known ones are made of, and rules for what people do with them: a
+//! few of them joined, with digits and signs anywhere, in any case, with letters replaced by similar digits.
 //!
 //! To refuse more, add a line to `words.txt`.
 
@@ -25,6 +25,8 @@ const ROWS: [&str; 10] = [
 
 /// Fewer different characters than this, in a password of the least length, are soon tried through.
 const FEWEST_DIFFERENT: usize = 5;
+/// Four words, even of a list of seven hundred, are too many to be tried at a sign-in page.
+const MOST_WORDS: usize = 3;
 /// A word about the owner counts from this length on; shorter ones are in every password by chance.
 const SHORTEST_OWN_WORD: usize = 4;
 
@@ -35,7 +37,7 @@ pub enum Weakness {
     Repeats,
     /// Runs along the keyboard, the alphabet or the digits.
     Runs,
-    /// Common password words and nothing else but digits and signs.
+    /// One to three common password words and nothing else but digits and signs.
     Words,
     /// As before, with what others know of the owner.
     Own,
@@ -121,16 +123,16 @@ fn own_words(text: &str) -> Vec<String> {
     words
 }
 
-/// Whether the letters are nothing but such words, one after another. A text without letters is not.
+/// Whether the letters are nothing but at most [`MOST_WORDS`] such words, one after another. A text
+/// without letters is not.
 fn is_made_of(text: &str, is_word: &dyn Fn(&str) -> bool) -> bool {
-    // The places up to which the text is made of words; its length is bounded by that of a password.
-    let mut reached = vec![0_usize];
+    // The places up to which the text is made of words, each with the fewest words that lead there.
+    let mut reached = vec![(0_usize, 0_usize)];
     for end in text.char_indices().map(|(start, sign)| start + sign.len_utf8()) {
-        if reached.iter().rev().any(|start| text.get(*start..end).is_some_and(is_word)) {
-            reached.push(end);
-        }
+        let words = reached.iter().filter(|(start, _)| text.get(*start..end).is_some_and(is_word)).map(|(_, words)| words + 1).min();
+        reached.extend(words.map(|words| (end, words)));
     }
-    !text.is_empty() && reached.last() == Some(&text.len())
+    reached.last().is_some_and(|(end, words)| *end == text.len() && (1..=MOST_WORDS).contains(words))
 }
 
 #[cfg(test)]
@@ -158,6 +160,7 @@ mod tests {
             ("welcome-admin-2025", Weakness::Words),
             ("correct horse battery staple", Weakness::Words),
             ("trustno1trustno1", Weakness::Words),
+            ("tiger coffee london", Weakness::Words),
             ("changeme12345", Weakness::Words),
         ] {
             assert_eq!(find(password, &[]), Some(weakness), "{password}");
@@ -175,8 +178,15 @@ mod tests {
 
     #[test]
     fn other_passwords_are_accepted() {
-        for password in ["violet harbour", "Kx9$mQ2v!pL7", "drei kleine Igel", "8c1f0e7a55d2", "пять серых котов", "93847261048573"]
-        {
+        for password in [
+            "violet harbour",
+            "Kx9$mQ2v!pL7",
+            "drei kleine Igel",
+            "8c1f0e7a55d2",
+            "пять серых котов",
+            "93847261048573",
+            "tiger coffee london guitar",
+        ] {
             assert_eq!(find(password, &["a@b.example"]), None, "{password}");
         }
     }
