@@ -21,14 +21,11 @@ use zeroize::Zeroizing;
 
 /// What stands in the place of a secret.
 pub const DOTS: &str = "••••";
-/// The fewest characters of a secret that is replaced within a text.
+/// The fewest characters of a secret, and of an encoded form of one, that is replaced within a text.
+/// Four bytes leave four signs of base64 that are theirs alone, wherever they stand.
 pub const SHORTEST: usize = 4;
 /// The fewest characters of a line that is replaced on its own.
 const SHORTEST_LINE: usize = 16;
-/// The fewest characters of an encoded form. The inner part of a short secret's base64 is as short
-/// as a common syllable.
-const SHORTEST_FORM: usize = 5;
-
 /// Replaces a set of secrets. Made once for a step, used for every text of it.
 pub struct Redactor {
     /// The longest first, so that no form is cut in two by a shorter one within it.
@@ -131,7 +128,7 @@ fn forms(secret: &str, into: &mut Vec<Zeroizing<String>>) {
         encoded.push(base64_within(secret.as_bytes(), offset, &URL_SAFE_NO_PAD));
     }
     into.push(Zeroizing::new(secret.to_owned()));
-    into.extend(encoded.into_iter().filter(|form| form.len() >= SHORTEST_FORM).map(Zeroizing::new));
+    into.extend(encoded.into_iter().filter(|form| form.len() >= SHORTEST).map(Zeroizing::new));
 }
 
 /// The signs of the base64 of any text that has the secret `offset` bytes (modulo 3) after its
@@ -237,6 +234,15 @@ mod tests {
             let header = STANDARD.encode(format!("{user}:s3cret-value"));
             let redacted = redactor.redact(&header);
             assert!(redacted.contains(DOTS) && redacted.len() < header.len() + DOTS.len() - 12, "{redacted}");
+        }
+    }
+
+    #[test]
+    fn the_shortest_secret_is_found_in_base64_wherever_it_stands() {
+        let redactor = redactor(&["aA1z"]);
+        for before in ["", "x", "xy", "xyz"] {
+            let text = STANDARD.encode(format!("{before}aA1z and more"));
+            assert!(redactor.redact(&text).contains(DOTS), "{text}");
         }
     }
 
