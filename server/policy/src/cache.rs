@@ -11,7 +11,7 @@ use domain::{Grants, PersonId, PolicyVersion, TenantId};
 
 use crate::{PolicyError, tenant::TenantPolicy};
 
-/// How many tenants are kept, unless another number is given. An enforcer takes about 100 KiB.
+/// How many tenants are kept, unless another number is given.
 const TENANTS: usize = 1024;
 
 /// The policies of the tenants that were asked for last, and what they answered.

@@ -1,7 +1,7 @@
 //! Who may do what: the roles of `policies/`, the bindings of a tenant, and Casbin that decides.
 //!
 //! The way of a decision: whoever opens a transaction knows the tenant's policy version and asks
-//! [`PolicyCache::cached`], which takes a few dozen nanoseconds. On a miss, [`PolicyCache::grants`] asks
+//! [`PolicyCache::cached`], which is two look-ups under a read lock. On a miss, [`PolicyCache::grants`] asks
 //! the tenant's enforcer once for every permission and keeps the answers. When that one is of another
 //! version too, the caller reads the bindings of active members, builds a [`TenantPolicy`] from them
 //! and [`PolicyCache::install`]s it. Nothing here reads a database or a clock, and nothing is ever

@@ -141,8 +141,8 @@ impl TenantPolicy {
         Ok(bits)
     }
 
-    /// Everything the person may: Casbin is asked once for every permission, which takes about a
-    /// millisecond. Somebody who is no active member may nothing.
+    /// Everything the person may: Casbin is asked once for every permission, and walks all rules
+    /// each time: to be asked once and recorded. Somebody who is no active member may nothing.
     ///
     /// # Errors
     /// When Casbin cannot decide; then nothing was granted.
