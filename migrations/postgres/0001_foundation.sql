@@ -526,7 +526,8 @@ create table mail (
 comment on table mail is 'The outbox. It is written with what it tells of and sent afterwards; without a next attempt it was sent or given up.';
 
 create index mail_due on mail (next_attempt_at) where next_attempt_at is not null;
-create index mail_by_age on mail (tenant_id, created_at);
+create index mail_by_age on mail (created_at, id);
+create index mail_sent on mail (sent_at) where sent_at is not null;
 
 -- What the logins may.
 --
@@ -577,7 +578,7 @@ grant select, insert on audit_event to mandate_system;
 grant select, delete on denial_count to mandate_system;
 grant select, update on run_queue to mandate_system;
 grant select on approval_link to mandate_system;
-grant select, update on mail to mandate_system;
+grant select, update, delete on mail to mandate_system;
 
 do $$
 declare

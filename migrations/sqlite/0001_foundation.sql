@@ -523,7 +523,8 @@ create table mail (
 ) strict;
 
 create index mail_due on mail (next_attempt_at) where next_attempt_at is not null;
-create index mail_by_age on mail (tenant_id, created_at);
+create index mail_by_age on mail (created_at, id);
+create index mail_sent on mail (sent_at) where sent_at is not null;
 
 -- What was recorded stays as it was. On PostgreSQL the logins lack the right; here triggers refuse.
 

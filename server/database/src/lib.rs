@@ -8,16 +8,39 @@
 )]
 
 pub mod announce;
+pub mod approvals;
+pub mod audit;
 pub mod audit_chain;
+pub mod budgets;
+pub mod catalogue;
+pub mod credentials;
 mod error;
 mod executor;
 pub mod housekeeping;
+pub mod inbox;
+pub mod invitations;
+pub mod journal;
+pub mod leases;
+pub mod links;
+pub mod mail;
+pub mod members;
 mod param;
+pub mod people;
+pub mod providers;
 mod read;
+pub mod roles;
 mod row;
+pub mod runs;
+pub mod sessions;
 mod state;
 mod statement;
+mod system;
 mod system_tx;
+pub mod tenants;
+pub mod throttle;
+pub mod variables;
+mod words;
+pub mod workflows;
 mod write;
 mod writer;
 

@@ -1,0 +1,387 @@
+//! Workflows and their saved versions.
+//!
+//! A version is the text as it was written and the plan it was compiled to; it never changes. A run pins one. Parsing
+//! is `workflow`'s: here text and plan are documents that nobody looks into.
+
+use domain::{
+    Authorized, Guarded, PersonId, Protected, RunId, Scope, Timestamp, VersionId, WorkflowId,
+    permission::{WorkflowDelete, WorkflowRead, WorkflowWrite},
+};
+
+use crate::{
+    Result, RunStatus,
+    read::Reads,
+    row::{FromRow, Row},
+    statement::Statement,
+    write::WriteTx,
+};
+
+/// Runs are counted up to this many and one more, which means "more".
+pub const COUNTED_RUNS: i64 = 10_000;
+
+/// A workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkflowRow {
+    /// The id.
+    pub id: WorkflowId,
+    /// The word for it in addresses and commands, one of its kind in the tenant.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// The number of the newest version.
+    pub current_version: i64,
+    /// Who saved it first.
+    pub created_by: Option<PersonId>,
+    /// When it was saved first.
+    pub created_at: Timestamp,
+}
+
+/// A workflow in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkflowListRow {
+    /// The workflow.
+    pub workflow: WorkflowRow,
+    /// How many runs it had, up to [`COUNTED_RUNS`] and one more.
+    pub runs: i64,
+    /// How many of its runs have not ended, counted alike.
+    pub unfinished: i64,
+    /// Its newest run.
+    pub last_run: Option<LastRun>,
+}
+
+/// The newest run of a workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRun {
+    /// The id.
+    pub id: RunId,
+    /// The number.
+    pub number: i64,
+    /// How far it is.
+    pub status: RunStatus,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+}
+
+/// A saved version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRow {
+    /// The facts of the list.
+    pub facts: VersionListRow,
+    /// The text as it was written.
+    pub source: String,
+    /// The plan, as JSON.
+    pub plan: String,
+}
+
+/// A saved version in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionListRow {
+    /// The id.
+    pub id: VersionId,
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// The number within the workflow, from 1.
+    pub number: i64,
+    /// SHA-256 of the plan.
+    pub plan_hash: [u8; 32],
+    /// Who saved it.
+    pub saved_by: Option<PersonId>,
+    /// The e-mail address of who saved it.
+    pub saved_by_email: Option<String>,
+    /// When it was saved.
+    pub saved_at: Timestamp,
+    /// The version that the text calls itself, or nothing.
+    pub label: String,
+}
+
+/// A workflow to be saved for the first time.
+#[derive(Debug, Clone)]
+pub struct NewWorkflow {
+    /// The id.
+    pub id: WorkflowId,
+    /// The word for it in addresses.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+}
+
+/// A version to be saved.
+#[derive(Debug, Clone)]
+pub struct NewVersion {
+    /// The id.
+    pub id: VersionId,
+    /// The text as it was written.
+    pub source: String,
+    /// The plan, as JSON.
+    pub plan: String,
+    /// SHA-256 of the plan.
+    pub plan_hash: [u8; 32],
+    /// The version that the text calls itself, or nothing.
+    pub label: String,
+    /// Now.
+    pub saved_at: Timestamp,
+}
+
+impl Protected for WorkflowRow {
+    type Read = WorkflowRead;
+    const KIND: &'static str = "workflow";
+
+    fn public_id(&self) -> String {
+        self.id.to_string()
+    }
+}
+
+impl Protected for VersionRow {
+    type Read = WorkflowRead;
+    const KIND: &'static str = "workflow version";
+
+    fn public_id(&self) -> String {
+        self.facts.id.to_string()
+    }
+}
+
+impl FromRow for WorkflowRow {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            slug: row.text("slug")?,
+            name: row.text("name")?,
+            description: row.text("description")?,
+            current_version: row.i64("current_version")?,
+            created_by: row.opt_id("created_by")?,
+            created_at: row.timestamp("created_at")?,
+        })
+    }
+}
+
+impl FromRow for WorkflowListRow {
+    fn from_row(row: &Row) -> Result<Self> {
+        let last_run = match row.opt_id("last_id")? {
+            Some(id) => Some(LastRun {
+                id,
+                number: row.i64("last_number")?,
+                status: row.word("last_status", RunStatus::WORDS)?,
+                accepted_at: row.timestamp("last_accepted_at")?,
+            }),
+            None => None,
+        };
+        Ok(Self { workflow: WorkflowRow::from_row(row)?, runs: row.i64("runs")?, unfinished: row.i64("unfinished")?, last_run })
+    }
+}
+
+impl FromRow for VersionListRow {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            workflow: row.id("workflow_id")?,
+            number: row.i64("number")?,
+            plan_hash: row.hash("plan_hash")?,
+            saved_by: row.opt_id("saved_by")?,
+            saved_by_email: row.opt_text("saved_by_email")?,
+            saved_at: row.timestamp("saved_at")?,
+            label: row.text("label")?,
+        })
+    }
+}
+
+impl FromRow for VersionRow {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self { facts: VersionListRow::from_row(row)?, source: row.text("source")?, plan: row.text("plan")? })
+    }
+}
+
+macro_rules! workflow_select {
+    ($rest:literal) => {
+        concat!(
+            "select id, slug, name, description, current_version, created_by, created_at
+             from workflow
+             where tenant_id = $1 and removed_at is null",
+            $rest
+        )
+    };
+}
+
+macro_rules! version_select {
+    ($documents:literal, $rest:literal) => {
+        concat!(
+            "select v.id, v.workflow_id, v.number, v.plan_hash, v.saved_by, p.email as saved_by_email, v.saved_at, v.label",
+            $documents,
+            " from version v
+             left join person p on p.id = v.saved_by
+             where v.tenant_id = $1",
+            $rest
+        )
+    };
+}
+
+// Counting stops where it no longer matters: a workflow with a million runs is listed as fast as one with a few.
+static LIST: Statement = Statement::tenant(
+    "workflows.list",
+    "select w.id, w.slug, w.name, w.description, w.current_version, w.created_by, w.created_at,
+            r.id as last_id, r.number as last_number, r.status as last_status, r.accepted_at as last_accepted_at,
+            (select count(*)
+             from (select 1 as one from run c where c.tenant_id = w.tenant_id and c.workflow_id = w.id limit 10001) as some
+            ) as runs,
+            (select count(*)
+             from (select 1 as one from run c
+                   where c.tenant_id = w.tenant_id and c.workflow_id = w.id and c.status in ('queued', 'running', 'waiting')
+                   limit 10001) as some
+            ) as unfinished
+     from workflow w
+     left join run r on r.tenant_id = w.tenant_id and r.number = (
+         select max(n.number) from run n where n.tenant_id = w.tenant_id and n.workflow_id = w.id
+     )
+     where w.tenant_id = $1 and w.removed_at is null
+     order by w.name, w.slug",
+);
+static FIND: Statement = Statement::tenant("workflows.find", workflow_select!(" and id = $2"));
+static FIND_BY_SLUG: Statement = Statement::tenant("workflows.find_by_slug", workflow_select!(" and slug = $2"));
+static CREATE: Statement = Statement::tenant(
+    "workflows.create",
+    "insert into workflow (tenant_id, id, slug, name, description, current_version, created_by, created_at)
+     values ($1, $2, $3, $4, $5, 1, $6, $7)
+     on conflict do nothing",
+);
+static NEXT_VERSION: Statement = Statement::tenant(
+    "workflows.next_version",
+    "update workflow set current_version = current_version + 1, name = $3, description = $4
+     where tenant_id = $1 and id = $2 and removed_at is null
+     returning current_version",
+);
+static CREATE_VERSION: Statement = Statement::tenant(
+    "workflows.create_version",
+    "insert into version (tenant_id, id, workflow_id, number, source, plan, plan_hash, saved_by, saved_at, label)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+);
+static REMOVE: Statement = Statement::tenant(
+    "workflows.remove",
+    "update workflow set removed_at = $3 where tenant_id = $1 and id = $2 and removed_at is null",
+);
+static VERSIONS: Statement =
+    Statement::tenant("workflows.versions", version_select!("", " and v.workflow_id = $2 order by v.number desc"));
+static VERSION: Statement =
+    Statement::tenant("workflows.version", version_select!(", v.source, v.plan", " and v.workflow_id = $2 and v.number = $3"));
+static VERSION_BY_ID: Statement =
+    Statement::tenant("workflows.version_by_id", version_select!(", v.source, v.plan", " and v.id = $2"));
+
+pub(crate) static ALL: &[&Statement] =
+    &[&LIST, &FIND, &FIND_BY_SLUG, &CREATE, &NEXT_VERSION, &CREATE_VERSION, &REMOVE, &VERSIONS, &VERSION, &VERSION_BY_ID];
+
+/// The workflows that were not removed, by name, each with its newest run.
+pub async fn list<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, WorkflowRead>) -> Result<Vec<WorkflowListRow>> {
+    tx.query(&LIST).all().await
+}
+
+/// The workflow with an id, unless it was removed.
+pub async fn find<'a>(tx: &mut impl Reads<'a>, id: WorkflowId) -> Result<Option<Guarded<WorkflowRow>>> {
+    Ok(tx.query(&FIND).bind(id).optional().await?.map(Guarded::new))
+}
+
+/// The workflow that a slug names.
+pub async fn find_by_slug<'a>(tx: &mut impl Reads<'a>, slug: &str) -> Result<Option<Guarded<WorkflowRow>>> {
+    Ok(tx.query(&FIND_BY_SLUG).bind(slug).optional().await?.map(Guarded::new))
+}
+
+/// Saves a workflow with its first version. False, and nothing done, when the slug is taken.
+pub async fn create(
+    tx: &mut WriteTx<'_>,
+    _scope: &Scope<'_, WorkflowWrite>,
+    new: &NewWorkflow,
+    version: &NewVersion,
+) -> Result<bool> {
+    let created_by = tx.actor().person();
+    let made = tx
+        .query(&CREATE)
+        .bind(new.id)
+        .bind(&new.slug)
+        .bind(&new.name)
+        .bind(&new.description)
+        .bind(created_by)
+        .bind(version.saved_at)
+        .execute()
+        .await?;
+    if made == 0 {
+        return Ok(false);
+    }
+    create_version(tx, new.id, 1, version).await?;
+    Ok(true)
+}
+
+/// Saves the next version of a workflow, with the name and description it now has, and gives its number; nothing when
+/// the workflow was removed in between.
+pub async fn add_version(
+    tx: &mut WriteTx<'_>,
+    workflow: &Authorized<'_, WorkflowWrite, WorkflowRow>,
+    name: &str,
+    description: &str,
+    version: &NewVersion,
+) -> Result<Option<i64>> {
+    let rows = tx.query(&NEXT_VERSION).bind(workflow.id).bind(name).bind(description).rows().await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let number = row.i64("current_version")?;
+    create_version(tx, workflow.id, number, version).await?;
+    Ok(Some(number))
+}
+
+async fn create_version(tx: &mut WriteTx<'_>, workflow: WorkflowId, number: i64, version: &NewVersion) -> Result<()> {
+    let saved_by = tx.actor().person();
+    tx.query(&CREATE_VERSION)
+        .bind(version.id)
+        .bind(workflow)
+        .bind(number)
+        .bind(&version.source)
+        .bind(&version.plan)
+        .bind(version.plan_hash)
+        .bind(saved_by)
+        .bind(version.saved_at)
+        .bind(&version.label)
+        .execute()
+        .await
+        .map(drop)
+}
+
+/// Removes a workflow from the list; its runs and versions stay. False when it was removed in between.
+pub async fn remove(
+    tx: &mut WriteTx<'_>,
+    workflow: &Authorized<'_, WorkflowDelete, WorkflowRow>,
+    now: Timestamp,
+) -> Result<bool> {
+    Ok(tx.query(&REMOVE).bind(workflow.id).bind(now).execute().await? == 1)
+}
+
+/// The versions of a workflow, newest first.
+pub async fn versions<'a>(
+    tx: &mut impl Reads<'a>,
+    workflow: &Authorized<'_, WorkflowRead, WorkflowRow>,
+) -> Result<Vec<VersionListRow>> {
+    tx.query(&VERSIONS).bind(workflow.id).all().await
+}
+
+/// One version of a workflow, by its number.
+pub async fn version<'a>(
+    tx: &mut impl Reads<'a>,
+    workflow: WorkflowId,
+    number: i64,
+) -> Result<Option<Guarded<VersionRow>>> {
+    Ok(tx.query(&VERSION).bind(workflow).bind(number).optional().await?.map(Guarded::new))
+}
+
+/// The version that a run pinned, whatever became of its workflow. Under no guard: the engine reads it for the run.
+pub async fn pinned_version<'a>(tx: &mut impl Reads<'a>, id: VersionId) -> Result<Option<VersionRow>> {
+    tx.query(&VERSION_BY_ID).bind(id).optional().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::Engine;
+
+    #[test]
+    fn runs_are_counted_one_beyond_the_limit_that_is_shown() {
+        assert!(LIST.text(Engine::Sqlite).contains(&format!("limit {}", COUNTED_RUNS + 1)));
+    }
+}
