@@ -210,7 +210,7 @@ static FIND: Statement = Statement::tenant("approvals.find", approval_select!(" 
 static COUNT_PENDING: Statement = Statement::tenant(
     "approvals.count_pending",
     "select count(*) as approvals
-     from (select 1 as one from approval where tenant_id = $1 and ended_at is null limit 10001) as some",
+     from (select 1 as one from approval where tenant_id = $1 and ended_at is null limit 10001) as counted",
 );
 static DECISIONS: Statement = Statement::tenant(
     "approvals.decisions",

@@ -202,7 +202,7 @@ static CREATE: Statement = Statement::tenant(
 static COUNT_BY_STATUS: Statement = Statement::tenant(
     "runs.count_by_status",
     "select count(*) as runs
-     from (select 1 as one from run where tenant_id = $1 and status = $2 limit 10001) as some",
+     from (select 1 as one from run where tenant_id = $1 and status = $2 limit 10001) as counted",
 );
 
 pub(crate) static ALL: &[&Statement] = &[

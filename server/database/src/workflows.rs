@@ -224,12 +224,12 @@ static LIST: Statement = Statement::tenant(
     "select w.id, w.slug, w.name, w.description, w.current_version, w.created_by, w.created_at,
             r.id as last_id, r.number as last_number, r.status as last_status, r.accepted_at as last_accepted_at,
             (select count(*)
-             from (select 1 as one from run c where c.tenant_id = w.tenant_id and c.workflow_id = w.id limit 10001) as some
+             from (select 1 as one from run c where c.tenant_id = w.tenant_id and c.workflow_id = w.id limit 10001) as counted
             ) as runs,
             (select count(*)
              from (select 1 as one from run c
                    where c.tenant_id = w.tenant_id and c.workflow_id = w.id and c.status in ('queued', 'running', 'waiting')
-                   limit 10001) as some
+                   limit 10001) as counted
             ) as unfinished
      from workflow w
      left join run r on r.tenant_id = w.tenant_id and r.number = (
