@@ -1,0 +1,13 @@
+//! The host refuses a step for good: a right, a limit, a credential or a price is missing.
+
+use super::{Draft, Refusal, stale};
+use crate::{event::Failure, run::StepState};
+
+pub(super) fn refused(draft: &mut Draft<'_>, step: String, failure: Failure) -> Result<(), Refusal> {
+    match draft.acting(&step) {
+        Some(StepState::Calling(_) | StepState::Asking(_)) => {}
+        _ => return Err(stale("the step does not wait for the host")),
+    }
+    draft.fail_step(&step, Failure { retryable: false, ..failure }, None);
+    Ok(())
+}

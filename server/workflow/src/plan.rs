@@ -1,0 +1,439 @@
+//! The typed plan that every front end compiles to: all that the engine knows of a workflow.
+//!
+//! A plan is data: it is stored as JSON, and its hash is what a run pins. Expressions inside are kept as
+//! their source and checked again when a plan is read. A kind of step that the engine cannot run has no
+//! place here: the parser refuses it by name.
+
+use std::time::Duration;
+
+use domain::{Money, canonical};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::expression::{Expression, Template};
+
+/// A workflow, ready to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The version of this form; 1.
+    pub form: u32,
+    /// The id that the file gives: a slug, unique in its tenant.
+    pub id: String,
+    /// The name for people.
+    pub name: String,
+    /// The version that the author wrote, if any.
+    pub version: Option<String>,
+    /// What it does, in a sentence.
+    pub description: Option<String>,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// How much is at stake.
+    pub risk: Risk,
+    /// What has to be given at the start, in the order of the file.
+    pub inputs: Vec<InputField>,
+    /// What a completed run gives, in the order of the file.
+    pub outputs: Vec<OutputField>,
+    /// What a run, or each of its steps, may spend.
+    pub budget: Option<StepOrRunBudget>,
+    /// How long a run may take in all, waiting included.
+    pub time_limit: Option<Duration>,
+    /// Where prompts go unless a step says otherwise: `provider/model` or a model's name.
+    pub default_model: Option<String>,
+    /// The steps, in the order they run.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// SHA-256 of the plan's canonical JSON: two files that mean the same have the same hash.
+    ///
+    /// # Errors
+    /// When the plan cannot be written as JSON, which a plan that came from [`crate::parse`] always can.
+    pub fn hash(&self) -> Result<[u8; 32], serde_json::Error> {
+        Ok(canonical::digest(&serde_json::to_value(self)?))
+    }
+
+    /// The step with that id, and its place in the order.
+    pub fn step(&self, id: &str) -> Option<(usize, &Step)> {
+        self.steps.iter().enumerate().find(|(_, step)| step.id == id)
+    }
+}
+
+/// How much is at stake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// Little.
+    #[default]
+    Low,
+    /// Something.
+    Medium,
+    /// Much.
+    High,
+}
+
+/// The type of an input, an output or an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldType {
+    /// Text.
+    String,
+    /// A whole number of 64 bits.
+    Integer,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// Names with values.
+    Object,
+    /// A list.
+    Array,
+}
+
+/// What a value has to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldCheck {
+    /// Its type.
+    pub kind: FieldType,
+    /// The only values it may have, if limited.
+    pub one_of: Option<Vec<Value>>,
+    /// The smallest number, or the shortest length of a string or array.
+    pub min: Option<f64>,
+    /// The largest number, or the longest length of a string or array.
+    pub max: Option<f64>,
+    /// A regular expression that a string matches.
+    pub pattern: Option<String>,
+    /// What each element of an array has to be.
+    pub items: Option<Box<FieldCheck>>,
+}
+
+/// Something given at the start of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputField {
+    /// Its name.
+    pub name: String,
+    /// What it has to be.
+    pub check: FieldCheck,
+    /// Whether a run cannot start without it.
+    pub required: bool,
+    /// What it is when it is not given. Neither required nor defaulted means null.
+    pub default: Option<Value>,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// Something a completed run gives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputField {
+    /// Its name.
+    pub name: String,
+    /// What it has to be; `None` when the file does not say.
+    pub check: Option<FieldCheck>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Read at the end; without one a step must have set the output.
+    pub value: Option<TemplateValue>,
+}
+
+/// Whom a budget of the front matter limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    /// The run as a whole.
+    Run,
+    /// Each step on its own.
+    Step,
+}
+
+/// What happens when a call would pass a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLimit {
+    /// The step fails before the call is made.
+    #[default]
+    Block,
+}
+
+/// The budget of the front matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepOrRunBudget {
+    /// The most that may be spent.
+    pub limit: Money,
+    /// By whom.
+    pub per: Per,
+    /// What happens at the limit.
+    pub on_limit: OnLimit,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Its id, unique in the file: also the path of the step in a run.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// The line of its block in the file, from 1.
+    pub line: u32,
+    /// Run only if this holds.
+    pub condition: Option<Expression>,
+    /// What it does.
+    pub kind: StepKind,
+    /// The variable that takes its result.
+    pub output_variable: Option<String>,
+    /// How long one attempt may take. For an approval this is not used: it expires.
+    pub time_limit: Option<Duration>,
+    /// How often it is tried.
+    pub retry: Retry,
+    /// The most this step may spend in all its attempts.
+    pub budget: Option<Money>,
+    /// Replaces the key made of run and step.
+    pub idempotency_key: Option<Template>,
+}
+
+/// How often and with which pauses a step is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// Attempts in all, at least 1.
+    pub max_attempts: u32,
+    /// The pause after the first attempt.
+    pub initial_interval: Duration,
+    /// The longest pause.
+    pub max_interval: Duration,
+    /// What each pause is multiplied with.
+    pub factor: f64,
+    /// The share of a pause that is left to chance, 0 to 1.
+    pub jitter: f64,
+}
+
+impl Retry {
+    /// Tried once.
+    pub const ONCE: Self = Self {
+        max_attempts: 1,
+        initial_interval: Duration::from_secs(1),
+        max_interval: Duration::from_secs(60),
+        factor: 2.0,
+        jitter: 0.1,
+    };
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum StepKind {
+    /// `http.request`.
+    Http(HttpStep),
+    /// `agent.analyze` and `agent.generate`.
+    Model(ModelStep),
+    /// A person's agreement.
+    Approval(ApprovalStep),
+    /// `workflow.assert`.
+    Assert {
+        /// What has to hold.
+        condition: Expression,
+        /// What is said when it does not.
+        message: Option<Template>,
+    },
+    /// `workflow.set_outputs`.
+    SetOutputs {
+        /// Outputs and their values.
+        values: Vec<(String, TemplateValue)>,
+    },
+    /// `workflow.log`.
+    Log {
+        /// How important it is.
+        level: LogLevel,
+        /// What is said.
+        message: Template,
+    },
+}
+
+impl StepKind {
+    /// The public name of the kind, as files write it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http.request",
+            Self::Model(model) => model.task.action(),
+            Self::Approval(_) => "approval",
+            Self::Assert { .. } => "workflow.assert",
+            Self::SetOutputs { .. } => "workflow.set_outputs",
+            Self::Log { .. } => "workflow.log",
+        }
+    }
+}
+
+/// How important a line of `workflow.log` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// For those who look closely.
+    Debug,
+    /// For everybody.
+    #[default]
+    Info,
+    /// Something is not as it should be.
+    Warning,
+    /// Something went wrong.
+    Error,
+}
+
+/// JSON whose strings may be templates. A string that is one lone `{{ }}` keeps the value's type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplateValue {
+    /// A value as it stands.
+    Literal(Value),
+    /// Text with expressions.
+    Template(Template),
+    /// A list.
+    List(Vec<TemplateValue>),
+    /// Names with values, in the order of the file.
+    Map(Vec<(String, TemplateValue)>),
+}
+
+/// A text in which `cred://name` written literally in the file is a credential's place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialPiece {
+    /// Text with expressions.
+    Text(Template),
+    /// The credential of that name.
+    Credential(String),
+}
+
+/// The arguments of `http.request`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpStep {
+    /// GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, in capitals.
+    pub method: String,
+    /// The address.
+    pub url: Template,
+    /// Headers; the only place where a credential can stand.
+    pub headers: Vec<(String, Vec<CredentialPiece>)>,
+    /// Added to the address.
+    pub query: Vec<(String, TemplateValue)>,
+    /// What is sent.
+    pub body: HttpStepBody,
+    /// Status codes besides 2xx that are no error.
+    pub accept_status: Vec<u16>,
+    /// Whether redirects are followed.
+    pub follow_redirects: bool,
+}
+
+/// What an `http.request` sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HttpStepBody {
+    /// Nothing.
+    None,
+    /// A JSON document.
+    Json(TemplateValue),
+    /// Text as it is.
+    Text(Template),
+    /// Fields of a form.
+    Form(Vec<(String, TemplateValue)>),
+}
+
+/// What a model is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelTask {
+    /// `agent.generate`.
+    Generate,
+    /// `agent.analyze`.
+    Analyze,
+}
+
+impl ModelTask {
+    /// The public name of the action.
+    pub const fn action(self) -> &'static str {
+        match self {
+            Self::Generate => "agent.generate",
+            Self::Analyze => "agent.analyze",
+        }
+    }
+}
+
+/// The arguments of a prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelStep {
+    /// The action.
+    pub task: ModelTask,
+    /// `provider/model` or a model's name; nothing said means the workflow's, then the tenant's default.
+    pub model: Option<String>,
+    /// The system prompt.
+    pub system: Option<Template>,
+    /// The prompt.
+    pub prompt: Template,
+    /// A JSON Schema the answer has to fit.
+    pub output_schema: Option<Value>,
+    /// The most tokens the answer may have; nothing said means the model's own limit.
+    pub max_tokens: Option<u32>,
+    /// 0 to 2.
+    pub temperature: Option<f64>,
+}
+
+/// Who may decide.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approver {
+    /// Whoever holds the role.
+    Role(String),
+    /// The member with that e-mail address.
+    Email(String),
+    /// Whoever holds `approval:approve`: nobody was named.
+    Anyone,
+}
+
+/// How many have to agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quorum {
+    /// That many.
+    Of(u32),
+    /// Everyone who was asked.
+    All,
+}
+
+/// What follows a rejection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterRefusal {
+    /// The run fails.
+    Stop,
+    /// The run goes on; the step's variable says how it was decided.
+    Continue,
+}
+
+/// A person's agreement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalStep {
+    /// One line.
+    pub title: Template,
+    /// Markdown; values inside are escaped.
+    pub description: Option<Template>,
+    /// Who may decide; at least one.
+    pub approvers: Vec<Approver>,
+    /// How many have to agree.
+    pub quorum: Quorum,
+    /// How much is at stake.
+    pub risk: Risk,
+    /// Values put before the approver.
+    pub shows: Vec<(String, Template)>,
+    /// How long it can be decided.
+    pub expires_in: Duration,
+    /// What follows when nobody decides.
+    pub on_expiry: AfterRefusal,
+    /// What follows a rejection.
+    pub on_reject: AfterRefusal,
+}
