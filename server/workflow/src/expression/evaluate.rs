@@ -1,0 +1,589 @@
+//! Gives the value of a parsed expression: a total function of the tree, the scope and the limits.
+//!
+//! `undefined` and null are kept apart ([`Outcome`]): a missing field of a real value is undefined, goes
+//! through further fields as undefined, and becomes an error as soon as anything but `default`,
+//! `is defined` or `is undefined` touches it. Fields of null are null. Values are borrowed from the scope
+//! as long as possible and are never evaluated again.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::{
+    ast::{Argument, Arithmetic, Comparison, Function, Kind, Link, LinkKind, Node},
+    error::{EvaluationError, Fault, nearest},
+    filters::{self, Arguments},
+    limits::Work,
+    predicates,
+    scope::Lookup,
+    value::{self, Number, kind},
+};
+
+/// Names of fields listed in a message, at most.
+const FIELDS_SHOWN: usize = 12;
+/// Characters of source text or of a field's name shown in a message, at most.
+const CHARACTERS_SHOWN: usize = 80;
+
+/// What a part of an expression gives.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome<'a> {
+    Defined(Cow<'a, Value>),
+    /// Why there is nothing, as a sentence.
+    Undefined(String),
+}
+
+impl Outcome<'_> {
+    /// A value that was just made.
+    pub(super) fn made(value: impl Into<Value>) -> Self {
+        Self::Defined(Cow::Owned(value.into()))
+    }
+}
+
+/// A name bound by `for` or `set`.
+struct Local<'a> {
+    name: &'a str,
+    binding: Binding<'a>,
+}
+
+/// What a bound name stands for.
+pub(super) enum Binding<'a> {
+    Value(Cow<'a, Value>),
+    /// A `set` from something that is itself not yet known.
+    NotYetKnown(String),
+}
+
+/// One evaluation.
+pub(super) struct Evaluator<'a> {
+    pub(super) source: &'a str,
+    pub(super) work: Work<'a>,
+    locals: Vec<Local<'a>>,
+    /// Names that a `set` somewhere in the template binds.
+    settable: &'a [String],
+}
+
+impl<'a> Evaluator<'a> {
+    pub(super) fn new(source: &'a str, work: Work<'a>, settable: &'a [String]) -> Self {
+        Self { source, work, locals: Vec::new(), settable }
+    }
+
+    /// The number of bound names: what [`Evaluator::unbind`] goes back to.
+    pub(super) fn bound(&self) -> usize {
+        self.locals.len()
+    }
+
+    /// Forgets the names bound since.
+    pub(super) fn unbind(&mut self, bound: usize) {
+        self.locals.truncate(bound);
+    }
+
+    /// Binds a name, in place of what the same name stood for since `bound`.
+    pub(super) fn bind(&mut self, name: &'a str, binding: Binding<'a>, bound: usize) {
+        match self.locals.iter_mut().skip(bound).find(|local| local.name == name) {
+            Some(local) => local.binding = binding,
+            None => self.locals.push(Local { name, binding }),
+        }
+    }
+
+    /// Gives a fault its place.
+    pub(super) fn at<T>(result: Result<T, Fault>, offset: usize) -> Result<T, EvaluationError> {
+        result.map_err(|fault| fault.at(offset))
+    }
+
+    /// The value of a part; undefined is an error.
+    pub(super) fn value(&mut self, node: &'a Node) -> Result<Cow<'a, Value>, EvaluationError> {
+        match self.outcome(node)? {
+            Outcome::Defined(value) => Ok(value),
+            Outcome::Undefined(message) => Err(EvaluationError::Undefined { message, offset: node.span.start }),
+        }
+    }
+
+    /// The value of a part as something of its own, within the limits.
+    pub(super) fn owned(&mut self, node: &'a Node) -> Result<Value, EvaluationError> {
+        match self.value(node)? {
+            Cow::Owned(value) => Ok(value),
+            Cow::Borrowed(value) => Self::at(self.work.copy(value), node.span.start),
+        }
+    }
+
+    /// A condition: a boolean, or null for no.
+    pub(super) fn truth(&mut self, node: &'a Node) -> Result<bool, EvaluationError> {
+        let value = self.value(node)?;
+        match &*value {
+            Value::Bool(truth) => Ok(*truth),
+            Value::Null => Ok(false),
+            other => Err(EvaluationError::TypeMismatch {
+                message: format!("`{}` is {}; a condition is a boolean or null", self.shown(node.span.start, node.span.end), kind(other)),
+                offset: node.span.start,
+            }),
+        }
+    }
+
+    /// What a part gives, undefined included.
+    pub(super) fn outcome(&mut self, node: &'a Node) -> Result<Outcome<'a>, EvaluationError> {
+        let start = node.span.start;
+        Self::at(self.work.spend(1), start)?;
+        let made = match &node.kind {
+            Kind::Literal(value) => return Ok(Outcome::Defined(Cow::Borrowed(value))),
+            Kind::Name(name) => return Ok(self.name(name, node, &[])?.0),
+            Kind::Postfix { base, links } => return self.postfix(base, links),
+            Kind::Choice { condition, yes, no } => {
+                return if self.truth(condition)? { self.outcome(yes) } else { self.outcome(no) };
+            }
+            Kind::List(items) => {
+                let items = items.iter().map(|item| self.owned(item)).collect::<Result<Vec<_>, _>>()?;
+                Self::at(self.work.bounded(Value::Array(items)), start)?
+            }
+            Kind::Object(fields) => self.object(fields, start)?,
+            Kind::Call(Function::Now) => {
+                let now = Self::at(self.work.now(), start)?;
+                Value::String(domain::Timestamp::from_micros(now).to_string())
+            }
+            Kind::Call(Function::Uuid) => Value::String(Self::at(self.work.uuid(), start)?),
+            Kind::Negate(operand) => {
+                let negated = match self.number(operand, "-")? {
+                    Number::Integer(integer) => value::calculate(Arithmetic::Subtract, Number::Integer(0), Number::Integer(integer)),
+                    Number::Float(float) => Ok(Number::Float(-float)),
+                };
+                Self::at(negated.and_then(Number::into_value), start)?
+            }
+            Kind::Affirm(operand) => {
+                let number = self.number(operand, "+")?;
+                Self::at(number.into_value(), start)?
+            }
+            Kind::Not(operand) => Value::Bool(!self.truth(operand)?),
+            Kind::All(operands) => {
+                let mut all = true;
+                for operand in operands {
+                    all = all && self.truth(operand)?;
+                }
+                Value::Bool(all)
+            }
+            Kind::Any(operands) => {
+                let mut any = false;
+                for operand in operands {
+                    any = any || self.truth(operand)?;
+                }
+                Value::Bool(any)
+            }
+            Kind::Arithmetic { first, rest } => return self.arithmetic(first, rest),
+            Kind::Concatenation(operands) => {
+                let mut whole = String::new();
+                for operand in operands {
+                    let value = self.value(operand)?;
+                    let text = Self::at(value::text(&mut self.work, &value), operand.span.start)?;
+                    Self::at(self.work.allocate(whole.len() + text.len()), start)?;
+                    whole.push_str(&text);
+                }
+                Value::String(whole)
+            }
+            Kind::Comparison { first, rest } => Value::Bool(self.comparison(first, rest)?),
+        };
+        Ok(Outcome::Defined(Cow::Owned(made)))
+    }
+
+    fn object(&mut self, fields: &'a [(Node, Node)], start: usize) -> Result<Value, EvaluationError> {
+        let mut object = Map::new();
+        for (key, value) in fields {
+            let Value::String(name) = self.owned(key)? else {
+                return Err(Fault::Type("the name of a field is a text".to_owned()).at(key.span.start));
+            };
+            let value = self.owned(value)?;
+            object.insert(name, value);
+        }
+        Self::at(self.work.bounded(Value::Object(object)), start)
+    }
+
+    fn number(&mut self, node: &'a Node, sign: &str) -> Result<Number, EvaluationError> {
+        let value = self.value(node)?;
+        Number::of(&value).ok_or_else(|| {
+            Fault::Type(format!("the sign `{sign}` stands before a number, not before {}", kind(&value))).at(node.span.start)
+        })
+    }
+
+    fn arithmetic(&mut self, first: &'a Node, rest: &'a [(Arithmetic, Node)]) -> Result<Outcome<'a>, EvaluationError> {
+        let mut left = self.value(first)?;
+        for (operation, node) in rest {
+            let right = self.value(node)?;
+            Self::at(self.work.spend(1), node.span.start)?;
+            let result = match (&*left, &*right) {
+                (Value::String(a), Value::String(b)) if *operation == Arithmetic::Add => {
+                    self.work.allocate(a.len() + b.len()).map(|()| Value::String(format!("{a}{b}")))
+                }
+                (Value::Array(a), Value::Array(b)) if *operation == Arithmetic::Add => self.work.spend(a.len() + b.len()).and_then(|()| {
+                    let a = self.work.copy(&left)?;
+                    let b = self.work.copy(&right)?;
+                    let items = [a, b].into_iter().flat_map(|list| if let Value::Array(items) = list { items } else { Vec::new() });
+                    self.work.bounded(Value::Array(items.collect()))
+                }),
+                (a, b) => match (Number::of(a), Number::of(b)) {
+                    (Some(a), Some(b)) => value::calculate(*operation, a, b).and_then(Number::into_value),
+                    _ => Err(unfit(*operation, a, b)),
+                },
+            };
+            left = Cow::Owned(Self::at(result, first.span.start)?);
+        }
+        Ok(Outcome::Defined(left))
+    }
+
+    fn comparison(&mut self, first: &'a Node, rest: &'a [(Comparison, Node)]) -> Result<bool, EvaluationError> {
+        let start = first.span.start;
+        let mut left = self.value(first)?;
+        for (comparison, node) in rest {
+            let right = self.value(node)?;
+            Self::at(self.work.spend(1), start)?;
+            if !Self::at(compare(&mut self.work, *comparison, &left, &right), start)? {
+                return Ok(false);
+            }
+            left = right;
+        }
+        Ok(true)
+    }
+
+    /// What a name stands for, and how many of the links after it are already answered by that.
+    fn name(&mut self, name: &str, node: &'a Node, links: &'a [Link]) -> Result<(Outcome<'a>, usize), EvaluationError> {
+        let offset = node.span.start;
+        if let Some(index) = self.locals.iter().rposition(|local| local.name == name)
+            && let Some(local) = self.locals.get(index)
+        {
+            return match &local.binding {
+                Binding::NotYetKnown(name) => Err(EvaluationError::NotYetKnown { name: name.clone(), offset }),
+                Binding::Value(Cow::Borrowed(value)) => Ok((Outcome::Defined(Cow::Borrowed(*value)), 0)),
+                Binding::Value(Cow::Owned(value)) => descend(&mut self.work, self.source, value, offset, links),
+            };
+        }
+        let field = links.first().and_then(Link::field);
+        let (found, answered) = self.work.lookup(name, field);
+        let written = || match field {
+            Some(field) if answered => format!("{name}.{field}"),
+            _ => name.to_owned(),
+        };
+        match found {
+            Lookup::Found(Cow::Borrowed(value)) => Ok((Outcome::Defined(Cow::Borrowed(value)), usize::from(answered))),
+            Lookup::Found(Cow::Owned(value)) => {
+                let links = links.get(usize::from(answered)..).unwrap_or_default();
+                let (outcome, walked) = descend(&mut self.work, self.source, &value, offset, links)?;
+                Ok((outcome, walked + usize::from(answered)))
+            }
+            Lookup::NotYetKnown => Err(EvaluationError::NotYetKnown { name: written(), offset }),
+            Lookup::Unknown if !answered && self.settable.iter().any(|settable| settable == name) => {
+                Ok((Outcome::Undefined(format!("`{name}` has not been set")), 0))
+            }
+            Lookup::Unknown => Err(EvaluationError::UnknownName { name: written(), offset }),
+        }
+    }
+
+    fn postfix(&mut self, base: &'a Node, links: &'a [Link]) -> Result<Outcome<'a>, EvaluationError> {
+        let start = base.span.start;
+        let (mut current, answered) = match &base.kind {
+            Kind::Name(name) => self.name(name, base, links)?,
+            _ => (self.outcome(base)?, 0),
+        };
+        for link in links.iter().skip(answered) {
+            Self::at(self.work.spend(1), start)?;
+            current = match (&link.kind, current) {
+                (LinkKind::Filter { name, arguments }, current) => self.filter(name, arguments, current, start, link)?,
+                (LinkKind::Test { name, negated, argument }, current) => {
+                    let holds = self.test(name, argument.as_ref(), current, start)?;
+                    Outcome::made(holds != *negated)
+                }
+                (_, Outcome::Undefined(message)) => Outcome::Undefined(message),
+                (LinkKind::Field(field), Outcome::Defined(value)) => self.child(value, &Key::Field(field), start, link)?,
+                (LinkKind::Index(index), Outcome::Defined(value)) => {
+                    let index = self.value(index)?;
+                    self.child(value, &Key::Index(&index), start, link)?
+                }
+                (LinkKind::Slice { from, to, step }, Outcome::Defined(value)) => {
+                    let from = self.bound_of_slice(from.as_ref())?;
+                    let to = self.bound_of_slice(to.as_ref())?;
+                    let step = self.bound_of_slice(step.as_ref())?.unwrap_or(1);
+                    Outcome::made(Self::at(slice(&mut self.work, &value, from, to, step), start)?)
+                }
+            };
+        }
+        Ok(current)
+    }
+
+    fn bound_of_slice(&mut self, node: Option<&'a Node>) -> Result<Option<i64>, EvaluationError> {
+        let Some(node) = node else { return Ok(None) };
+        let value = self.value(node)?;
+        match (&*value, Number::of(&value)) {
+            (Value::Null, _) => Ok(None),
+            (_, Some(Number::Integer(bound))) => Ok(Some(bound)),
+            (other, _) => Err(Fault::Type(format!("the bounds of a slice are integers, not {}", kind(other))).at(node.span.start)),
+        }
+    }
+
+    fn child(&mut self, value: Cow<'a, Value>, key: &Key<'_>, start: usize, link: &Link) -> Result<Outcome<'a>, EvaluationError> {
+        let place = Place { source: self.source, start, link };
+        let found = match &value {
+            Cow::Borrowed(value) => Self::at(child(value, key, &place), link.span.start)?,
+            Cow::Owned(value) => match Self::at(child(value, key, &place), link.span.start)? {
+                Ok(child) => {
+                    let copied = match child {
+                        Cow::Borrowed(child) => Self::at(self.work.copy(child), start)?,
+                        Cow::Owned(child) => child,
+                    };
+                    Ok(Cow::Owned(copied))
+                }
+                Err(message) => Err(message),
+            },
+        };
+        Ok(match found {
+            Ok(child) => Outcome::Defined(child),
+            Err(message) => Outcome::Undefined(message),
+        })
+    }
+
+    fn filter(
+        &mut self,
+        name: &str,
+        arguments: &'a [Argument],
+        input: Outcome<'a>,
+        start: usize,
+        link: &Link,
+    ) -> Result<Outcome<'a>, EvaluationError> {
+        let Some(signature) = filters::signature(name) else {
+            return Err(Fault::Argument(format!("there is no filter `{name}`")).at(link.span.start));
+        };
+        // What stands in for a missing value is looked at only when it is wanted: it may be missing too.
+        if name == "default" {
+            return self.default(signature, arguments, input);
+        }
+        let input = match input {
+            Outcome::Defined(value) => value,
+            Outcome::Undefined(message) => return Err(EvaluationError::Undefined { message, offset: start }),
+        };
+        if name == "ternary" {
+            let chosen = Self::at(filters::choice(&input), start)?;
+            let wanted = signature.argument(arguments, chosen).or_else(|| signature.argument(arguments, filters::WHEN_FALSE));
+            return wanted.map_or(Ok(Outcome::made(Value::Null)), |argument| self.outcome(&argument.value));
+        }
+        let mut given = Arguments::none(signature);
+        for argument in arguments {
+            let value = self.value(&argument.value)?;
+            Self::at(given.add(argument.name.as_deref(), value), argument.value.span.start)?;
+        }
+        let result = filters::apply(&mut self.work, input, &given);
+        Self::at(result, link.span.start)
+    }
+
+    fn default(
+        &mut self,
+        signature: &'static filters::Signature,
+        arguments: &'a [Argument],
+        input: Outcome<'a>,
+    ) -> Result<Outcome<'a>, EvaluationError> {
+        let also_vacant = match signature.argument(arguments, filters::BOOLEAN) {
+            Some(argument) => self.truth(&argument.value)?,
+            None => false,
+        };
+        match input {
+            Outcome::Defined(value) if !(value.is_null() || also_vacant && filters::is_vacant(&value)) => Ok(Outcome::Defined(value)),
+            _ => {
+                let substitute = signature.argument(arguments, filters::DEFAULT_VALUE);
+                substitute.map_or(Ok(Outcome::made("")), |argument| self.outcome(&argument.value))
+            }
+        }
+    }
+
+    fn test(&mut self, name: &str, argument: Option<&'a Node>, input: Outcome<'a>, start: usize) -> Result<bool, EvaluationError> {
+        let Some(predicate) = predicates::named(name) else {
+            return Err(Fault::Argument(format!("there is no test `{name}`")).at(start));
+        };
+        if let Some(wanted) = predicate.asks_for_definition() {
+            return Ok(matches!(input, Outcome::Defined(_)) == wanted);
+        }
+        let input = match input {
+            Outcome::Defined(value) => value,
+            Outcome::Undefined(message) => return Err(EvaluationError::Undefined { message, offset: start }),
+        };
+        let argument = match argument {
+            Some(node) => self.value(node)?,
+            None => Cow::Owned(Value::Null),
+        };
+        Self::at(predicate.holds(&mut self.work, &input, &argument), start)
+    }
+
+    fn shown(&self, start: usize, end: usize) -> String {
+        shortened(self.source.get(start..end).unwrap_or_default())
+    }
+}
+
+/// How a child is named.
+enum Key<'k> {
+    Field(&'k str),
+    Index(&'k Value),
+}
+
+/// Where a child is asked for, for messages.
+struct Place<'p> {
+    source: &'p str,
+    /// Where the whole operand starts.
+    start: usize,
+    link: &'p Link,
+}
+
+impl Place<'_> {
+    fn container(&self) -> String {
+        shortened(self.source.get(self.start..self.link.span.start).unwrap_or_default())
+    }
+
+    fn whole(&self) -> String {
+        shortened(self.source.get(self.start..self.link.span.end).unwrap_or_default())
+    }
+}
+
+fn shortened(text: &str) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(CHARACTERS_SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// Follows fields that need no evaluation into a value that is not borrowed, so that only what they lead
+/// to is copied.
+fn descend<'a>(
+    work: &mut Work<'a>,
+    source: &str,
+    value: &Value,
+    start: usize,
+    links: &[Link],
+) -> Result<(Outcome<'a>, usize), EvaluationError> {
+    let mut current = value;
+    let mut walked = 0;
+    for link in links {
+        let Some(field) = link.field() else { break };
+        work.spend(1).map_err(|fault| fault.at(start))?;
+        match child(current, &Key::Field(field), &Place { source, start, link }).map_err(|fault| fault.at(link.span.start))? {
+            Ok(Cow::Borrowed(child)) => current = child,
+            Ok(Cow::Owned(child)) => return Ok((Outcome::made(child), walked + 1)),
+            Err(message) => return Ok((Outcome::Undefined(message), walked + 1)),
+        }
+        walked += 1;
+    }
+    let copied = work.copy(current).map_err(|fault| fault.at(start))?;
+    Ok((Outcome::made(copied), walked))
+}
+
+/// A field or item. The inner error says why there is none.
+fn child<'v>(value: &'v Value, key: &Key<'_>, place: &Place<'_>) -> Result<Result<Cow<'v, Value>, String>, Fault> {
+    const NULL: &Value = &Value::Null;
+    let missing = |because: String| Ok(Err(format!("`{}` is not defined; `{}` {because}", place.whole(), place.container())));
+    let name = match key {
+        Key::Field(name) => Some(*name),
+        Key::Index(Value::String(name)) => Some(name.as_str()),
+        Key::Index(_) => None,
+    };
+    let index = match key {
+        Key::Index(index) => match Number::of(index) {
+            Some(Number::Integer(index)) => Some(index),
+            _ => None,
+        },
+        Key::Field(_) => None,
+    };
+    match (value, name, index) {
+        (Value::Null, ..) => Ok(Ok(Cow::Borrowed(NULL))),
+        (Value::Object(fields), Some(name), _) => match fields.get(name) {
+            Some(child) => Ok(Ok(Cow::Borrowed(child))),
+            None => missing(describe_fields(fields, name)),
+        },
+        (Value::Array(items), _, Some(index)) => match position(items.len(), index).and_then(|index| items.get(index)) {
+            Some(child) => Ok(Ok(Cow::Borrowed(child))),
+            None => missing(format!("has {} items", items.len())),
+        },
+        (Value::String(text), _, Some(index)) => {
+            let length = if index < 0 { text.chars().count() } else { usize::MAX };
+            match position(length, index).and_then(|index| text.chars().nth(index)) {
+                Some(character) => Ok(Ok(Cow::Owned(Value::String(character.to_string())))),
+                None => missing(format!("has {} characters", text.chars().count())),
+            }
+        }
+        (other, Some(_), _) => missing(format!("is {} and has no fields", kind(other))),
+        (Value::Object(_), None, _) => Err(Fault::Type(format!("the fields of `{}` are named by texts", place.container()))),
+        (Value::Array(_) | Value::String(_), None, None) => {
+            Err(Fault::Type(format!("the items of `{}` are numbered by integers", place.container())))
+        }
+        (other, ..) => missing(format!("is {} and has no items", kind(other))),
+    }
+}
+
+/// An index that may count from the end.
+fn position(length: usize, index: i64) -> Option<usize> {
+    if index >= 0 {
+        usize::try_from(index).ok()
+    } else {
+        usize::try_from(index.unsigned_abs()).ok().and_then(|back| length.checked_sub(back))
+    }
+}
+
+fn describe_fields(fields: &Map<String, Value>, sought: &str) -> String {
+    if fields.is_empty() {
+        return "has no fields".to_owned();
+    }
+    let shown: Vec<String> = fields.keys().take(FIELDS_SHOWN).map(|name| shortened(name)).collect();
+    let more = fields.len().saturating_sub(FIELDS_SHOWN);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let advice =
+        nearest(sought, fields.keys().take(1_000).map(String::as_str)).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    format!("has {}{rest}{advice}", shown.join(", "))
+}
+
+fn slice(work: &mut Work<'_>, value: &Value, from: Option<i64>, to: Option<i64>, step: i64) -> Result<Value, Fault> {
+    match value {
+        Value::Null => Ok(Value::Null),
+        Value::Array(items) => {
+            let mut taken = Vec::new();
+            for index in value::slice_indexes(items.len(), from, to, step)? {
+                work.spend(1)?;
+                if let Some(item) = items.get(index) {
+                    taken.push(work.copy(item)?);
+                }
+            }
+            work.bounded(Value::Array(taken))
+        }
+        Value::String(text) => {
+            work.allocate(text.len())?;
+            let characters: Vec<char> = text.chars().collect();
+            let indexes = value::slice_indexes(characters.len(), from, to, step)?;
+            Ok(Value::String(indexes.into_iter().filter_map(|index| characters.get(index)).collect()))
+        }
+        other => Err(Fault::Type(format!("a slice is taken of a list or a text, not of {}", kind(other)))),
+    }
+}
+
+fn compare(work: &mut Work<'_>, comparison: Comparison, left: &Value, right: &Value) -> Result<bool, Fault> {
+    Ok(match comparison {
+        Comparison::Equal => value::equal(work, left, right)?,
+        Comparison::NotEqual => !value::equal(work, left, right)?,
+        Comparison::Less => value::ordered(work, left, right)?.is_lt(),
+        Comparison::LessOrEqual => value::ordered(work, left, right)?.is_le(),
+        Comparison::Greater => value::ordered(work, left, right)?.is_gt(),
+        Comparison::GreaterOrEqual => value::ordered(work, left, right)?.is_ge(),
+        Comparison::In => value::contains(work, right, left)?,
+        Comparison::NotIn => !value::contains(work, right, left)?,
+        Comparison::Matches | Comparison::MatchesNot => {
+            let (Value::String(text), Value::String(pattern)) = (left, right) else {
+                return Err(Fault::Type(format!("a regular expression is matched with a text, not {} with {}", kind(left), kind(right))));
+            };
+            work.pattern(pattern, text)?.is_match(text) == (comparison == Comparison::Matches)
+        }
+    })
+}
+
+fn unfit(operation: Arithmetic, left: &Value, right: &Value) -> Fault {
+    let sign = match operation {
+        Arithmetic::Add => "+",
+        Arithmetic::Subtract => "-",
+        Arithmetic::Multiply => "*",
+        Arithmetic::Divide => "/",
+        Arithmetic::FloorDivide => "//",
+        Arithmetic::Remainder => "%",
+        Arithmetic::Power => "**",
+    };
+    let advice = match (operation, left, right) {
+        (Arithmetic::Add, Value::String(_), _) | (Arithmetic::Add, _, Value::String(_)) => "; `~` joins anything as text",
+        _ => "",
+    };
+    Fault::Type(format!("`{sign}` cannot be used on {} and {}{advice}", kind(left), kind(right)))
+}

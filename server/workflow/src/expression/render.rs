@@ -1,0 +1,199 @@
+//! Gives the value of a template: runs through its segments, once.
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{
+    ast::Span,
+    error::{EvaluationError, Fault},
+    evaluate::{Binding, Evaluator},
+    limits::Work,
+    template::{Loop, Segment, Template},
+    value::{self, kind},
+};
+
+pub(super) struct Renderer<'a> {
+    evaluator: Evaluator<'a>,
+    text: String,
+    /// Whether what is not yet known stays the text of its expression.
+    keeps_unknown: bool,
+    unknown: BTreeSet<String>,
+}
+
+impl<'a> Renderer<'a> {
+    pub(super) fn new(source: &'a str, work: Work<'a>, settable: &'a [String], keeps_unknown: bool) -> Self {
+        Self { evaluator: Evaluator::new(source, work, settable), text: String::new(), keeps_unknown, unknown: BTreeSet::new() }
+    }
+
+    pub(super) fn uuid_calls(&self) -> u32 {
+        self.evaluator.work.uuid_calls()
+    }
+
+    pub(super) fn into_unknown(self) -> BTreeSet<String> {
+        self.unknown
+    }
+
+    pub(super) fn value(&mut self, template: &'a Template) -> Result<Value, EvaluationError> {
+        if let Some((node, span)) = template.lone() {
+            return match self.evaluator.owned(node) {
+                Err(EvaluationError::NotYetKnown { name, .. }) if self.keeps_unknown => {
+                    self.unknown.insert(name);
+                    Ok(Value::from(span.of(self.evaluator.source)))
+                }
+                other => other,
+            };
+        }
+        self.run(&template.body, 0)?;
+        Ok(Value::String(std::mem::take(&mut self.text)))
+    }
+
+    /// `frame` is the number of names that were bound when the innermost loop began: a `set` replaces
+    /// only what was set since.
+    fn run(&mut self, segments: &'a [Segment], frame: usize) -> Result<(), EvaluationError> {
+        for segment in segments {
+            let (written, bound) = (self.text.len(), self.evaluator.bound());
+            match self.segment(segment, frame) {
+                Err(EvaluationError::NotYetKnown { name, .. }) if self.keeps_unknown => {
+                    self.text.truncate(written);
+                    self.evaluator.unbind(bound);
+                    if let Segment::Set { name: set, .. } = segment {
+                        self.evaluator.bind(set, Binding::NotYetKnown(name.clone()), frame);
+                    }
+                    self.push(span_of(segment).of(self.evaluator.source), span_of(segment).start)?;
+                    self.unknown.insert(name);
+                }
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    fn segment(&mut self, segment: &'a Segment, frame: usize) -> Result<(), EvaluationError> {
+        let start = span_of(segment).start;
+        Evaluator::at(self.evaluator.work.spend(1), start)?;
+        match segment {
+            Segment::Text(span) => self.push(span.of(self.evaluator.source), start),
+            Segment::Output { node, .. } => {
+                let value = self.evaluator.value(node)?;
+                let text = Evaluator::at(value::text(&mut self.evaluator.work, &value), start)?;
+                self.push(&text, start)
+            }
+            Segment::Choice { branches, otherwise, .. } => {
+                for (condition, body) in branches {
+                    if self.evaluator.truth(condition)? {
+                        return self.run(body, frame);
+                    }
+                }
+                self.run(otherwise, frame)
+            }
+            Segment::Loop(each) => self.each(each, frame),
+            Segment::Set { name, value, .. } => {
+                let value = self.evaluator.value(value)?;
+                self.evaluator.bind(name, Binding::Value(value), frame);
+                Ok(())
+            }
+        }
+    }
+
+    fn push(&mut self, text: &str, offset: usize) -> Result<(), EvaluationError> {
+        Evaluator::at(self.evaluator.work.fits(self.text.len() + text.len()), offset)?;
+        Evaluator::at(self.evaluator.work.read(text.len()), offset)?;
+        self.text.push_str(text);
+        Ok(())
+    }
+
+    fn each(&mut self, each: &'a Loop, frame: usize) -> Result<(), EvaluationError> {
+        let start = each.list.span.start;
+        let outside = self.evaluator.bound();
+        let mut items = items(self.evaluator.value(&each.list)?).map_err(|fault| fault.at(start))?;
+        if let Some(condition) = &each.condition {
+            let mut kept = Vec::new();
+            for item in items {
+                Evaluator::at(self.evaluator.work.spend(1), start)?;
+                self.bind_targets(each, item.clone(), outside)?;
+                let holds = self.evaluator.truth(condition);
+                self.evaluator.unbind(outside);
+                if holds? {
+                    kept.push(item);
+                }
+            }
+            items = kept;
+        }
+        let length = items.len();
+        if length == 0 {
+            return self.run(&each.otherwise, frame);
+        }
+        for (index, item) in items.into_iter().enumerate() {
+            Evaluator::at(self.evaluator.work.spend(1), start)?;
+            self.bind_targets(each, item, outside)?;
+            let position = json!({
+                "index": index + 1, "index0": index, "first": index == 0, "last": index + 1 == length, "length": length,
+            });
+            self.evaluator.bind("loop", Binding::Value(Cow::Owned(position)), outside);
+            let round = self.run(&each.body, outside);
+            self.evaluator.unbind(outside);
+            round?;
+        }
+        Ok(())
+    }
+
+    /// Binds one name to the item, or several to its parts.
+    fn bind_targets(&mut self, each: &'a Loop, item: Cow<'a, Value>, outside: usize) -> Result<(), EvaluationError> {
+        if let [target] = each.targets.as_slice() {
+            self.evaluator.bind(target, Binding::Value(item), outside);
+            return Ok(());
+        }
+        let wanted = each.targets.len();
+        let described = match &*item {
+            Value::Array(parts) => format!("a list of {}", parts.len()),
+            other => kind(other).to_owned(),
+        };
+        let parts = parts(item).filter(|parts| parts.len() == wanted).ok_or_else(|| {
+            Fault::Type(format!("the loop takes items apart into {wanted}, but one of them is {described}")).at(each.list.span.start)
+        })?;
+        for (target, part) in each.targets.iter().zip(parts) {
+            self.evaluator.bind(target, Binding::Value(part), outside);
+        }
+        Ok(())
+    }
+}
+
+fn span_of(segment: &Segment) -> Span {
+    match segment {
+        Segment::Text(span) | Segment::Output { span, .. } | Segment::Choice { span, .. } | Segment::Set { span, .. } => *span,
+        Segment::Loop(each) => each.span,
+    }
+}
+
+/// What a loop goes through: the items of a list, the names of the fields of an object.
+fn items(value: Cow<'_, Value>) -> Result<Vec<Cow<'_, Value>>, Fault> {
+    match value {
+        Cow::Borrowed(Value::Array(items)) => Ok(items.iter().map(Cow::Borrowed).collect()),
+        Cow::Owned(Value::Array(items)) => Ok(items.into_iter().map(Cow::Owned).collect()),
+        other => match &*other {
+            Value::Object(fields) => Ok(fields.keys().map(|key| Cow::Owned(Value::from(key.as_str()))).collect()),
+            Value::Null => {
+                Err(Fault::Type("a loop goes through a list or an object, not null; `default([])` makes it an empty one".to_owned()))
+            }
+            value => Err(Fault::Type(format!("a loop goes through a list or an object, not {}", kind(value)))),
+        },
+    }
+}
+
+/// The parts of a list, or of a group that `groupby` made.
+fn parts(item: Cow<'_, Value>) -> Option<Vec<Cow<'_, Value>>> {
+    match item {
+        Cow::Borrowed(Value::Array(parts)) => Some(parts.iter().map(Cow::Borrowed).collect()),
+        Cow::Owned(Value::Array(parts)) => Some(parts.into_iter().map(Cow::Owned).collect()),
+        Cow::Borrowed(Value::Object(fields)) => match (fields.get("grouper"), fields.get("list")) {
+            (Some(grouper), Some(list)) if fields.len() == 2 => Some(vec![Cow::Borrowed(grouper), Cow::Borrowed(list)]),
+            _ => None,
+        },
+        Cow::Owned(Value::Object(mut fields)) if fields.len() == 2 => {
+            let list = fields.remove("list")?;
+            Some(vec![Cow::Owned(fields.remove("grouper")?), Cow::Owned(list)])
+        }
+        _ => None,
+    }
+}
