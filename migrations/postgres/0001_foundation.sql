@@ -203,7 +203,6 @@ create table credential (
     created_by uuid,
     created_at bigint not null,
     replaced_at bigint,
-    last_used_at bigint,
     removed_at bigint,
     primary key (tenant_id, id),
     constraint only_a_removed_credential_has_no_value check ((sealed is null) = (removed_at is not null)),

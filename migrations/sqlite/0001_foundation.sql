@@ -201,7 +201,6 @@ create table credential (
     created_by blob check (length(created_by) = 16),
     created_at integer not null,
     replaced_at integer,
-    last_used_at integer,
     removed_at integer,
     primary key (tenant_id, id),
     constraint only_a_removed_credential_has_no_value check ((sealed is null) = (removed_at is not null)),

@@ -170,9 +170,10 @@ impl FromRow for UseRow {
 macro_rules! fact_select {
     ($rest:literal) => {
         concat!(
-            "select id, name, kind, version, allowed_hosts, description, created_by, created_at, replaced_at, last_used_at
-             from credential
-             where tenant_id = $1 and removed_at is null",
+            "select c.id, c.name, c.kind, c.version, c.allowed_hosts, c.description, c.created_by, c.created_at, c.replaced_at,
+                    (select max(u.at) from credential_use u where u.tenant_id = c.tenant_id and u.credential_id = c.id) as last_used_at
+             from credential c
+             where c.tenant_id = $1 and c.removed_at is null",
             $rest
         )
     };
@@ -190,9 +191,9 @@ macro_rules! use_select {
     };
 }
 
-static LIST: Statement = Statement::tenant("credentials.list", fact_select!(" order by name"));
-static FIND: Statement = Statement::tenant("credentials.find", fact_select!(" and id = $2"));
-static FIND_BY_NAME: Statement = Statement::tenant("credentials.find_by_name", fact_select!(" and name = $2"));
+static LIST: Statement = Statement::tenant("credentials.list", fact_select!(" order by c.name"));
+static FIND: Statement = Statement::tenant("credentials.find", fact_select!(" and c.id = $2"));
+static FIND_BY_NAME: Statement = Statement::tenant("credentials.find_by_name", fact_select!(" and c.name = $2"));
 static CREATE: Statement = Statement::tenant(
     "credentials.create",
     "insert into credential
