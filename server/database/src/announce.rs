@@ -13,6 +13,8 @@ pub enum Topic {
     Runs,
     /// A run may have become due: its inbox or its place in the queue.
     Queue,
+    /// Something was put into the inbox of this run, which is due by that.
+    Inbox(RunId),
     /// Who may do what, or whose sessions and memberships hold.
     Access,
     /// Approvals were asked or ended.

@@ -294,10 +294,7 @@ pub async fn load<'a>(tx: &mut impl Reads<'a>, id: ApprovalId) -> Result<Option<
 }
 
 /// What each approver said, in order.
-pub async fn decisions<'a>(
-    tx: &mut impl Reads<'a>,
-    approval: &Authorized<'_, ApprovalRead, ApprovalRow>,
-) -> Result<Vec<DecisionRow>> {
+pub async fn decisions<'a>(tx: &mut impl Reads<'a>, approval: &Authorized<'_, ApprovalRead, ApprovalRow>) -> Result<Vec<DecisionRow>> {
     tx.query(&DECISIONS).bind(approval.id).all().await
 }
 
@@ -345,15 +342,8 @@ pub async fn decide(
             ApprovalState::Approved
         }
     };
-    let ended = tx
-        .query(&END)
-        .bind(approval.id)
-        .bind(end)
-        .bind(decision.at)
-        .bind(&decision.label)
-        .bind(&decision.comment)
-        .execute()
-        .await?;
+    let ended =
+        tx.query(&END).bind(approval.id).bind(end).bind(decision.at).bind(&decision.label).bind(&decision.comment).execute().await?;
     if ended == 0 {
         return Ok(Decided::TooLate);
     }

@@ -139,12 +139,7 @@ impl FromRow for CountedDenial {
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             tenant: row.id("tenant_id")?,
-            denial: Denial {
-                key: row.text("key")?,
-                minute: row.i64("minute")?,
-                actor: row.json("actor")?,
-                event: row.json("event")?,
-            },
+            denial: Denial { key: row.text("key")?, minute: row.i64("minute")?, actor: row.json("actor")?, event: row.json("event")? },
             count: row.i64("count")?,
         })
     }
@@ -234,12 +229,7 @@ pub async fn page<'a>(
 }
 
 /// The next rows of an export, oldest first, after the place `after`; fewer than `limit` are the last.
-pub async fn export<'a>(
-    tx: &mut impl Reads<'a>,
-    _scope: &Scope<'_, AuditExport>,
-    after: i64,
-    limit: u32,
-) -> Result<Vec<ExportRow>> {
+pub async fn export<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, AuditExport>, after: i64, limit: u32) -> Result<Vec<ExportRow>> {
     tx.query(&EXPORT).bind(after).bind(limit).all().await
 }
 
@@ -249,11 +239,7 @@ pub async fn head<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, AuditRead>) ->
 }
 
 /// The place of the first row at or after a moment, where an export of a time begins; nothing when there is none.
-pub async fn first_since<'a>(
-    tx: &mut impl Reads<'a>,
-    _scope: &Scope<'_, AuditRead>,
-    since: Timestamp,
-) -> Result<Option<i64>> {
+pub async fn first_since<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, AuditRead>, since: Timestamp) -> Result<Option<i64>> {
     match tx.query(&FIRST_SINCE).bind(since).rows().await?.first() {
         Some(row) => row.opt_i64("seq"),
         None => Ok(None),
@@ -283,8 +269,7 @@ pub async fn denials_due(tx: &mut impl SystemReads, minute: i64, limit: u32) -> 
 /// Takes a counted denial out. False when another transaction did.
 pub async fn delete_denial(tx: &mut SystemTx, counted: &CountedDenial) -> Result<bool> {
     let denial = &counted.denial;
-    let deleted =
-        tx.query(&system::DENIALS_DELETE).bind(counted.tenant).bind(&denial.key).bind(denial.minute).execute().await?;
+    let deleted = tx.query(&system::DENIALS_DELETE).bind(counted.tenant).bind(&denial.key).bind(denial.minute).execute().await?;
     Ok(deleted == 1)
 }
 

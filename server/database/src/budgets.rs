@@ -136,17 +136,17 @@ static LIST: Statement = Statement::tenant(
      where tenant_id = $1 and key >= 'tenant' and key < 'workflow;'
      order by key",
 );
-static FIND: Statement = Statement::tenant(
-    "budgets.find",
-    "select key, limit_nanos, spent, held, unconfirmed from account where tenant_id = $1 and key = $2",
-);
+static FIND: Statement =
+    Statement::tenant("budgets.find", "select key, limit_nanos, spent, held, unconfirmed from account where tenant_id = $1 and key = $2");
 static SET_LIMIT: Statement = Statement::tenant(
     "budgets.set_limit",
     "insert into account (tenant_id, key, limit_nanos) values ($1, $2, $3)
      on conflict (tenant_id, key) do update set limit_nanos = excluded.limit_nanos",
 );
-static HOLDS: Statement =
-    Statement::tenant("budgets.holds", hold_select!(" and h.state = $2 and h.state in ('open', 'unknown') order by h.opened_at, h.id limit $3"));
+static HOLDS: Statement = Statement::tenant(
+    "budgets.holds",
+    hold_select!(" and h.state = $2 and h.state in ('open', 'unknown') order by h.opened_at, h.id limit $3"),
+);
 static OF_RUN: Statement = Statement::tenant("budgets.holds_of_run", hold_select!(" and h.run_id = $2 order by h.opened_at, h.id"));
 static FIND_HOLD: Statement = Statement::tenant("budgets.find_hold", hold_select!(" and h.id = $2"));
 static LOCK_ACCOUNT: Statement = Statement::tenant_each(
@@ -162,10 +162,8 @@ static CORRECT_ACCOUNT: Statement = Statement::tenant(
     "budgets.correct_account",
     "update account set spent = spent - $3 + $4, unconfirmed = unconfirmed - $3 where tenant_id = $1 and key = $2",
 );
-static CORRECT_RUN: Statement = Statement::tenant(
-    "budgets.correct_run",
-    "update run set spent = spent - $3 + $4 where tenant_id = $1 and id = $2",
-);
+static CORRECT_RUN: Statement =
+    Statement::tenant("budgets.correct_run", "update run set spent = spent - $3 + $4 where tenant_id = $1 and id = $2");
 
 pub(crate) static ALL: &[&Statement] =
     &[&LIST, &FIND, &SET_LIMIT, &HOLDS, &OF_RUN, &FIND_HOLD, &LOCK_ACCOUNT, &CLOSE_UNKNOWN, &CORRECT_ACCOUNT, &CORRECT_RUN];
@@ -181,12 +179,7 @@ pub async fn find<'a>(tx: &mut impl Reads<'a>, key: &str) -> Result<Option<Guard
 }
 
 /// Sets or lifts the limit of an account. A limit below what was spent and is held stops what would come next.
-pub async fn set_limit(
-    tx: &mut WriteTx<'_>,
-    _scope: &Scope<'_, BudgetWrite>,
-    key: &str,
-    limit: Option<Money>,
-) -> Result<()> {
+pub async fn set_limit(tx: &mut WriteTx<'_>, _scope: &Scope<'_, BudgetWrite>, key: &str, limit: Option<Money>) -> Result<()> {
     tx.query(&SET_LIMIT).bind(key).bind(limit).execute().await?;
     tx.announce(Topic::Budgets);
     Ok(())
@@ -194,12 +187,7 @@ pub async fn set_limit(
 
 /// The holds of calls under way (`Open`) or in doubt (`Unknown`), oldest first, at most `limit`. Holds in other states
 /// are not listed.
-pub async fn holds<'a>(
-    tx: &mut impl Reads<'a>,
-    _scope: &Scope<'_, BudgetRead>,
-    state: HoldState,
-    limit: u32,
-) -> Result<Vec<HoldRow>> {
+pub async fn holds<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, BudgetRead>, state: HoldState, limit: u32) -> Result<Vec<HoldRow>> {
     tx.query(&HOLDS).bind(state).bind(limit).all().await
 }
 
@@ -215,12 +203,7 @@ pub async fn find_hold<'a>(tx: &mut impl Reads<'a>, id: HoldId) -> Result<Option
 
 /// Confirms that a call in doubt was made and cost this, at most what was set aside for it. False, and nothing done,
 /// when it is no longer in doubt or the amount is higher.
-pub async fn confirm(
-    tx: &mut WriteTx<'_>,
-    hold: &Authorized<'_, BudgetWrite, HoldRow>,
-    charged: Money,
-    now: Timestamp,
-) -> Result<bool> {
+pub async fn confirm(tx: &mut WriteTx<'_>, hold: &Authorized<'_, BudgetWrite, HoldRow>, charged: Money, now: Timestamp) -> Result<bool> {
     resolve(tx, hold, HoldState::Confirmed, charged, now).await
 }
 

@@ -6,9 +6,9 @@
 use std::fmt::Write as _;
 
 use crate::{
-    approvals, audit, budgets, credentials, inbox, invitations, journal, links, mail, members, providers, roles, runs,
+    approvals, audit, batch, budgets, credentials, gate, inbox, invitations, journal, links, mail, members, providers, roles, runs,
     statement::{Engine, Reach, Statement},
-    system, tenants, variables, workflows,
+    system, tenants, variables, workflows, writer,
 };
 
 /// Every statement: those of tenants file by file, then those across tenants.
@@ -31,6 +31,9 @@ pub fn all() -> Vec<&'static Statement> {
         budgets::ALL,
         mail::ALL,
         system::ALL,
+        gate::ALL,
+        batch::system::ALL,
+        writer::system::ALL,
     ]
     .into_iter()
     .flatten()

@@ -219,8 +219,7 @@ static SEALED: Statement = Statement::tenant(
     "select id, name, version, sealed, allowed_hosts from credential where tenant_id = $1 and id = $2 and removed_at is null",
 );
 static USES: Statement = Statement::tenant("credentials.uses", use_select!(" and u.at < $3 order by u.at desc, u.id desc limit $4"));
-static USES_AT: Statement =
-    Statement::tenant("credentials.uses_at", use_select!(" and u.at = $3 and u.id < $4 order by u.id desc"));
+static USES_AT: Statement = Statement::tenant("credentials.uses_at", use_select!(" and u.at = $3 and u.id < $4 order by u.id desc"));
 static KEY: Statement = Statement::tenant("credentials.key", "select wrapped from tenant_key where tenant_id = $1");
 static KEY_CREATE: Statement = Statement::tenant(
     "credentials.key_create",
@@ -275,8 +274,7 @@ pub async fn replace(
     sealed: &[u8],
     now: Timestamp,
 ) -> Result<bool> {
-    let replaced =
-        tx.query(&REPLACE).bind(credential.id).bind(credential.version).bind(sealed).bind(now).execute().await?;
+    let replaced = tx.query(&REPLACE).bind(credential.id).bind(credential.version).bind(sealed).bind(now).execute().await?;
     Ok(replaced == 1)
 }
 
@@ -292,11 +290,7 @@ pub async fn describe(
 }
 
 /// Removes a credential: its value is gone, its facts and uses stay. False when it was removed in between.
-pub async fn remove(
-    tx: &mut WriteTx<'_>,
-    credential: &Authorized<'_, CredentialWrite, CredentialRow>,
-    now: Timestamp,
-) -> Result<bool> {
+pub async fn remove(tx: &mut WriteTx<'_>, credential: &Authorized<'_, CredentialWrite, CredentialRow>, now: Timestamp) -> Result<bool> {
     Ok(tx.query(&REMOVE).bind(credential.id).bind(now).execute().await? == 1)
 }
 

@@ -6,6 +6,7 @@
 use sqlx::{Arguments as _, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction, postgres::PgArguments, sqlite::SqliteArguments};
 
 use crate::{
+    audit_chain::{self, AuditIntent},
     error::Error,
     param::Param,
     row::{FromRow, Inner, Row},
@@ -105,6 +106,14 @@ impl Session {
     /// Begins a query; a statement of another reach is refused when the query runs.
     pub(crate) fn query(&mut self, statement: &'static Statement, reach: Reach) -> Query<'_> {
         Query { refused: statement.demand(reach).err(), session: self, statement, params: Vec::new() }
+    }
+
+    /// Makes sure that the chains of these events exist. Where many transactions share a commit, one with a chain that
+    /// does not exist must not spoil it for the others.
+    pub(crate) async fn demand_chains(&mut self, intents: &[AuditIntent]) -> Result<(), Error> {
+        let Link::Turn(turn) = &self.link else { return Ok(()) };
+        let mut lent = turn.lent().await;
+        audit_chain::demand(&mut Arm::Sqlite(lent.connection()?), intents).await
     }
 
     /// The engine behind this transaction.

@@ -61,14 +61,7 @@ pub(crate) static ALL: &[&Statement] = &[&CREATE, &WAKE, &OF_RUN];
 
 /// Puts a row into a run's inbox and makes the run due at once, asleep or new.
 pub async fn create(tx: &mut WriteTx<'_>, new: &InboxRow) -> Result<()> {
-    tx.query(&CREATE)
-        .bind(new.id)
-        .bind(new.run)
-        .bind(new.kind)
-        .bind(Json(new.payload.clone()))
-        .bind(new.created_at)
-        .execute()
-        .await?;
+    tx.query(&CREATE).bind(new.id).bind(new.run).bind(new.kind).bind(Json(new.payload.clone())).bind(new.created_at).execute().await?;
     tx.query(&WAKE).bind(new.run).bind(new.created_at).execute().await?;
     tx.announce(Topic::Inbox(new.run));
     Ok(())

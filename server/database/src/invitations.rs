@@ -190,13 +190,7 @@ pub async fn find_by_token(tx: &mut impl SystemReads, token_hash: &[u8; 32]) -> 
 /// done, when the invitation ended before; of two who accept at once one gets false.
 ///
 /// A member who was disabled stays disabled: an invitation that was still open does not undo it.
-pub async fn accept(
-    tx: &mut SystemTx,
-    invited: &InvitedTo,
-    person: PersonId,
-    now: Timestamp,
-    fresh: PolicyVersion,
-) -> Result<bool> {
+pub async fn accept(tx: &mut SystemTx, invited: &InvitedTo, person: PersonId, now: Timestamp, fresh: PolicyVersion) -> Result<bool> {
     let taken = tx.query(&system::INVITATION_ACCEPT).bind(invited.tenant).bind(invited.invitation.id).bind(now).execute().await?;
     if taken == 0 {
         return Ok(false);

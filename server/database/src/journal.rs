@@ -37,12 +37,7 @@ static AFTER: Statement = Statement::tenant(
 pub(crate) static ALL: &[&Statement] = &[&AFTER];
 
 /// The rows of a run's journal after a place, oldest first, at most `limit`.
-pub async fn after<'a>(
-    tx: &mut impl Reads<'a>,
-    run: &Authorized<'_, RunRead, RunRow>,
-    seq: i64,
-    limit: u32,
-) -> Result<Vec<JournalRow>> {
+pub async fn after<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>, seq: i64, limit: u32) -> Result<Vec<JournalRow>> {
     tx.query(&AFTER).bind(run.facts.id).bind(seq).bind(limit).all().await
 }
 

@@ -83,15 +83,7 @@ pub(crate) static ALL: &[&Statement] = &[&CREATE, &WITHDRAW_OF_APPROVAL];
 
 /// Makes a link to an approval, beside the ones the engine makes when it asks.
 pub async fn create(tx: &mut WriteTx<'_>, new: &NewLink) -> Result<()> {
-    tx.query(&CREATE)
-        .bind(new.id)
-        .bind(new.approval)
-        .bind(new.person)
-        .bind(new.token_hash)
-        .bind(new.expires_at)
-        .execute()
-        .await
-        .map(drop)
+    tx.query(&CREATE).bind(new.id).bind(new.approval).bind(new.person).bind(new.token_hash).bind(new.expires_at).execute().await.map(drop)
 }
 
 /// Withdraws every link to an approval. Gives how many.

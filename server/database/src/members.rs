@@ -94,10 +94,8 @@ macro_rules! member_select {
 static LIST: Statement = Statement::tenant("members.list", member_select!());
 static FIND: Statement = Statement::tenant("members.find", member_select!(" and m.person_id = $2"));
 static FIND_BY_EMAIL: Statement = Statement::tenant("members.find_by_email", member_select!(" and p.email = $2"));
-static SET_STATUS: Statement = Statement::tenant(
-    "members.set_status",
-    "update membership set status = $3 where tenant_id = $1 and person_id = $2 and status <> $3",
-);
+static SET_STATUS: Statement =
+    Statement::tenant("members.set_status", "update membership set status = $3 where tenant_id = $1 and person_id = $2 and status <> $3");
 static GRANT: Statement = Statement::tenant(
     "members.grant",
     "insert into role_binding (tenant_id, person_id, role, granted_by, granted_at) values ($1, $2, $3, $4, $5)
@@ -114,8 +112,7 @@ static COUNT_ACTIVE_HOLDERS: Statement = Statement::tenant(
 );
 static SET_POLICY: Statement = Statement::tenant("members.set_policy", "update tenant set policy_version = $2 where id = $1");
 
-pub(crate) static ALL: &[&Statement] =
-    &[&LIST, &FIND, &FIND_BY_EMAIL, &SET_STATUS, &GRANT, &REVOKE, &COUNT_ACTIVE_HOLDERS, &SET_POLICY];
+pub(crate) static ALL: &[&Statement] = &[&LIST, &FIND, &FIND_BY_EMAIL, &SET_STATUS, &GRANT, &REVOKE, &COUNT_ACTIVE_HOLDERS, &SET_POLICY];
 
 /// Makes one row of a member out of one row for each role.
 fn gather(rows: Vec<MemberAndRole>) -> Vec<MemberRow> {
@@ -196,12 +193,7 @@ pub async fn grant(
 }
 
 /// Takes a role from a member; `fresh` becomes the state of the policy. False when they do not hold it.
-pub async fn revoke(
-    tx: &mut WriteTx<'_>,
-    member: &Authorized<'_, RoleWrite, MemberRow>,
-    role: &str,
-    fresh: PolicyVersion,
-) -> Result<bool> {
+pub async fn revoke(tx: &mut WriteTx<'_>, member: &Authorized<'_, RoleWrite, MemberRow>, role: &str, fresh: PolicyVersion) -> Result<bool> {
     set_policy(tx, fresh).await?;
     Ok(tx.query(&REVOKE).bind(member.person).bind(role).execute().await? == 1)
 }

@@ -148,11 +148,7 @@ impl FromRow for ModelRow {
             base_url: row.text("base_url")?,
             credential_name: row.opt_text("credential_name")?,
             name: row.text("name")?,
-            price: Price {
-                input: row.money("input_price")?,
-                output: row.money("output_price")?,
-                cached: row.opt_money("cached_price")?,
-            },
+            price: Price { input: row.money("input_price")?, output: row.money("output_price")?, cached: row.opt_money("cached_price")? },
             max_output_tokens: row.i64("max_output_tokens")?,
             is_default: row.bool("is_default")?,
             price_version: row.i64("price_version")?,
@@ -193,10 +189,8 @@ static CREATE: Statement = Statement::tenant(
      values ($1, $2, $3, $4, $5, $6, $7)
      on conflict do nothing",
 );
-static REMOVE: Statement = Statement::tenant(
-    "providers.remove",
-    "update provider set removed_at = $3 where tenant_id = $1 and id = $2 and removed_at is null",
-);
+static REMOVE: Statement =
+    Statement::tenant("providers.remove", "update provider set removed_at = $3 where tenant_id = $1 and id = $2 and removed_at is null");
 static REMOVE_MODELS: Statement =
     Statement::tenant("providers.remove_models", "delete from model where tenant_id = $1 and provider_id = $2");
 static MODELS: Statement = Statement::tenant("providers.models", model_select!(" order by p.name, m.name"));
@@ -217,12 +211,9 @@ static SET_PRICE: Statement = Statement::tenant(
          input_price = $3, output_price = $4, cached_price = $5, max_output_tokens = $6, price_version = price_version + 1
      where tenant_id = $1 and id = $2",
 );
-static REMOVE_MODEL: Statement =
-    Statement::tenant("providers.remove_model", "delete from model where tenant_id = $1 and id = $2");
-static CLEAR_DEFAULT: Statement = Statement::tenant(
-    "providers.clear_default",
-    "update model set is_default = $2 where tenant_id = $1 and is_default",
-);
+static REMOVE_MODEL: Statement = Statement::tenant("providers.remove_model", "delete from model where tenant_id = $1 and id = $2");
+static CLEAR_DEFAULT: Statement =
+    Statement::tenant("providers.clear_default", "update model set is_default = $2 where tenant_id = $1 and is_default");
 static SET_DEFAULT: Statement =
     Statement::tenant("providers.set_default", "update model set is_default = $3 where tenant_id = $1 and id = $2");
 
@@ -297,11 +288,7 @@ pub async fn resolve<'a>(tx: &mut impl Reads<'a>, name: Option<&str>) -> Result<
 
 /// Sets a model up at a provider; the first one of a tenant becomes its default. False, and nothing done, when the
 /// provider has one of this name.
-pub async fn create_model(
-    tx: &mut WriteTx<'_>,
-    provider: &Authorized<'_, AgentWrite, ProviderRow>,
-    new: &NewModel,
-) -> Result<bool> {
+pub async fn create_model(tx: &mut WriteTx<'_>, provider: &Authorized<'_, AgentWrite, ProviderRow>, new: &NewModel) -> Result<bool> {
     let is_default = resolve(tx, None).await?.is_none();
     let made = tx
         .query(&CREATE_MODEL)

@@ -57,6 +57,12 @@ impl Statement {
         Self { name, reach: Reach::System, sqlite, postgres }
     }
 
+    /// A statement that steers one engine and touches no table: transactions, logins, copies. It is in no catalogue,
+    /// because the other engine does not know it.
+    pub(crate) const fn control(name: &'static str, text: &'static str) -> Self {
+        Self { name, reach: Reach::System, sqlite: text, postgres: text }
+    }
+
     /// The name, `noun.verb`, that errors and logs show.
     pub const fn name(&self) -> &'static str {
         self.name

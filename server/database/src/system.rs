@@ -19,10 +19,8 @@ pub(crate) static TENANT_CREATE: Statement = Statement::system(
 );
 pub(crate) static TENANT_FIND: Statement =
     Statement::system("tenants.find", "select id, slug, name, status, policy_version, created_at from tenant where id = $1");
-pub(crate) static TENANT_BY_SLUG: Statement = Statement::system(
-    "tenants.find_by_slug",
-    "select id, slug, name, status, policy_version, created_at from tenant where slug = $1",
-);
+pub(crate) static TENANT_BY_SLUG: Statement =
+    Statement::system("tenants.find_by_slug", "select id, slug, name, status, policy_version, created_at from tenant where slug = $1");
 pub(crate) static TENANT_ALL: Statement =
     Statement::system("tenants.all", "select id, slug, name, status, policy_version, created_at from tenant order by slug");
 pub(crate) static TENANT_OF_PERSON: Statement = Statement::system(
@@ -66,10 +64,8 @@ pub(crate) static PERSON_BY_EMAIL: Statement = Statement::system(
     "people.find_by_email",
     "select id, email, name, password_hash, status, created_at, password_changed_at from person where email = $1",
 );
-pub(crate) static PERSON_SET_PASSWORD: Statement = Statement::system(
-    "people.set_password",
-    "update person set password_hash = $2, password_changed_at = $3 where id = $1",
-);
+pub(crate) static PERSON_SET_PASSWORD: Statement =
+    Statement::system("people.set_password", "update person set password_hash = $2, password_changed_at = $3 where id = $1");
 pub(crate) static PERSON_SET_STATUS: Statement =
     Statement::system("people.set_status", "update person set status = $2 where id = $1 and status <> $2");
 pub(crate) static SESSION_CREATE: Statement = Statement::system(
@@ -93,8 +89,7 @@ pub(crate) static SESSION_OF_PERSON: Statement = Statement::system(
      where person_id = $1
      order by last_seen_at desc, id",
 );
-pub(crate) static SESSION_DELETE: Statement =
-    Statement::system("sessions.delete", "delete from session where person_id = $1 and id = $2");
+pub(crate) static SESSION_DELETE: Statement = Statement::system("sessions.delete", "delete from session where person_id = $1 and id = $2");
 pub(crate) static SESSION_DELETE_ALL: Statement =
     Statement::system("sessions.delete_all", "delete from session where person_id = $1 and (id <> $2 or $2 is null)");
 pub(crate) static SESSION_DELETE_WITHOUT_MEMBERSHIP: Statement = Statement::system(
@@ -193,14 +188,10 @@ pub(crate) static LEASE_CLAIM: Statement = Statement::system_each(
      where run_queue.tenant_id = taken.tenant_id and run_queue.run_id = taken.run_id
      returning run_queue.tenant_id, run_queue.run_id, run_queue.fence",
 );
-pub(crate) static LEASE_RENEW: Statement = Statement::system(
-    "leases.renew",
-    "update run_queue set lease_until = $2 where owner = $1 returning tenant_id, run_id, fence",
-);
-pub(crate) static LEASE_RELEASE_ALL: Statement = Statement::system(
-    "leases.release_all",
-    "update run_queue set owner = null, lease_until = null, wake_at = $2 where owner = $1",
-);
+pub(crate) static LEASE_RENEW: Statement =
+    Statement::system("leases.renew", "update run_queue set lease_until = $2 where owner = $1 returning tenant_id, run_id, fence");
+pub(crate) static LEASE_RELEASE_ALL: Statement =
+    Statement::system("leases.release_all", "update run_queue set owner = null, lease_until = null, wake_at = $2 where owner = $1");
 pub(crate) static LEASE_NEXT_DUE: Statement = Statement::system(
     "leases.next_due",
     "select min(at) as at
@@ -259,10 +250,8 @@ pub(crate) static MAIL_FIND: Statement = Statement::system(
      from mail
      where tenant_id = $1 and id = $2",
 );
-pub(crate) static MAIL_NEXT_DUE: Statement = Statement::system(
-    "mail.next_due",
-    "select min(next_attempt_at) as at from mail where next_attempt_at is not null",
-);
+pub(crate) static MAIL_NEXT_DUE: Statement =
+    Statement::system("mail.next_due", "select min(next_attempt_at) as at from mail where next_attempt_at is not null");
 pub(crate) static MAIL_DELETE_SENT: Statement =
     Statement::system("mail.delete_sent", "delete from mail where sent_at is not null and sent_at < $1");
 
@@ -282,10 +271,8 @@ pub(crate) static DENIALS_DUE: Statement = Statement::system(
      order by minute, tenant_id, key
      limit $2",
 );
-pub(crate) static DENIALS_DELETE: Statement = Statement::system(
-    "audit.denials_delete",
-    "delete from denial_count where tenant_id = $1 and key = $2 and minute = $3",
-);
+pub(crate) static DENIALS_DELETE: Statement =
+    Statement::system("audit.denials_delete", "delete from denial_count where tenant_id = $1 and key = $2 and minute = $3");
 
 // Throttling. A bucket that is not there is full; a full one is as good as none.
 
@@ -301,8 +288,7 @@ pub(crate) static THROTTLE_TAKE: Statement = Statement::system(
      where b.tokens + case when $3 > b.updated_at then ($3 - b.updated_at) / $4 else 0 end >= $5
      returning tokens",
 );
-pub(crate) static THROTTLE_LEFT: Statement =
-    Statement::system("throttle.left", "select tokens, updated_at from throttle where key = $1");
+pub(crate) static THROTTLE_LEFT: Statement = Statement::system("throttle.left", "select tokens, updated_at from throttle where key = $1");
 pub(crate) static THROTTLE_DELETE_UNUSED: Statement =
     Statement::system("throttle.delete_unused", "delete from throttle where updated_at < $1");
 

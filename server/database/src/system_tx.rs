@@ -67,9 +67,10 @@ impl SystemTx {
     /// Makes the changes durable together with one or more audit events, each in the chain it names.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when nothing was done.
-    pub async fn commit(self, first: AuditIntent, more: Vec<AuditIntent>) -> Result<(), Error> {
-        let intents = std::iter::once(first).chain(more).collect();
+    /// [`Error::NoRow`] when a chain does not exist; [`Error::Unavailable`] when nothing was done.
+    pub async fn commit(mut self, first: AuditIntent, more: Vec<AuditIntent>) -> Result<(), Error> {
+        let intents: Vec<AuditIntent> = std::iter::once(first).chain(more).collect();
+        self.session.demand_chains(&intents).await?;
         self.committer.commit(self.session, intents, self.announcements).await
     }
 

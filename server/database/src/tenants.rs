@@ -86,10 +86,8 @@ impl FromRow for TenancyRow {
     }
 }
 
-static CURRENT: Statement = Statement::tenant(
-    "tenants.current",
-    "select id, slug, name, status, policy_version, created_at from tenant where id = $1",
-);
+static CURRENT: Statement =
+    Statement::tenant("tenants.current", "select id, slug, name, status, policy_version, created_at from tenant where id = $1");
 static RENAME: Statement = Statement::tenant("tenants.rename", "update tenant set name = $2 where id = $1");
 
 pub(crate) static ALL: &[&Statement] = &[&CURRENT, &RENAME];
@@ -100,11 +98,7 @@ pub async fn current<'a>(tx: &mut impl Reads<'a>) -> Result<TenantRow> {
 }
 
 /// Gives the actor's tenant another name.
-pub async fn rename(
-    tx: &mut crate::WriteTx<'_>,
-    _scope: &domain::Scope<'_, domain::permission::SettingsWrite>,
-    name: &str,
-) -> Result<()> {
+pub async fn rename(tx: &mut crate::WriteTx<'_>, _scope: &domain::Scope<'_, domain::permission::SettingsWrite>, name: &str) -> Result<()> {
     tx.query(&RENAME).bind(name).execute().await.map(drop)
 }
 

@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 
-use crate::{
-    Result, system,
-    system_tx::SystemTx,
-};
+use crate::{Result, system, system_tx::SystemTx};
 
 /// Parts that a token is counted in, so that a bucket fills evenly.
 const PARTS: i64 = 1000;
@@ -40,15 +37,7 @@ pub enum Taken {
 pub async fn take(tx: &mut SystemTx, key: &str, bucket: Bucket, now: Timestamp) -> Result<Taken> {
     let full = i64::from(bucket.capacity.max(1)) * PARTS;
     let micros_a_part = (i64::try_from(bucket.every.as_micros()).unwrap_or(i64::MAX) / PARTS).max(1);
-    let taken = tx
-        .query(&system::THROTTLE_TAKE)
-        .bind(key)
-        .bind(full)
-        .bind(now)
-        .bind(micros_a_part)
-        .bind(PARTS)
-        .rows()
-        .await?;
+    let taken = tx.query(&system::THROTTLE_TAKE).bind(key).bind(full).bind(now).bind(micros_a_part).bind(PARTS).rows().await?;
     if !taken.is_empty() {
         return Ok(Taken::Allowed);
     }

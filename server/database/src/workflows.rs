@@ -257,16 +257,12 @@ static CREATE_VERSION: Statement = Statement::tenant(
     "insert into version (tenant_id, id, workflow_id, number, source, plan, plan_hash, saved_by, saved_at, label)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 );
-static REMOVE: Statement = Statement::tenant(
-    "workflows.remove",
-    "update workflow set removed_at = $3 where tenant_id = $1 and id = $2 and removed_at is null",
-);
-static VERSIONS: Statement =
-    Statement::tenant("workflows.versions", version_select!("", " and v.workflow_id = $2 order by v.number desc"));
+static REMOVE: Statement =
+    Statement::tenant("workflows.remove", "update workflow set removed_at = $3 where tenant_id = $1 and id = $2 and removed_at is null");
+static VERSIONS: Statement = Statement::tenant("workflows.versions", version_select!("", " and v.workflow_id = $2 order by v.number desc"));
 static VERSION: Statement =
     Statement::tenant("workflows.version", version_select!(", v.source, v.plan", " and v.workflow_id = $2 and v.number = $3"));
-static VERSION_BY_ID: Statement =
-    Statement::tenant("workflows.version_by_id", version_select!(", v.source, v.plan", " and v.id = $2"));
+static VERSION_BY_ID: Statement = Statement::tenant("workflows.version_by_id", version_select!(", v.source, v.plan", " and v.id = $2"));
 
 pub(crate) static ALL: &[&Statement] =
     &[&LIST, &FIND, &FIND_BY_SLUG, &CREATE, &NEXT_VERSION, &CREATE_VERSION, &REMOVE, &VERSIONS, &VERSION, &VERSION_BY_ID];
@@ -287,12 +283,7 @@ pub async fn find_by_slug<'a>(tx: &mut impl Reads<'a>, slug: &str) -> Result<Opt
 }
 
 /// Saves a workflow with its first version. False, and nothing done, when the slug is taken.
-pub async fn create(
-    tx: &mut WriteTx<'_>,
-    _scope: &Scope<'_, WorkflowWrite>,
-    new: &NewWorkflow,
-    version: &NewVersion,
-) -> Result<bool> {
+pub async fn create(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowWrite>, new: &NewWorkflow, version: &NewVersion) -> Result<bool> {
     let created_by = tx.actor().person();
     let made = tx
         .query(&CREATE)
@@ -345,28 +336,17 @@ async fn create_version(tx: &mut WriteTx<'_>, workflow: WorkflowId, number: i64,
 }
 
 /// Removes a workflow from the list; its runs and versions stay. False when it was removed in between.
-pub async fn remove(
-    tx: &mut WriteTx<'_>,
-    workflow: &Authorized<'_, WorkflowDelete, WorkflowRow>,
-    now: Timestamp,
-) -> Result<bool> {
+pub async fn remove(tx: &mut WriteTx<'_>, workflow: &Authorized<'_, WorkflowDelete, WorkflowRow>, now: Timestamp) -> Result<bool> {
     Ok(tx.query(&REMOVE).bind(workflow.id).bind(now).execute().await? == 1)
 }
 
 /// The versions of a workflow, newest first.
-pub async fn versions<'a>(
-    tx: &mut impl Reads<'a>,
-    workflow: &Authorized<'_, WorkflowRead, WorkflowRow>,
-) -> Result<Vec<VersionListRow>> {
+pub async fn versions<'a>(tx: &mut impl Reads<'a>, workflow: &Authorized<'_, WorkflowRead, WorkflowRow>) -> Result<Vec<VersionListRow>> {
     tx.query(&VERSIONS).bind(workflow.id).all().await
 }
 
 /// One version of a workflow, by its number.
-pub async fn version<'a>(
-    tx: &mut impl Reads<'a>,
-    workflow: WorkflowId,
-    number: i64,
-) -> Result<Option<Guarded<VersionRow>>> {
+pub async fn version<'a>(tx: &mut impl Reads<'a>, workflow: WorkflowId, number: i64) -> Result<Option<Guarded<VersionRow>>> {
     Ok(tx.query(&VERSION).bind(workflow).bind(number).optional().await?.map(Guarded::new))
 }
 
