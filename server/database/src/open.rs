@@ -27,7 +27,6 @@ use crate::{
         Announcer, Committer, Committing, Work,
         postgres::Batcher,
         sqlite::{Limits, Writer},
-        system,
     },
 };
 
@@ -217,7 +216,6 @@ async fn open_sqlite(path: PathBuf, settings: Settings) -> Result<Database, Open
     let options = sqlite_options(&path).journal_mode(SqliteJournalMode::Wal).pragma("wal_autocheckpoint", "1000");
     let mut connection: SqliteConnection = options.connect().await.map_err(unreachable)?;
     migrations::migrate_sqlite(&mut connection).await?;
-    install(&mut Arm::Sqlite(&mut connection), settings.clock.as_ref()).await?;
 
     let readers: SqlitePool = SqlitePoolOptions::new()
         .max_connections(settings.readers)
@@ -242,12 +240,6 @@ async fn open_sqlite(path: PathBuf, settings: Settings) -> Result<Database, Open
     };
     tokio::spawn(Writer::new(options, connection, asked, limits, committing.clone()).run());
     Ok(Database::new(Pools::Sqlite { readers, path, lock }, work, Committer(committing), Vec::new()))
-}
-
-/// Makes the installation's row, where its audit chain begins, if it is not there.
-async fn install(arm: &mut Arm<'_>, clock: &dyn Clock) -> Result<(), OpenError> {
-    let done = arm.execute(&system::INSTALL, vec![clock.now().into(), [0_u8; 32].into()]).await;
-    done.map(drop).map_err(|cause| OpenError::Migration { cause: cause.to_string() })
 }
 
 /// Makes the file for its owner alone, if it is not there, and claims it for this process.
@@ -279,9 +271,6 @@ async fn open_postgres(app_url: &str, system_url: &str, settings: Settings) -> R
     for pool in [&app, &system] {
         demand_safe_login(pool).await?;
     }
-    let mut connection = system.acquire().await.map_err(|cause| OpenError::unreachable("the PostgreSQL server", cause))?;
-    install(&mut Arm::Postgres(&mut connection), settings.clock.as_ref()).await?;
-    drop(connection);
 
     let (work, asked) = mpsc::unbounded_channel::<Work>();
     let (elsewhere, outgoing) = mpsc::unbounded_channel();

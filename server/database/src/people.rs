@@ -97,9 +97,17 @@ pub async fn find(tx: &mut impl SystemReads, id: PersonId) -> Result<Option<Pers
     tx.query(&system::PERSON_FIND).bind(id).optional().await
 }
 
-/// Sets a password by its hash in the PHC string format. False when there is no such person.
-pub async fn set_password(tx: &mut SystemTx, id: PersonId, hash: &Secret, now: Timestamp) -> Result<bool> {
-    let changed = tx.query(&system::PERSON_SET_PASSWORD).bind(id).bind(hash.expose()).bind(now).execute().await?;
+/// Puts a hash in the PHC string format in the place of the one in this row; `changed_at` is when the password itself
+/// was chosen. False, and nothing done, when another one took that place since the row was read.
+pub async fn set_password(tx: &mut SystemTx, person: &PersonRow, hash: &Secret, changed_at: Timestamp) -> Result<bool> {
+    let changed = tx
+        .query(&system::PERSON_SET_PASSWORD)
+        .bind(person.id)
+        .bind(hash.expose())
+        .bind(changed_at)
+        .bind(person.password_hash.expose())
+        .execute()
+        .await?;
     Ok(changed == 1)
 }
 

@@ -33,6 +33,8 @@ pub(crate) static TENANT_OF_PERSON: Statement = Statement::system(
 );
 pub(crate) static TENANT_SET_POLICY: Statement =
     Statement::system("tenants.set_policy", "update tenant set policy_version = $2 where id = $1");
+pub(crate) static TENANT_KEY_CREATE: Statement =
+    Statement::system("tenants.create_key", "insert into tenant_key (tenant_id, wrapped, created_at) values ($1, $2, $3)");
 pub(crate) static POLICY_OF_TENANT: Statement = Statement::system(
     "roles.policy_of",
     "select t.status, t.policy_version, h.person_id, h.role
@@ -64,8 +66,10 @@ pub(crate) static PERSON_BY_EMAIL: Statement = Statement::system(
     "people.find_by_email",
     "select id, email, name, password_hash, status, created_at, password_changed_at from person where email = $1",
 );
-pub(crate) static PERSON_SET_PASSWORD: Statement =
-    Statement::system("people.set_password", "update person set password_hash = $2, password_changed_at = $3 where id = $1");
+pub(crate) static PERSON_SET_PASSWORD: Statement = Statement::system(
+    "people.set_password",
+    "update person set password_hash = $2, password_changed_at = $3 where id = $1 and password_hash = $4",
+);
 pub(crate) static PERSON_SET_STATUS: Statement =
     Statement::system("people.set_status", "update person set status = $2 where id = $1 and status <> $2");
 pub(crate) static SESSION_CREATE: Statement = Statement::system(
@@ -299,6 +303,7 @@ pub(crate) static ALL: &[&Statement] = &[
     &TENANT_ALL,
     &TENANT_OF_PERSON,
     &TENANT_SET_POLICY,
+    &TENANT_KEY_CREATE,
     &POLICY_OF_TENANT,
     &PERSON_CREATE,
     &PERSON_FIND,

@@ -67,6 +67,13 @@ pub struct TenancyRow {
     pub membership: MemberStatus,
 }
 
+impl TenancyRow {
+    /// Whether the person may work in the tenant: it is in use, and the membership holds.
+    pub fn is_open(&self) -> bool {
+        self.tenant.status == TenantStatus::Active && self.membership == MemberStatus::Active
+    }
+}
+
 impl FromRow for TenantRow {
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
@@ -115,6 +122,11 @@ pub async fn create(tx: &mut SystemTx, new: &NewTenant) -> Result<bool> {
         .execute()
         .await?;
     Ok(made == 1)
+}
+
+/// Keeps the identity of a tenant made in the same transaction, wrapped by the installation's.
+pub async fn create_key(tx: &mut SystemTx, tenant: TenantId, wrapped: &[u8], now: Timestamp) -> Result<()> {
+    tx.query(&system::TENANT_KEY_CREATE).bind(tenant).bind(wrapped).bind(now).execute().await.map(drop)
 }
 
 /// The tenant with a slug.

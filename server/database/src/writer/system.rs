@@ -1,4 +1,4 @@
-//! The statements of the writer: the installation's row, ends of audit chains, and the small write that shows that writing works.
+//! The statements of the writer: ends of audit chains, and the small write that shows that writing works.
 
 use crate::statement::Statement;
 
@@ -48,11 +48,6 @@ pub(crate) static INSTALLATION_APPEND: Statement = Statement::system_each(
 pub(crate) static INSTALLATION_MOVE_HEAD: Statement =
     Statement::system("audit.installation_move_head", "update installation set audit_seq = $1, audit_hash = $2 where id = 1");
 
-pub(crate) static INSTALL: Statement = Statement::system(
-    "writer.install",
-    "insert into installation (id, created_at, audit_hash) values (1, $1, $2) on conflict (id) do nothing",
-);
-
 pub(crate) static PROBE: Statement = Statement::system(
     "writer.probe",
     "insert into throttle (key, tokens, updated_at) values ('probe', 0, $1)
@@ -60,4 +55,4 @@ pub(crate) static PROBE: Statement = Statement::system(
 );
 
 pub(crate) static ALL: &[&Statement] =
-    &[&HEADS, &APPEND, &MOVE_HEADS, &INSTALLATION_HEAD, &INSTALLATION_APPEND, &INSTALLATION_MOVE_HEAD, &INSTALL, &PROBE];
+    &[&HEADS, &APPEND, &MOVE_HEADS, &INSTALLATION_HEAD, &INSTALLATION_APPEND, &INSTALLATION_MOVE_HEAD, &PROBE];
