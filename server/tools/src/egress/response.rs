@@ -28,6 +28,9 @@ pub(super) fn headers(headers: &HeaderMap) -> Result<Vec<(String, String)>, Call
 
 /// The whole body, unpacked.
 pub(super) async fn body(mut response: reqwest::Response, host: &str) -> Result<Vec<u8>, CallError> {
+    if response.content_length().is_some_and(|announced| announced > MAX_BODY as u64) {
+        return Err(too_large());
+    }
     let mut sink = Sink::for_encoding(response.headers())?;
     let mut received = 0_usize;
     loop {
