@@ -18,3 +18,4 @@ pub mod price;
 pub mod schema;
 
 pub use completion::{Charge, Completion, CompletionError, Message, ModelRequest, Provider, Role, Usage};
+pub use price::Price;

@@ -397,4 +397,9 @@ fn people_are_told_early_what_cannot_be_called() {
     assert!(egress().check("https://api.example.com/v1", &none).is_ok());
     assert_eq!(egress().check("http://10.0.0.1/", &none).unwrap_err().kind, CallErrorKind::Refused);
     assert!(Egress::new(&EgressRules { allow: vec!["nonsense".into()], deny: vec![] }).is_err());
+    let may_go = |url: &str| egress().check_credential("desk", &["api.example.com".to_owned()], url, &none).map_err(|error| error.kind);
+    assert_eq!(may_go("https://api.example.com/v1"), Ok(()));
+    assert_eq!(may_go("https://example.com/v1"), Err(CallErrorKind::Credential));
+    assert_eq!(may_go("http://api.example.com/v1"), Err(CallErrorKind::Credential), "not in the clear");
+    assert_eq!(may_go("https://10.0.0.1/"), Err(CallErrorKind::Refused));
 }

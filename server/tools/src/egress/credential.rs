@@ -1,7 +1,7 @@
 //! Puts the value of a credential in the place of its name, at the last moment and only for the hosts
 //! it is bound to.
 
-use domain::call::{BoundSecret, CallContext};
+use domain::call::CallContext;
 use zeroize::Zeroizing;
 
 use super::{
@@ -14,25 +14,29 @@ use crate::{
 };
 
 /// The value of the credential, if it may go to the target.
+pub(crate) fn value<'c>(name: &str, target: &Target, context: &'c CallContext) -> Result<&'c str, CallError> {
+    let Some(secret) = context.secrets.iter().find(|secret| secret.name == name) else {
+        return Err(CallError::before(CallErrorKind::Credential, format!("The credential {name} is not available to this call.")));
+    };
+    may_go(name, &secret.hosts, target)?;
+    Ok(secret.value.expose())
+}
+
+/// Whether a credential that is bound to these hosts may go to the target.
 ///
 /// A host without a port stands for the port of the scheme; `*.example.com` for every name below
 /// `example.com`, not for itself. Over plain http a credential goes only to what the operator opened.
-pub(crate) fn value<'c>(name: &str, target: &Target, context: &'c CallContext) -> Result<&'c str, CallError> {
+pub(crate) fn may_go(name: &str, hosts: &[String], target: &Target) -> Result<(), CallError> {
     let refuse = |message: String| Err(CallError::before(CallErrorKind::Credential, message));
-    let Some(secret) = context.secrets.iter().find(|secret| secret.name == name) else {
-        return refuse(format!("The credential {name} is not available to this call."));
-    };
     let endpoint = target.endpoint();
-    if !is_bound_to(secret, target) {
-        return refuse(format!(
-            "The credential {name} may not be sent to {endpoint}. Its hosts are: {}.",
-            if secret.hosts.is_empty() { "none".to_owned() } else { secret.hosts.join(", ") }
-        ));
+    if !hosts.iter().any(|pattern| covers(pattern, target).unwrap_or(false)) {
+        let hosts = if hosts.is_empty() { "none".to_owned() } else { hosts.join(", ") };
+        return refuse(format!("The credential {name} may not be sent to {endpoint}. Its hosts are: {hosts}."));
     }
     if target.is_exposed() {
         return refuse(format!("The credential {name} would travel to {endpoint} unencrypted. Use https."));
     }
-    Ok(secret.value.expose())
+    Ok(())
 }
 
 /// The text with the values in the places of the names, written for where it stands.
@@ -57,10 +61,6 @@ pub(crate) fn escaped(text: &str, escape: Escape) -> Zeroizing<String> {
         }
         Escape::Form => url::form_urlencoded::byte_serialize(text.as_bytes()).collect(),
     })
-}
-
-fn is_bound_to(secret: &BoundSecret, target: &Target) -> bool {
-    secret.hosts.iter().any(|pattern| covers(pattern, target).unwrap_or(false))
 }
 
 /// `None` for a pattern that cannot be read, which covers nothing.

@@ -206,18 +206,44 @@ impl Egress {
         }
     }
 
+    /// Checks without sending whether a credential may go to this address: for refusing early what [`Egress::send`]
+    /// would refuse.
+    ///
+    /// # Errors
+    /// What the guard says of the address, or [`CallErrorKind::Credential`] when none of `hosts` covers it.
+    pub fn check_credential(&self, name: &str, hosts: &[String], url: &str, rules: &EgressRules) -> Result<(), CallError> {
+        let target = self.target(url, rules)?;
+        credential::check(name, hosts, &target)
+    }
+
     /// Decides whether `url` may be called under these rules, as far as that can be known without
     /// resolving its name: for telling people early. Every call is decided on again when it is made.
     ///
     /// # Errors
     /// [`CallErrorKind::Refused`] with the reason.
     pub fn check(&self, url: &str, rules: &EgressRules) -> Result<(), CallError> {
-        let rules = self.rules.and(Rules::read(rules).map_err(refused)?);
-        rules.target(url).map(drop).map_err(refused)
+        self.target(url, rules).map(drop)
+    }
+
+    /// Decides whether a credential bound to `hosts` may be sent to `url` under these rules, before it is
+    /// opened. It is decided on again when it is sent.
+    ///
+    /// # Errors
+    /// [`CallErrorKind::Credential`] naming the host, or [`CallErrorKind::Refused`] when nothing may be sent there.
+    pub fn check_credential(&self, name: &str, hosts: &[String], url: &str, rules: &EgressRules) -> Result<(), CallError> {
+        credential::may_go(name, hosts, &self.target(url, rules)?)
+    }
+
+    fn rules(&self, of_call: &EgressRules) -> Result<Rules, CallError> {
+        Ok(self.rules.and(Rules::read(of_call).map_err(refused)?))
+    }
+
+    fn target(&self, url: &str, rules: &EgressRules) -> Result<Target, CallError> {
+        self.rules(rules)?.target(url).map_err(refused)
     }
 
     async fn follow(&self, mut request: OutgoingRequest, context: &CallContext, progress: &Progress) -> Result<Answer, CallError> {
-        let rules = self.rules.and(Rules::read(&context.egress).map_err(refused)?);
+        let rules = self.rules(&context.egress)?;
         let mut method = method(&request.method)?;
         let mut target = rules.target(&request.url).map_err(refused)?;
         let mut redirects = 0;
