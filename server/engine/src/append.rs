@@ -3,15 +3,14 @@
 //! An append is a member of the writer's batch. It is decided inside the writer, without waiting, from the
 //! state the task holds and what the batch has read; after the commit the task takes the new state over.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use database::{Batch, JournalRow, Keys, Lease, Member, MemberRefused, QueueWrite};
-use domain::{Clock, Timestamp, audit::{AuditActor, AuditIntent, Recorded}, id};
-use workflow::{
-    Effect, Event, Input, Refusal, Run,
-    core::CallEffect,
-    decide, evolve, pending,
+use database::{Batch, Keys, LeaseClaim, Member, MemberRefused};
+use domain::{
+    InboxId, Timestamp,
+    audit::{AuditActor, Recorded},
 };
+use workflow::{Effect, Event, Input, Refusal, Run, core::CallEffect, decide, evolve, pending};
 
 use crate::host::{Outcome, RunContext, StepHost, Verdict};
 
@@ -32,9 +31,8 @@ pub(crate) struct Allowed<G> {
 /// What is to be done in one commit, and, once it was decided, what came of it.
 pub(crate) struct Append<H: StepHost> {
     pub host: Arc<H>,
-    pub clock: Arc<dyn Clock>,
     pub context: Arc<RunContext>,
-    pub lease: Lease,
+    pub lease: LeaseClaim,
     /// The state that was last on disk.
     pub base: Run,
     /// The last journal number on disk.
@@ -42,25 +40,27 @@ pub(crate) struct Append<H: StepHost> {
     pub inputs: Vec<Input>,
     pub finished: Vec<Finished<H::Evidence>>,
     /// Inbox rows that are consumed by this append.
-    pub consumed: Vec<id::Id<id::kind::Inbox>>,
+    pub consumed: Vec<InboxId>,
     /// Calls that are out: not to be sent again.
     pub in_flight: BTreeSet<(String, u32)>,
     /// Whether parked steps are looked at again.
     pub look_again: bool,
-    pub keys: Keys,
+    pub keys: Option<Keys>,
 
     pub state: Run,
     pub seq: i64,
     pub allowed: Vec<Allowed<H::Go>>,
     /// Something has to be prepared outside before an effect can be decided.
     pub again: bool,
+    /// Something in the inbox has to be taken in before an effect can be decided.
+    pub in_inbox: bool,
     /// Whether the run has been handed back: nothing is left to do for now.
     pub released: bool,
 }
 
-/// A run whose steps are parked is looked at again after this long, in microseconds: rights and holds
+/// A run whose steps are parked is looked at again after this long: rights and holds
 /// change without the run being told.
-const PARKED_LOOK: std::time::Duration = std::time::Duration::from_secs(60);
+const PARKED_LOOK: Duration = Duration::from_secs(60);
 
 impl<H: StepHost> Append<H> {
     /// Effects that are due and not out, in the state given.
@@ -78,8 +78,7 @@ impl<H: StepHost> Append<H> {
     }
 
     /// What this append will have to read: decided on a copy, since deciding is pure.
-    pub fn foresee(&mut self) {
-        let now = self.clock.now();
+    pub fn foresee(&mut self, now: Timestamp) {
         let mut state = self.base.clone();
         let mut inputs = self.inputs.clone();
         for finished in &self.finished {
@@ -93,7 +92,9 @@ impl<H: StepHost> Append<H> {
             }
         }
         let effects = self.due(&state, now);
-        self.keys = self.host.keys(&self.context, &state, &effects);
+        let mut keys = Keys::of_run(self.context.tenant, self.context.run, self.lease.clone());
+        self.host.keys(&self.context, &state, &effects, &mut keys);
+        self.keys = Some(keys);
     }
 
     /// Records what an input leads to. Out-of-date inputs change nothing.
@@ -113,7 +114,7 @@ impl<H: StepHost> Append<H> {
     }
 
     fn decide_all(&mut self, batch: &mut Batch<'_>) -> Result<(), MemberRefused> {
-        let now = self.clock.now();
+        let now = batch.now();
         let mut events = Vec::new();
         for input in self.inputs.clone() {
             self.tell(input, now, &mut events);
@@ -128,7 +129,8 @@ impl<H: StepHost> Append<H> {
             }
         }
         self.allow_effects(batch, now, &mut events)?;
-        self.host.recorded(batch, &self.context, &self.state, &events, now)?;
+        let last_seq = self.last_seq + i64::try_from(events.len()).unwrap_or(i64::MAX);
+        self.host.recorded(batch, &self.context, &self.state, &events, last_seq)?;
         self.write(batch, now, &events)
     }
 
@@ -148,7 +150,7 @@ impl<H: StepHost> Append<H> {
             }
             let context = Arc::clone(&self.context);
             let host = Arc::clone(&self.host);
-            match host.before(batch, &context, &self.state, &effect, now)? {
+            match host.before(batch, &context, &self.state, &effect)? {
                 Verdict::Go { input, go } => {
                     let Effect::Call(call) = effect else { continue };
                     if call.parked.is_some() {
@@ -158,6 +160,7 @@ impl<H: StepHost> Append<H> {
                     self.allowed.push(Allowed { call, go });
                 }
                 Verdict::Tell(input) => self.tell(input, now, events),
+                Verdict::InInbox => self.in_inbox = true,
                 Verdict::Again => self.again = true,
             }
         }
@@ -176,19 +179,23 @@ impl<H: StepHost> Append<H> {
         let mut rows = Vec::with_capacity(events.len());
         for event in events {
             self.seq += 1;
-            rows.push(JournalRow { seq: self.seq, at: now, event: event.bytes() });
+            rows.push((self.seq, now, event.bytes()));
             if let Some(event) = event.audit() {
-                batch.audit(AuditIntent::tenant(self.context.tenant, actor.clone(), event));
+                batch.audit(actor.clone(), event);
             }
         }
-        batch.journal(self.context.tenant, self.context.run, rows);
-        for inbox in &self.consumed {
-            batch.inbox_done(self.context.tenant, *inbox);
+        if !rows.is_empty() {
+            batch.journal(rows)?;
+        }
+        if !self.consumed.is_empty() {
+            batch.inbox_done(self.consumed.iter().copied())?;
         }
         let out = self.in_flight.len() + self.allowed.len();
-        self.released = out == 0 && !self.again && (self.state.is_over() || self.due(&self.state, now).is_empty());
+        // Whatever is in the inbox wakes a run at once that is handed back.
+        let rests = self.in_inbox || self.state.is_over() || self.due(&self.state, now).is_empty();
+        self.released = out == 0 && !self.again && rests;
         if self.released {
-            batch.queue(QueueWrite { tenant: self.context.tenant, run: self.context.run, wake_at: self.next_wake(now) });
+            batch.queue(self.next_wake(now), true)?;
         }
         Ok(())
     }
@@ -230,11 +237,7 @@ fn identity(effect: &Effect) -> (String, u32, u32) {
 
 impl<H: StepHost> Member for Append<H> {
     fn keys(&self) -> Keys {
-        self.keys.clone()
-    }
-
-    fn lease(&self) -> Option<Lease> {
-        Some(self.lease)
+        self.keys.clone().unwrap_or_else(|| Keys::of_run(self.context.tenant, self.context.run, self.lease.clone()))
     }
 
     fn decide(&mut self, batch: &mut Batch<'_>) -> Result<(), MemberRefused> {
@@ -242,6 +245,7 @@ impl<H: StepHost> Member for Append<H> {
         self.seq = self.last_seq;
         self.allowed.clear();
         self.again = false;
+        self.in_inbox = false;
         self.released = false;
         self.decide_all(batch)
     }

@@ -7,13 +7,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use database::{Claimed, Database, Topic, system};
+use database::{
+    Database, Engine, Housekeeping, Topic,
+    leases::{self, Lease},
+};
 use domain::{Clock, Entropy, RunId, Timestamp};
 use tokio::{
     sync::{Notify, broadcast::error::RecvError, mpsc, watch},
@@ -48,6 +49,8 @@ impl Default for EmbeddedSettings {
 
 /// The longest the driver sleeps when it knows of nothing that is due.
 const LOOK: Duration = Duration::from_secs(1);
+/// The shortest pause: a lease of our own that looks out of date because the clock was moved is not ours to claim.
+const SHORTEST: Duration = Duration::from_millis(5);
 /// The pause after the database did not answer.
 const AFTER_FAILURE: Duration = Duration::from_millis(250);
 /// A run whose task failed is tried again after this long.
@@ -66,13 +69,7 @@ pub struct Embedded<H: StepHost> {
 
 impl<H: StepHost> Embedded<H> {
     /// A driver over a database; nothing happens until [`Driver::work`] is awaited.
-    pub fn new(
-        database: Database,
-        host: Arc<H>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        settings: EmbeddedSettings,
-    ) -> Self {
+    pub fn new(database: Database, host: Arc<H>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, settings: EmbeddedSettings) -> Self {
         let mut name = [0_u8; 16];
         entropy.fill(&mut name);
         let wake = Arc::new(Notify::new());
@@ -101,27 +98,59 @@ impl<H: StepHost> Embedded<H> {
         self.settings.hot_runs.saturating_sub(hot).min(self.settings.claim)
     }
 
-    async fn claim(&self) -> Result<(Vec<Claimed>, Option<Timestamp>), database::Error> {
+    /// Claims due runs; when there are none, also says when the next will be.
+    async fn claim(&self) -> Result<(Vec<Lease>, Option<Timestamp>), database::Error> {
         let now = self.shared.clock.now();
-        let until = now.after(self.settings.lease);
-        system::claim_due(&self.shared.database, &self.owner, now, until, self.free()).await
+        let next = leases::next_due(&mut self.shared.database.system_read().await?).await?;
+        if next.is_none_or(|at| at > now) {
+            return Ok((Vec::new(), next));
+        }
+        let mut tx = self.shared.database.system().await?;
+        let limit = u32::try_from(self.free()).unwrap_or(u32::MAX);
+        let claimed = leases::claim(&mut tx, &self.owner, now, now.after(self.settings.lease), limit).await?;
+        tx.housekeep(Housekeeping::Leases).await?;
+        Ok((claimed, next))
     }
 
-    fn start(&self, tasks: &mut JoinSet<()>, claimed: Claimed) {
+    async fn give_back_all(&self) -> Result<(), database::Error> {
+        let mut tx = self.shared.database.system().await?;
+        leases::release_all(&mut tx, &self.owner, self.shared.clock.now()).await?;
+        tx.housekeep(Housekeeping::Leases).await
+    }
+
+    /// Leases of an earlier life of this process, where nobody else can hold any.
+    async fn drop_dead_leases(&self) -> Result<(), database::Error> {
+        if self.shared.database.engine() != Engine::Sqlite {
+            return Ok(());
+        }
+        let mut tx = self.shared.database.system().await?;
+        leases::release_others(&mut tx, &self.owner, self.shared.clock.now()).await?;
+        tx.housekeep(Housekeeping::Leases).await
+    }
+
+    async fn renew_all(&self) -> Result<(), database::Error> {
+        let until = self.shared.clock.now().after(self.settings.lease);
+        let mut tx = self.shared.database.system().await?;
+        leases::renew(&mut tx, &self.owner, until).await?;
+        tx.housekeep(Housekeeping::Leases).await
+    }
+
+    fn start(&self, tasks: &mut JoinSet<()>, claimed: Lease) {
         let (nudges, nudged) = mpsc::unbounded_channel();
         let run = claimed.run;
         self.hot.lock().unwrap_or_else(PoisonError::into_inner).insert(run, nudges);
         let (shared, hot, wake) = (Arc::clone(&self.shared), Arc::clone(&self.hot), Arc::clone(&self.wake));
+        let owner = self.owner.clone();
         tasks.spawn(async move {
             // Leaves the map and wakes the claimer however the task ends, a panic included.
             let _seat = Seat { run, hot, wake };
-            match task::drive(&shared, claimed.clone(), nudged).await {
+            match task::drive(&shared, &owner, claimed, nudged).await {
                 Ok(()) => {}
                 Err(TaskError::LostLease) => tracing::warn!(%run, "the lease of {run} was lost; whoever holds it goes on"),
                 Err(error) => {
                     tracing::error!(%run, %error, "{run} could not be driven on: {error}; it is tried again");
                     let again = shared.clock.now().after(TRY_AGAIN);
-                    if let Err(error) = system::give_back(&shared.database, &claimed, again).await {
+                    if let Err(error) = give_back(&shared.database, &owner, claimed, again).await {
                         tracing::error!(%run, %error, "the lease of {run} could not be given back and will run out: {error}");
                     }
                 }
@@ -135,9 +164,11 @@ impl<H: StepHost> Embedded<H> {
         loop {
             match announcements.recv().await {
                 Ok(announcement) => match announcement.topic {
-                    Topic::Run(run) => {
+                    Topic::Inbox(run) => {
                         if let Some(nudges) = self.hot.lock().unwrap_or_else(PoisonError::into_inner).get(&run) {
                             let _ended = nudges.send(Nudge::Inbox);
+                        } else {
+                            self.wake.notify_one();
                         }
                     }
                     Topic::Queue => self.wake.notify_one(),
@@ -157,8 +188,11 @@ impl<H: StepHost> Embedded<H> {
     async fn renew(&self) {
         loop {
             tokio::time::sleep(self.settings.lease / 3).await;
-            let until = self.shared.clock.now().after(self.settings.lease);
-            if let Err(error) = system::renew_leases(&self.shared.database, &self.owner, until).await {
+            let idle = self.hot.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+            if idle {
+                continue;
+            }
+            if let Err(error) = self.renew_all().await {
                 tracing::error!(%error, "leases could not be renewed: {error}");
             }
         }
@@ -177,7 +211,7 @@ impl<H: StepHost> Embedded<H> {
                         }
                         continue;
                     }
-                    Ok((_, next)) => next.map_or(LOOK, |at| at.since(self.shared.clock.now()).clamp(Duration::from_millis(1), LOOK)),
+                    Ok((_, next)) => next.map_or(LOOK, |at| at.since(self.shared.clock.now()).clamp(SHORTEST, LOOK)),
                     Err(error) => {
                         tracing::error!(%error, "due runs could not be claimed: {error}");
                         AFTER_FAILURE
@@ -194,7 +228,7 @@ impl<H: StepHost> Embedded<H> {
 
 impl<H: StepHost> Driver for Embedded<H> {
     async fn work(&self, mut stop: watch::Receiver<bool>) {
-        if let Err(error) = system::drop_dead_leases(&self.shared.database, &self.owner).await {
+        if let Err(error) = self.drop_dead_leases().await {
             tracing::error!(%error, "leases of an earlier life could not be dropped and will run out: {error}");
         }
         let mut tasks = JoinSet::new();
@@ -214,10 +248,17 @@ impl<H: StepHost> Driver for Embedded<H> {
         }
         tasks.abort_all();
         while tasks.join_next().await.is_some() {}
-        if let Err(error) = system::give_back_all(&self.shared.database, &self.owner, self.shared.clock.now()).await {
+        if let Err(error) = self.give_back_all().await {
             tracing::error!(%error, "leases could not be given back and will run out: {error}");
         }
     }
+}
+
+/// Gives one run back, to be claimed again at a later moment.
+async fn give_back(database: &Database, owner: &str, lease: Lease, again: Timestamp) -> Result<(), database::Error> {
+    let mut tx = database.system().await?;
+    leases::give_back(&mut tx, owner, lease, again).await?;
+    tx.housekeep(Housekeeping::Leases).await
 }
 
 /// A hot run's place in the map.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use database::{Batch, Keys, MemberRefused};
-use domain::{PersonId, RequestId, RunId, TenantId, Timestamp, VersionId, WorkflowId};
+use domain::{PersonId, RequestId, RunId, TenantId, VersionId, WorkflowId};
 use workflow::{
     Effect, Event, Input, Plan, Run,
     core::{CallEffect, CallFailure},
@@ -27,6 +27,8 @@ pub struct RunContext {
     pub starter: PersonId,
     /// Their e-mail address.
     pub starter_label: String,
+    /// Who saved the version, if a person did.
+    pub author: Option<PersonId>,
     /// The plan of that version.
     pub plan: Arc<Plan>,
     /// The id that the audit rows of this stretch of work share.
@@ -45,6 +47,8 @@ pub enum Verdict<G> {
     },
     /// The effect is settled, refused or put off by recording this instead.
     Tell(Input),
+    /// Somebody else was faster, and what they did is in the run's inbox: nothing to do until it is taken in.
+    InInbox,
     /// Something has to be read or built outside the transaction first: [`StepHost::prepare`], then again.
     Again,
 }
@@ -75,18 +79,11 @@ pub trait StepHost: Send + Sync + 'static {
     /// What is kept of an answer for settling it.
     type Evidence: Send + Sync + 'static;
 
-    /// What the batch has to read for deciding these effects.
-    fn keys(&self, run: &RunContext, state: &Run, effects: &[Effect]) -> Keys;
+    /// Names what the batch has to read for deciding these effects and for settling what is open.
+    fn keys(&self, run: &RunContext, state: &Run, effects: &[Effect], keys: &mut Keys);
 
     /// Decides one due effect: rights, approval, limits, hold, credential use. Does not wait for anything.
-    fn before(
-        &self,
-        batch: &mut Batch<'_>,
-        run: &RunContext,
-        state: &Run,
-        effect: &Effect,
-        now: Timestamp,
-    ) -> Result<Verdict<Self::Go>, MemberRefused>;
+    fn before(&self, batch: &mut Batch<'_>, run: &RunContext, state: &Run, effect: &Effect) -> Result<Verdict<Self::Go>, MemberRefused>;
 
     /// Does what [`Verdict::Again`] asked for, outside any transaction.
     fn prepare(&self, run: &RunContext) -> impl Future<Output = ()> + Send;
@@ -106,13 +103,7 @@ pub trait StepHost: Send + Sync + 'static {
         outcome: &Outcome<Self::Evidence>,
     ) -> Result<Option<Charge>, MemberRefused>;
 
-    /// Is shown every append, in its own commit: the run list, approvals and holds of ended runs, mail.
-    fn recorded(
-        &self,
-        batch: &mut Batch<'_>,
-        run: &RunContext,
-        state: &Run,
-        events: &[Event],
-        now: Timestamp,
-    ) -> Result<(), MemberRefused>;
+    /// Is shown every append, in its own commit: the run list, approvals and holds of ended runs, mail. `last_seq` is
+    /// the journal number of the last event.
+    fn recorded(&self, batch: &mut Batch<'_>, run: &RunContext, state: &Run, events: &[Event], last_seq: i64) -> Result<(), MemberRefused>;
 }

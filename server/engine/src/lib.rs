@@ -1,8 +1,8 @@
 //! Keeps runs alive: claims them, feeds the core, writes its facts down, performs what they owe.
 //!
 //! The engine does not know what a step does: [`StepHost`] is the seam on which every control sits, and
-//! `platform::execution` implements it. What a [`Driver`] has to guarantee is the suite in
-//! [`conformance`], which every driver passes.
+//! `platform::execution` implements it. What a [`Driver`] has to guarantee is a suite that every
+//! driver passes.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")
@@ -11,11 +11,13 @@
 mod append;
 mod embedded;
 mod host;
+mod letter;
 mod load;
 mod task;
 
 pub use embedded::{Embedded, EmbeddedSettings};
 pub use host::{Broken, Outcome, RunContext, StepHost, Verdict};
+pub use letter::Letter;
 
 /// Something that keeps runs alive.
 ///

@@ -5,17 +5,29 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use database::{Claimed, system};
-use domain::{InboxId, RequestId, RunId, TenantId, VersionId};
-use workflow::{Input, Plan, Run, evolve};
+use database::{
+    inbox::{self, InboxRow},
+    journal,
+    leases::Lease,
+    runs, workflows,
+};
+use domain::{InboxId, PersonId, RequestId, VersionId};
+use workflow::{Event, Input, Plan, Run, evolve};
 
 use crate::{
     host::{RunContext, StepHost},
+    letter::Letter,
     task::{Shared, TaskError},
 };
 
+/// Facts read at a time.
+const JOURNAL_PAGE: u32 = 1_000;
+
+/// A plan, and who saved it.
+type Known = (Arc<Plan>, Option<PersonId>);
+
 /// Plans by version, shared between runs. A version never changes, so an entry never goes out of date.
-pub(crate) struct Plans(Mutex<HashMap<VersionId, Arc<Plan>>>);
+pub(crate) struct Plans(Mutex<HashMap<VersionId, Known>>);
 
 /// Plans kept in memory; beyond this all are forgotten and read again.
 const PLANS_KEPT: usize = 1_000;
@@ -25,16 +37,16 @@ impl Plans {
         Self(Mutex::default())
     }
 
-    fn known(&self, version: VersionId) -> Option<Arc<Plan>> {
+    fn known(&self, version: VersionId) -> Option<Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&version).cloned()
     }
 
-    fn keep(&self, version: VersionId, plan: &Arc<Plan>) {
+    fn keep(&self, version: VersionId, known: &Known) {
         let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if plans.len() >= PLANS_KEPT {
             plans.clear();
         }
-        plans.insert(version, Arc::clone(plan));
+        plans.insert(version, known.clone());
     }
 }
 
@@ -50,4 +62,74 @@ pub(crate) struct Loaded {
 pub(crate) struct Message {
     pub id: InboxId,
     pub input: Input,
+}
+
+/// Reads everything of a claimed run, in one transaction.
+pub(crate) async fn load<H: StepHost>(shared: &Shared<H>, claimed: &Lease) -> Result<Loaded, TaskError> {
+    let mut tx = shared.database.read_for_engine(claimed.tenant).await?;
+    let row = runs::load(&mut tx, claimed.run).await?.ok_or_else(|| TaskError::Unreadable(format!("{} has no row", claimed.run)))?;
+    let mut state = Run::new();
+    let mut last_seq = 0;
+    loop {
+        let page = journal::load(&mut tx, claimed.run, last_seq, JOURNAL_PAGE).await?;
+        let full = page.len() == JOURNAL_PAGE as usize;
+        for fact in page {
+            let event: Event = serde_json::from_str(&fact.event)
+                .map_err(|error| TaskError::Unreadable(format!("fact {} of {} cannot be read: {error}", fact.seq, claimed.run)))?;
+            state = evolve(state, fact.at, &event);
+            last_seq = fact.seq;
+        }
+        if !full {
+            break;
+        }
+    }
+    let inbox = messages(inbox::of_run(&mut tx, claimed.run).await?);
+    let (plan, author) = match shared.plans.known(row.version) {
+        Some(known) => known,
+        None => {
+            let version = workflows::pinned_version(&mut tx, row.version)
+                .await?
+                .ok_or_else(|| TaskError::Unreadable(format!("the version {} is missing", row.version)))?;
+            let plan: Plan = serde_json::from_str(&version.plan)
+                .map_err(|error| TaskError::Unreadable(format!("the plan of {} cannot be read: {error}", row.version)))?;
+            let known = (Arc::new(plan), version.facts.saved_by);
+            shared.plans.keep(row.version, &known);
+            known
+        }
+    };
+    let context = RunContext {
+        tenant: claimed.tenant,
+        run: claimed.run,
+        number: row.facts.number,
+        workflow: row.facts.workflow,
+        version: row.version,
+        starter: row.starter,
+        starter_label: row.facts.starter_label,
+        author,
+        plan,
+        request: RequestId::new(shared.clock.now(), shared.entropy.as_ref()),
+    };
+    Ok(Loaded { context: Arc::new(context), state, last_seq, inbox })
+}
+
+/// Reads what has arrived in a run's inbox.
+pub(crate) async fn inbox<H: StepHost>(shared: &Shared<H>, context: &RunContext) -> Result<Vec<Message>, TaskError> {
+    let mut tx = shared.database.read_for_engine(context.tenant).await?;
+    Ok(messages(inbox::of_run(&mut tx, context.run).await?))
+}
+
+/// Rows as inputs. One that cannot be understood is consumed and logged: it must not keep a run from ever resting.
+fn messages(rows: Vec<InboxRow>) -> Vec<Message> {
+    rows.into_iter()
+        .map(|row| {
+            let input = match serde_json::from_value(row.payload) {
+                Ok(letter) => Letter::into_input(letter),
+                Err(error) => {
+                    tracing::error!(run = %row.run, %error, "the inbox row {} of {} cannot be read: {error}", row.id, row.run);
+                    Input::Continue
+                }
+            };
+            Message { id: row.id, input }
+        })
+        .collect()
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
-use database::{Database, Error, Keys, Lease};
+use database::{Database, Error, LeaseClaim, leases::Lease};
 use domain::{Clock, Entropy};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::sync::mpsc;
@@ -54,14 +54,15 @@ type Performed<E> = Pin<Box<dyn Future<Output = (CallEffect, Outcome<E>)> + Send
 /// Drives one run until nothing is left to do for now.
 pub(crate) async fn drive<H: StepHost>(
     shared: &Shared<H>,
-    claimed: database::Claimed,
+    owner: &str,
+    claimed: Lease,
     mut nudges: mpsc::UnboundedReceiver<Nudge>,
 ) -> Result<(), TaskError> {
     let Loaded { context, state, last_seq, inbox } = load::load(shared, &claimed).await?;
     let mut task = Task {
         shared,
         context,
-        lease: claimed.lease,
+        lease: LeaseClaim { owner: owner.to_owned(), fence: claimed.fence },
         state,
         last_seq,
         calls: FuturesUnordered::new(),
@@ -82,6 +83,7 @@ pub(crate) async fn drive<H: StepHost>(
             return Ok(());
         }
         look_again = false;
+        let pause = task.until_due();
         tokio::select! {
             biased;
             Some((call, outcome)) = task.calls.next(), if !task.calls.is_empty() => {
@@ -90,14 +92,14 @@ pub(crate) async fn drive<H: StepHost>(
             }
             nudge = nudges.recv() => {
                 if nudge == Some(Nudge::Inbox) {
-                    for row in load::inbox(shared, task.context.tenant, task.context.run).await? {
+                    for row in load::inbox(shared, &task.context).await? {
                         look_again = true;
                         consumed.push(row.id);
                         inputs.push(row.input);
                     }
                 }
             }
-            () = task.sleep_until_due() => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
@@ -105,7 +107,7 @@ pub(crate) async fn drive<H: StepHost>(
 struct Task<'a, H: StepHost> {
     shared: &'a Shared<H>,
     context: Arc<RunContext>,
-    lease: Lease,
+    lease: LeaseClaim,
     state: Run,
     last_seq: i64,
     calls: FuturesUnordered<Performed<H::Evidence>>,
@@ -123,9 +125,8 @@ impl<H: StepHost> Task<'_, H> {
     ) -> Result<bool, TaskError> {
         let mut append = Append {
             host: Arc::clone(&self.shared.host),
-            clock: Arc::clone(&self.shared.clock),
             context: Arc::clone(&self.context),
-            lease: self.lease,
+            lease: self.lease.clone(),
             base: self.state.clone(),
             last_seq: self.last_seq,
             inputs,
@@ -133,15 +134,16 @@ impl<H: StepHost> Task<'_, H> {
             consumed,
             in_flight: self.in_flight.clone(),
             look_again,
-            keys: Keys::default(),
+            keys: None,
             state: Run::default(),
             seq: self.last_seq,
             allowed: Vec::new(),
             again: false,
+            in_inbox: false,
             released: false,
         };
         loop {
-            append.foresee();
+            append.foresee(self.shared.clock.now());
             append = match self.shared.database.submit(append).await {
                 Ok(append) => append,
                 Err(Error::LostLease) => return Err(TaskError::LostLease),
@@ -200,8 +202,8 @@ impl<H: StepHost> Task<'_, H> {
         })
     }
 
-    /// Sleeps until the next effect is due by the clock that was handed in, or until it is time to look again.
-    async fn sleep_until_due(&self) {
+    /// How long until the next effect is due by the clock that was handed in, or until it is time to look again.
+    fn until_due(&self) -> Duration {
         let now = self.shared.clock.now();
         let next = pending(&self.context.plan, &self.state)
             .iter()
@@ -209,7 +211,7 @@ impl<H: StepHost> Task<'_, H> {
             .filter_map(Effect::not_before)
             .min();
         let pause = next.map_or(LOOK_AT_THE_CLOCK, |at| at.since(now).min(LOOK_AT_THE_CLOCK));
-        tokio::time::sleep(pause.max(Duration::from_millis(1))).await;
+        pause.max(Duration::from_millis(1))
     }
 }
 

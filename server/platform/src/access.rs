@@ -1,0 +1,141 @@
+//! Who is acting, and with which rights: the only file that makes an [`Actor`].
+//!
+//! Rights are the recorded answers of the tenant's policy at its present version. When the version in the
+//! database is another than the one in memory, the policy is built anew from committed rows, outside any
+//! transaction.
+
+use std::sync::Arc;
+
+use database::{
+    Housekeeping, audit, roles,
+    sessions::SignedIn,
+    tenants::{self, TenantStatus},
+};
+use domain::{
+    Actor, Denied, Grants, Permission, PersonId, PolicyVersion, RequestFacts, RunId, TenantId,
+    audit::{AuditActor, AuditEvent, AuditEvents, Outcome},
+};
+use policy::{PolicySource, TenantPolicy};
+use serde_json::json;
+
+use crate::{Error, Platform, Result};
+
+/// Microseconds of a minute.
+const MINUTE: i64 = 60_000_000;
+
+/// The door a member came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberDoor {
+    /// A page.
+    Page,
+    /// The decision page behind a link in a mail.
+    MailLink,
+}
+
+impl Platform {
+    /// The policy of a tenant as it is now, built anew if the one in memory is of another version.
+    ///
+    /// # Errors
+    /// [`database::Error::TenantClosed`] when there is no such active tenant.
+    pub async fn policy(&self, tenant: TenantId) -> Result<Arc<TenantPolicy>> {
+        let mut tx = self.parts().database.system_read().await?;
+        let stored = roles::policy_of(&mut tx, tenant).await?.ok_or(database::Error::TenantClosed)?;
+        drop(tx);
+        if stored.status != TenantStatus::Active {
+            return Err(database::Error::TenantClosed.into());
+        }
+        if let Some(known) = self.parts().policies.policy(tenant, stored.version) {
+            return Ok(known);
+        }
+        let mut bindings = Vec::with_capacity(stored.bindings.len());
+        for (person, role) in stored.bindings {
+            let role = role.parse().map_err(|_| Error::Broken(format!("role_binding of {tenant} names the unknown role `{role}`")))?;
+            bindings.push((person, role));
+        }
+        let policy = TenantPolicy::build(PolicySource { tenant, bindings, version: stored.version }).await?;
+        Ok(self.parts().policies.install(policy))
+    }
+
+    /// The rights of a person in a tenant now.
+    pub(crate) async fn grants(&self, tenant: TenantId, person: PersonId) -> Result<Grants> {
+        let policy = self.policy(tenant).await?;
+        match self.parts().policies.grants(tenant, person, policy.version())? {
+            Some(grants) => Ok(grants),
+            None => Ok(policy.grants(person)?),
+        }
+    }
+
+    /// A signed-in person as the actor for the tenant with this slug.
+    ///
+    /// # Errors
+    /// Not found when there is no such tenant, or the person is no active member of it: the answer is the same.
+    pub async fn actor(&self, signed_in: &SignedIn, slug: &str, door: MemberDoor, request: RequestFacts) -> Result<Actor> {
+        let mut tx = self.parts().database.system_read().await?;
+        let tenancies = tenants::of_person(&mut tx, signed_in.session.person).await?;
+        drop(tx);
+        let tenancy = tenancies
+            .into_iter()
+            .find(|tenancy| tenancy.tenant.slug == slug && tenancy.is_open())
+            .ok_or_else(|| domain::Problem::not_found("page"))?;
+        let tenant = tenancy.tenant.id;
+        let grants = self.grants(tenant, signed_in.session.person).await?;
+        let (person, label) = (signed_in.session.person, signed_in.email.clone());
+        Ok(match door {
+            MemberDoor::Page => Actor::at_page(tenant, person, label, grants, request),
+            MemberDoor::MailLink => Actor::by_mail_link(tenant, person, label, grants, request),
+        })
+    }
+
+    /// The same member with the rights they have now; for streams and other long work.
+    pub async fn renewed(&self, actor: &Actor) -> Result<Actor> {
+        let Some(person) = actor.person() else { return Ok(actor.clone()) };
+        let grants = self.grants(actor.tenant(), person).await?;
+        Ok(actor.clone().with_grants(grants))
+    }
+
+    /// A run, acting for the member who started it.
+    pub(crate) fn run_actor(tenant: TenantId, run: RunId, starter: PersonId, label: String, grants: Grants, request: RequestFacts) -> Actor {
+        Actor::of_run(tenant, run, starter, label, grants, request)
+    }
+
+    /// The installation itself, for housekeeping inside one tenant: may everything, under the version given.
+    pub(crate) fn system_actor(&self, tenant: TenantId, version: PolicyVersion) -> Actor {
+        Actor::system(tenant, everything(version), self.new_request(None))
+    }
+
+    /// The operator on the machine, for commands inside one tenant.
+    pub(crate) fn operator_actor(&self, tenant: TenantId, version: PolicyVersion) -> Actor {
+        Actor::operator(tenant, everything(version), self.new_request(None))
+    }
+
+    /// Records that a signed-in actor was denied something, in a transaction of its own after theirs was undone.
+    ///
+    /// Repetitions of the same denial within a minute are counted and recorded as one event.
+    pub async fn record_denial(&self, actor: &Actor, denied: &Denied) -> Result<()> {
+        let (kind, permission, id) = match denied {
+            Denied::NotFound { kind, permission, id } | Denied::Forbidden { kind, permission, id } => (*kind, *permission, id),
+        };
+        let event = AuditEvent::done("security.permission_denied", kind, id, "")
+            .outcome(Outcome::Denied)
+            .with("permission", permission.name());
+        let actor = self.renewed(actor).await?;
+        let who = AuditActor::from(&actor);
+        let denial = audit::Denial {
+            key: format!("{} {kind} {id} {permission}", who.id),
+            minute: self.now().micros().div_euclid(MINUTE),
+            actor: json!({"kind": who.kind, "id": who.id, "label": who.label, "door": who.door, "address": who.address, "request": who.request}),
+            event: json!({"target_kind": kind, "target_id": id, "permission": permission.name()}),
+        };
+        let mut tx = self.parts().database.write(&actor).await?;
+        if audit::count_denial(&mut tx, &denial).await? == 1 {
+            tx.commit(AuditEvents::one(event)).await?;
+        } else {
+            tx.housekeep(Housekeeping::Denials).await?;
+        }
+        Ok(())
+    }
+}
+
+fn everything(version: PolicyVersion) -> Grants {
+    Grants::recorded(Permission::ALL.iter().fold(0, |bits, permission| bits | permission.bit()), version)
+}

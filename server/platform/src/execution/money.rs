@@ -1,0 +1,242 @@
+//! Money before the call: which model, at which price, the most it may cost, and whether every budget on the
+//! path has room for that. Afterwards: settled at what it cost, released if nothing was spent, and charged in
+//! full where nobody can say.
+
+use agents::{ModelRequest, Price, openai, price};
+use database::{Batch, Charge as HoldCharge, HoldRequest, MemberRefused, ModelFacts};
+use domain::{Entropy, HoldId, Money, RunId, WorkflowId, call::Hold};
+use engine::RunContext;
+use workflow::{
+    Call, ModelCall, Plan,
+    core::CallEffect,
+    coverage::ModelUse,
+    event::{Charge, Failure, Park},
+    plan::Per,
+};
+
+use super::Evidence;
+
+/// The account of everything a tenant spends.
+pub(crate) const TENANT_ACCOUNT: &str = "tenant";
+
+/// The account of a workflow.
+pub(crate) fn account_of_workflow(workflow: WorkflowId) -> String {
+    format!("workflow:{workflow}")
+}
+
+/// The account of a run.
+pub(crate) fn account_of_run(run: RunId) -> String {
+    format!("run:{run}")
+}
+
+fn account_of_step(run: RunId, step: &str) -> String {
+    format!("step:{run}/{step}")
+}
+
+/// The accounts on the path of a step.
+pub(super) fn accounts(run: &RunContext, step: &str) -> Vec<String> {
+    vec![TENANT_ACCOUNT.to_owned(), account_of_workflow(run.workflow), account_of_run(run.run), account_of_step(run.run, step)]
+}
+
+/// An account for people.
+pub(crate) fn in_words(account: &str) -> &'static str {
+    match account.split(':').next() {
+        Some("workflow") => "the budget of this workflow",
+        Some("run") => "the budget of this run",
+        Some("step") => "the budget of this step",
+        _ => "the budget of the tenant",
+    }
+}
+
+/// The model that a prompt goes to: `provider/model`, a name that only one provider has, or the tenant's default when
+/// neither step nor workflow name one.
+pub(super) fn find_model<'b>(batch: &'b Batch<'_>, plan: &Plan, of_step: Option<&str>) -> Result<&'b ModelFacts, String> {
+    let models = batch.models();
+    let Some(wanted) = of_step.or(plan.default_model.as_deref()) else {
+        return models
+            .iter()
+            .find(|model| model.is_default)
+            .ok_or_else(|| "This tenant has no default model. Set one up under Providers, or name a model in the workflow.".to_owned());
+    };
+    let mut fitting = models.iter().filter(|model| model.name == wanted || format!("{}/{}", model.provider_name, model.name) == wanted);
+    match (fitting.next(), fitting.next()) {
+        (Some(model), None) => Ok(model),
+        (Some(_), Some(_)) => Err(format!("More than one provider has the model `{wanted}`: write provider/model.")),
+        (None, _) => Err(format!("There is no price for the model `{wanted}`. Add it under Providers.")),
+    }
+}
+
+fn price_of(model: &ModelFacts) -> Result<Price, String> {
+    Price::new(model.input_price, model.output_price, model.cached_price)
+        .map_err(|error| format!("The price of {}/{} cannot be used: {error}.", model.provider_name, model.name))
+}
+
+/// The model that was chosen, and what one dispatch may cost.
+#[derive(Debug, Clone)]
+pub(super) struct Chosen {
+    provider: String,
+    pub base_url: String,
+    pub credential: Option<String>,
+    pub price: Price,
+    pub request: ModelRequest,
+    /// The most one dispatch may cost.
+    pub most: Money,
+}
+
+impl Chosen {
+    /// `provider/model`.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.provider, self.request.model)
+    }
+}
+
+/// The model and its price for a prompt; `None` for calls that cost no money.
+pub(super) fn choose(batch: &Batch<'_>, run: &RunContext, call: &Call) -> Result<Option<Chosen>, Failure> {
+    let Call::Model(call) = call else { return Ok(None) };
+    choose_model(batch, run, call).map(Some).map_err(|reason| Failure::last("price", format!("{reason} Nothing was sent.")))
+}
+
+fn choose_model(batch: &Batch<'_>, run: &RunContext, call: &ModelCall) -> Result<Chosen, String> {
+    let model = find_model(batch, &run.plan, call.model.as_deref())?;
+    let price = price_of(model)?;
+    let mut request = ModelRequest::new(model.name.clone(), call.system.clone(), call.prompt.clone(), max_tokens(model, call.max_tokens));
+    request.temperature = call.temperature;
+    request.output_schema.clone_from(&call.output_schema);
+    let most = price::ceiling(openai::prompt_bytes(&request), request.messages.len(), request.max_tokens, &price)
+        .ok_or_else(|| format!("The most that {}/{} may cost cannot be expressed.", model.provider_name, model.name))?;
+    Ok(Chosen {
+        provider: model.provider_name.clone(),
+        base_url: model.base_url.clone(),
+        credential: model.credential_name.clone(),
+        price,
+        request,
+        most,
+    })
+}
+
+fn max_tokens(model: &ModelFacts, asked: Option<u32>) -> u32 {
+    let limit = u32::try_from(model.max_output_tokens).unwrap_or(u32::MAX);
+    asked.map_or(limit, |asked| asked.min(limit))
+}
+
+/// JSON writes a byte of text in at most six.
+const ESCAPED: u64 = 6;
+/// Bytes of a request around its texts: names of fields, numbers, the model's name.
+const AROUND: u64 = 2_048;
+
+/// The most that a covered prompt may cost in all its attempts: by its texts where they are known, else by the budget
+/// of the step or of the run.
+pub(super) fn most_of(batch: &Batch<'_>, run: &RunContext, prompt: &ModelUse, attempts: u32) -> Result<Money, String> {
+    let model = find_model(batch, &run.plan, prompt.model.as_deref())?;
+    let by_text = match prompt.prompt_bytes {
+        Some(bytes) => {
+            let bytes = bytes.saturating_mul(ESCAPED).saturating_add(AROUND);
+            let once = price::ceiling(usize::try_from(bytes).unwrap_or(usize::MAX), 2, max_tokens(model, prompt.max_tokens), &price_of(model)?);
+            once.and_then(|once| once.nanos().checked_mul(i64::from(attempts))).map(Money::from_nanos)
+        }
+        None => None,
+    };
+    let by_budget = prompt.budget.or(run.plan.budget.map(|budget| budget.limit));
+    match (by_text, by_budget) {
+        (Some(text), Some(budget)) => Ok(text.min(budget)),
+        (Some(most), None) | (None, Some(most)) => Ok(most),
+        (None, None) => Err("The most that a later prompt may cost is not known. Give that step, or the workflow, a budget.".to_owned()),
+    }
+}
+
+/// What came of setting money aside.
+pub(super) enum Held {
+    /// The call costs nothing.
+    Free,
+    /// It is set aside.
+    Opened(Hold),
+    /// A budget has no room: the call is not made.
+    Refused(Failure),
+    /// A budget has no room only because of what a crash left: somebody has to look.
+    Park(Park),
+}
+
+/// Sets the most a dispatch may cost aside on every account of its path. What an earlier dispatch had set aside and
+/// nobody settled is charged in full, until somebody says what became of it.
+pub(super) fn hold(
+    batch: &mut Batch<'_>,
+    run: &RunContext,
+    call: &CallEffect,
+    chosen: Option<&Chosen>,
+    entropy: &dyn Entropy,
+) -> Result<Held, MemberRefused> {
+    let Some(chosen) = chosen else { return Ok(Held::Free) };
+    for orphan in batch.open_holds() {
+        if batch.hold(orphan).is_some_and(|hold| hold.step == call.step) {
+            batch.doubt_hold(orphan)?;
+        }
+    }
+    let per_step = run.plan.budget.filter(|budget| budget.per == Per::Step).map(|budget| budget.limit);
+    if let Some(limit) = call.run_budget {
+        batch.set_limit(&account_of_run(run.run), Some(limit))?;
+    }
+    if let Some(limit) = call.step_budget.or(per_step) {
+        batch.set_limit(&account_of_step(run.run, &call.step), Some(limit))?;
+    }
+    let id = HoldId::new(batch.now(), entropy);
+    let over = batch.open_hold(HoldRequest {
+        id,
+        step: call.step.clone(),
+        attempt: i64::from(call.attempt),
+        dispatch: i64::from(call.dispatch),
+        amount: chosen.most,
+        accounts: accounts(run, &call.step),
+    })?;
+    Ok(match over {
+        None => Held::Opened(Hold::opened(id, chosen.most)),
+        Some(over) if over.only_unconfirmed => Held::Park(Park::UnconfirmedHolds { account: over.account }),
+        Some(over) => {
+            let left = over.limit.left_after(over.spent.saturating_add(over.held));
+            Held::Refused(Failure::last(
+                "budget",
+                format!("The call may cost up to {}, and {} has {left} left. Nothing was sent.", chosen.most, in_words(&over.account)),
+            ))
+        }
+    })
+}
+
+/// Settles what was set aside for a call that came back.
+pub(super) fn settle(batch: &mut Batch<'_>, call: &CallEffect, evidence: Evidence) -> Result<Option<Charge>, MemberRefused> {
+    let of_this = |batch: &Batch<'_>, id: &HoldId| {
+        batch.hold(*id).is_some_and(|hold| {
+            hold.step == call.step && hold.attempt == i64::from(call.attempt) && hold.dispatch == i64::from(call.dispatch)
+        })
+    };
+    let Some(id) = batch.open_holds().into_iter().find(|id| of_this(batch, id)) else { return Ok(None) };
+    let amount = batch.hold(id).map_or(Money::ZERO, |hold| hold.amount);
+    let in_full = Charge { cost: amount, input_tokens: 0, cached_tokens: 0, output_tokens: 0, estimated: true };
+    Ok(match evidence {
+        Evidence::Nothing => {
+            batch.release_hold(id)?;
+            None
+        }
+        Evidence::Used(usage, price) => {
+            let charge = Charge {
+                cost: price::cost(&usage, &price),
+                input_tokens: usage.input_tokens,
+                cached_tokens: usage.cached_tokens,
+                output_tokens: usage.output_tokens,
+                estimated: false,
+            };
+            let tokens = serde_json::json!({
+                "input_tokens": usage.input_tokens, "cached_tokens": usage.cached_tokens,
+                "output_tokens": usage.output_tokens, "reasoning_tokens": usage.reasoning_tokens,
+            });
+            batch.settle_hold(id, HoldCharge { usage: Some(tokens.to_string()), ..HoldCharge::of(charge.cost) })?;
+            Some(charge)
+        }
+        Evidence::Unsaid => {
+            batch.settle_hold(id, HoldCharge::of(amount))?;
+            Some(in_full)
+        }
+        Evidence::Unknown => {
+            batch.doubt_hold(id)?;
+            Some(in_full)
+        }
+    })
+}

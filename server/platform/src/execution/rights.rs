@@ -1,0 +1,46 @@
+//! The starter's rights, read again at each effect: a run acts for whom started it and never for more.
+
+use database::Batch;
+use domain::Permission;
+use engine::RunContext;
+use workflow::{Call, event::Park};
+
+use crate::Platform;
+
+/// Whether the starter may do this now.
+pub(super) enum Answer {
+    /// Yes.
+    Allowed,
+    /// No: the step waits until they may, or until the run is cancelled.
+    Missing(Park),
+    /// The policy changed and has to be built anew first.
+    Unknown,
+}
+
+pub(super) fn check(platform: &Platform, batch: &Batch<'_>, run: &RunContext, call: &Call) -> Answer {
+    let missing = |what: String| Answer::Missing(Park::StarterRights { missing: what });
+    if !batch.membership().is_some_and(|membership| membership.active) {
+        return missing(format!("{} is no active member any more.", run.starter_label));
+    }
+    let Some(tenant) = batch.tenant().filter(|tenant| tenant.active) else {
+        return missing("The tenant is closed.".to_owned());
+    };
+    // Only what is recorded counts here: asking Casbin is for `prepare`, outside the writer.
+    match platform.parts().policies.cached(run.tenant, run.starter, tenant.policy_version) {
+        Some(grants) => answer(grants, run, call),
+        None => Answer::Unknown,
+    }
+}
+
+fn answer(grants: domain::Grants, run: &RunContext, call: &Call) -> Answer {
+    let needed: &[Permission] = match call {
+        Call::Http(_) => &[Permission::WorkflowExecute, Permission::ToolExecute],
+        Call::Model(_) => &[Permission::WorkflowExecute],
+    };
+    match needed.iter().find(|permission| !grants.allows(**permission)) {
+        None => Answer::Allowed,
+        Some(permission) => Answer::Missing(Park::StarterRights {
+            missing: format!("{} does not have the permission {permission} any more.", run.starter_label),
+        }),
+    }
+}
