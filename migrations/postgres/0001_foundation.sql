@@ -10,12 +10,12 @@
 
 create table installation (
     id bigint not null constraint there_is_one_installation check (id = 1),
-    created_at bigint not null,
     audit_seq bigint not null default 0,
     audit_hash bytea not null check (octet_length(audit_hash) = 32),
     primary key (id)
 );
 comment on table installation is 'The one installation: where its own audit chain ends.';
+insert into installation (id, audit_hash) values (1, decode(repeat('00', 32), 'hex'));
 
 create table installation_audit (
     seq bigint not null,
@@ -575,6 +575,7 @@ grant select, update on invitation to mandate_system;
 grant select, insert on role_binding to mandate_system;
 grant select, insert on audit_event to mandate_system;
 grant select, delete on denial_count to mandate_system;
+grant insert on tenant_key to mandate_system;
 grant select, update on run_queue to mandate_system;
 grant select on approval_link to mandate_system;
 grant select, update, delete on mail to mandate_system;
@@ -612,6 +613,7 @@ create policy invitation_across_tenants on invitation to mandate_system using (t
 create policy role_binding_across_tenants on role_binding to mandate_system using (true) with check (true);
 create policy audit_event_across_tenants on audit_event to mandate_system using (true) with check (true);
 create policy denial_count_across_tenants on denial_count to mandate_system using (true) with check (true);
+create policy tenant_key_of_a_new_tenant on tenant_key for insert to mandate_system with check (true);
 create policy run_queue_across_tenants on run_queue to mandate_system using (true) with check (true);
 create policy approval_link_across_tenants on approval_link to mandate_system using (true) with check (true);
 create policy mail_across_tenants on mail to mandate_system using (true) with check (true);

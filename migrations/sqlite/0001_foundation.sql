@@ -8,11 +8,11 @@
 -- The one installation: where its own audit chain ends.
 create table installation (
     id integer not null constraint there_is_one_installation check (id = 1),
-    created_at integer not null,
     audit_seq integer not null default 0,
     audit_hash blob not null check (length(audit_hash) = 32),
     primary key (id)
 ) strict;
+insert into installation (id, audit_hash) values (1, zeroblob(32));
 
 -- The audit chain of the installation: set-up, tenants, keys. Rows are added, never changed.
 create table installation_audit (
