@@ -282,7 +282,7 @@ async fn a_large_answer_is_refused_at_its_limit() {
     let mut endless = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_vec();
     endless.resize(MAX_BODY + 4096, b'x');
     let endless = Served::answering_bytes(vec![endless]);
-    let fields: String = (0..90).map(|number| format!("X-{number}: {}\r\n", "y".repeat(1000))).collect();
+    let fields = (0..90).map(|number| format!("X-{number}: {}\r\n", "y".repeat(1000))).collect::<Vec<_>>().concat();
     let headers = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 0\r\n\r\n");
     let headers = Served::answering(&[&headers]);
     for server in [announced, endless, headers] {

@@ -79,6 +79,18 @@ pub(crate) fn refusal_in(error: &reqwest::Error) -> Option<Refusal> {
     sources(error).find_map(|source| source.downcast_ref::<Refusal>().cloned())
 }
 
+/// Whether the other side showed a certificate that does not prove who it is.
+pub(crate) fn distrusted(error: &reqwest::Error) -> bool {
+    sources(error).any(|source| {
+        let mut source = Some(source);
+        // An `io::Error` does not name what it wraps as its source; it has to be asked, layer by layer.
+        while let Some(layer) = source.and_then(|source| source.downcast_ref::<io::Error>()) {
+            source = layer.get_ref().map(|inner| inner as _);
+        }
+        matches!(source.and_then(|source| source.downcast_ref()), Some(rustls::Error::InvalidCertificate(_)))
+    })
+}
+
 /// Everything that caused an error, from the outside in.
 pub(crate) fn sources<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
     std::iter::successors(std::error::Error::source(error), |source| source.source())

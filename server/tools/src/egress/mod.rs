@@ -206,16 +206,6 @@ impl Egress {
         }
     }
 
-    /// Checks without sending whether a credential may go to this address: for refusing early what [`Egress::send`]
-    /// would refuse.
-    ///
-    /// # Errors
-    /// What the guard says of the address, or [`CallErrorKind::Credential`] when none of `hosts` covers it.
-    pub fn check_credential(&self, name: &str, hosts: &[String], url: &str, rules: &EgressRules) -> Result<(), CallError> {
-        let target = self.target(url, rules)?;
-        credential::check(name, hosts, &target)
-    }
-
     /// Decides whether `url` may be called under these rules, as far as that can be known without
     /// resolving its name: for telling people early. Every call is decided on again when it is made.
     ///
@@ -505,6 +495,10 @@ fn transport_error(error: &reqwest::Error, host: &str, sent: Sent) -> CallError 
     if clients::sources(error).filter_map(|source| source.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse) {
         let message = format!("What {host} answered is not HTTP, or its header is too large.");
         return CallError { sent, ..CallError::answered(CallErrorKind::Protocol, message) };
+    }
+    if clients::distrusted(error) {
+        let message = format!("The certificate of {host} does not prove that it is {host}, or is not trusted by this server.");
+        return CallError { sent, ..CallError::before(CallErrorKind::Connection, message) };
     }
     let message = if error.is_dns() {
         format!("The name of {host} could not be resolved.")
