@@ -42,6 +42,7 @@ pub fn of(event: &Event) -> Option<AuditEvent> {
         Event::AttemptFailed { step, attempt, failure, .. } => Some(failed(on_step("tool.failed", step), failure).with("attempt", *attempt)),
         Event::StepFailed { step, failure, .. } => match failure.code.as_str() {
             "budget" => Some(failed(on_step("budget.exceeded", step), failure)),
+            "denied" => Some(failed(on_step("security.permission_denied", step), failure).outcome(Outcome::Denied)),
             inside if INSIDE.contains(&inside) => None,
             _ => Some(failed(on_step("tool.failed", step), failure)),
         },

@@ -213,6 +213,8 @@ pub struct CallEffect {
 pub struct Covered {
     /// The row.
     pub approval: ApprovalId,
+    /// What the approvers saw, with the rules in force: part of the digest.
+    pub request: ApprovalRequest,
     /// The whole coverage as it was asked, for computing its digest again.
     pub coverage: Coverage,
     /// This step's entry; `None` when the approval does not cover it, so that it must not run under it.

@@ -60,6 +60,7 @@ fn call(plan: &Plan, run: &Run, position: usize, step: &Step, calling: &Calling)
         covered_by: run.governing(plan, position).map(|(_, asked)| Covered {
             approval: asked.approval,
             effect: asked.coverage.effects.iter().find(|effect| effect.step == step.id).cloned(),
+            request: (*asked.request).clone(),
             coverage: asked.coverage.clone(),
             digest: asked.digest.clone(),
             ceiling: asked.ceiling,

@@ -4,6 +4,8 @@
 //! yet is an error of its own kind ([`Trouble::NotYetKnown`]), which only a [coverage](crate::coverage)
 //! may turn into something else than a failure.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
 use super::{escape, scope::Names};
@@ -16,6 +18,9 @@ use crate::{
 
 /// The longest idempotency key, in bytes: what payment services accept.
 const LONGEST_KEY: usize = 255;
+/// The most that the values of one step may take together, in bytes: each alone is bounded by the language, but a
+/// step may have many.
+const LARGEST_STEP: usize = 4 * 1024 * 1024;
 /// The longest message of a failed step, in characters.
 const LONGEST_MESSAGE: usize = 2_000;
 
@@ -54,12 +59,14 @@ impl From<Trouble> for Failure {
 /// Evaluates what one step says, in the order in which it is written.
 pub(crate) struct Renderer<'a> {
     names: Names<'a>,
+    /// How many bytes may still be made.
+    room: Cell<usize>,
 }
 
 impl<'a> Renderer<'a> {
     /// Renders with these names.
     pub(crate) const fn new(names: Names<'a>) -> Self {
-        Self { names }
+        Self { names, room: Cell::new(LARGEST_STEP) }
     }
 
     /// Whether a condition holds. Null does not; anything but a boolean or null is an error, never true.
@@ -71,7 +78,19 @@ impl<'a> Renderer<'a> {
     /// The value of a template; one lone `{{ }}` keeps its type.
     pub(crate) fn value(&self, template: &Template, what: &str) -> Result<Value, Trouble> {
         self.names.next_evaluation();
-        template.evaluate(&self.names, &Limits::default()).map_err(|error| Trouble::of(what, &error))
+        let value = template.evaluate(&self.names, &Limits::default()).map_err(|error| Trouble::of(what, &error))?;
+        self.make_room(&value, what)?;
+        Ok(value)
+    }
+
+    fn make_room(&self, value: &Value, what: &str) -> Result<(), Trouble> {
+        match self.room.get().checked_sub(size_of(value)) {
+            Some(left) => {
+                self.room.set(left);
+                Ok(())
+            }
+            None => Err(Trouble::expression(what, format_args!("the values of the step are larger than {LARGEST_STEP} bytes together"))),
+        }
     }
 
     /// The value of a template that has to be text.
@@ -243,11 +262,20 @@ fn scalar_text(value: Value, what: &str) -> Result<String, Trouble> {
     }
 }
 
-/// A value as people read it: text as it is, nothing for null, JSON for the rest.
+/// About how many bytes a value takes as JSON.
+fn size_of(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| size_of(item) + 1).sum::<usize>() + 2,
+        Value::Object(fields) => fields.iter().map(|(name, field)| name.len() + size_of(field) + 4).sum::<usize>() + 2,
+    }
+}
+
+/// A value as it appears in a text: text as it is, JSON for the rest.
 fn readable(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Null => String::new(),
         other => other.to_string(),
     }
 }

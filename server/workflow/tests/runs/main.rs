@@ -1,0 +1,14 @@
+//! How runs proceed: scripts of what is fed and what is asked for, tables, and properties over random inputs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod approvals;
+mod conditions;
+mod coverage;
+mod desk;
+mod endings;
+mod inputs;
+mod payment;
+mod plans;
+mod properties;
+mod retries;
+mod transitions;
