@@ -1,4 +1,7 @@
 //! Reading what the members of a batch hang on: one statement a table, and none for a table nobody named.
+//!
+//! On PostgreSQL what may be changed is locked as it is read: accounts, approvals, places in the queue, each by key. The
+//! doors take them in the same order (an approval is decided before its run is woken), and nobody waits in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,10 +72,6 @@ fn tenants<'k>(ids: impl IntoIterator<Item = &'k TenantId>) -> Rows {
 pub(crate) async fn load(arm: &mut Arm<'_>, keys: &[&Keys]) -> Result<Loaded, Error> {
     let mut loaded = Loaded::default();
 
-    let runs = distinct(keys, |keys| vec![(keys.tenant, keys.run.uuid())]);
-    let leases: Vec<Of<LeaseFacts>> = pairs(&runs).read(arm, &system::LEASES).await?;
-    loaded.leases = leases.into_iter().map(|of| ((of.tenant, of.row.run), of.row)).collect();
-
     let of_all = distinct(keys, |keys| vec![keys.tenant]);
     let found: Vec<Of<TenantFacts>> = tenants(&of_all).read(arm, &system::TENANTS).await?;
     loaded.tenants = found.into_iter().map(|of| (of.tenant, of.row)).collect();
@@ -93,6 +92,10 @@ pub(crate) async fn load(arm: &mut Arm<'_>, keys: &[&Keys]) -> Result<Loaded, Er
     let approvals: Vec<Of<ApprovalFacts>> = pairs(&approvals).read(arm, &system::APPROVALS).await?;
     loaded.approvals = approvals.into_iter().map(|of| ((of.tenant, of.row.id), of.row)).collect();
 
+    let runs = distinct(keys, |keys| vec![(keys.tenant, keys.run.uuid())]);
+    let leases: Vec<Of<LeaseFacts>> = pairs(&runs).read(arm, &system::LEASES).await?;
+    loaded.leases = leases.into_iter().map(|of| ((of.tenant, of.row.run), of.row)).collect();
+
     let credentials = distinct(keys, |keys| keys.credentials.iter().map(|name| (keys.tenant, name.as_str())).collect());
     let credentials: Vec<Of<CredentialFacts>> = names(&credentials).read(arm, &system::CREDENTIALS).await?;
     loaded.credentials = credentials.into_iter().map(|of| ((of.tenant, of.row.name.clone()), of.row)).collect();
@@ -102,6 +105,8 @@ pub(crate) async fn load(arm: &mut Arm<'_>, keys: &[&Keys]) -> Result<Loaded, Er
     for of in models {
         loaded.models.entry(of.tenant).or_default().push(of.row);
     }
+    let of_providers: Vec<Of<CredentialFacts>> = tenants(&with_models).read(arm, &system::PROVIDER_CREDENTIALS).await?;
+    loaded.credentials.extend(of_providers.into_iter().map(|of| ((of.tenant, of.row.name.clone()), of.row)));
 
     Ok(loaded)
 }

@@ -64,7 +64,7 @@ pub struct Keys {
     pub approvals: Vec<ApprovalId>,
     /// Names of credentials.
     pub credentials: Vec<String>,
-    /// Whether the tenant's models with their prices matter.
+    /// Whether the tenant's models with their prices matter, and the credentials of their providers.
     pub models: bool,
     /// Holds that matter.
     pub holds: Vec<HoldId>,
@@ -395,16 +395,30 @@ impl<'g> Batch<'g> {
     /// # Errors
     /// The keys do not name the approval, or [`MemberRefused::LostLease`].
     pub fn end_approval(&mut self, end: ApprovalEnd) -> Result<bool, MemberRefused> {
+        self.move_approval(end, &[ApprovalState::Pending])
+    }
+
+    /// Takes an approval back that is pending or was given: what it was about has changed. False when it had ended in
+    /// another way.
+    ///
+    /// # Errors
+    /// As for [`Batch::end_approval`].
+    pub fn void_approval(&mut self, end: ApprovalEnd) -> Result<bool, MemberRefused> {
+        self.move_approval(end, &[ApprovalState::Pending, ApprovalState::Approved])
+    }
+
+    fn move_approval(&mut self, end: ApprovalEnd, from: &[ApprovalState]) -> Result<bool, MemberRefused> {
         self.demand_lease()?;
         let Some(facts) = self.approval(end.id) else {
             return Err(MemberRefused::because(format!("the approval {} was not read", end.id)));
         };
-        if facts.state != ApprovalState::Pending {
+        let before = facts.state;
+        if !from.contains(&before) {
             return Ok(false);
         }
         let facts = ApprovalFacts { state: end.state, ..facts.clone() };
         self.changed.approvals.insert(end.id, facts);
-        self.records.approvals_ended.push((self.keys.tenant, end));
+        self.records.approvals_ended.push((self.keys.tenant, before, end));
         self.announce(Topic::Approvals);
         Ok(true)
     }

@@ -209,7 +209,7 @@ pub(crate) struct Records {
     pub(crate) holds_opened: Vec<(TenantId, RunId, HoldRequest)>,
     pub(crate) holds_closed: Vec<(TenantId, HoldClose)>,
     pub(crate) approvals_asked: Vec<(TenantId, RunId, ApprovalRequest)>,
-    pub(crate) approvals_ended: Vec<(TenantId, ApprovalEnd)>,
+    pub(crate) approvals_ended: Vec<(TenantId, ApprovalState, ApprovalEnd)>,
     pub(crate) links: Vec<(TenantId, ApprovalLinkRow)>,
     pub(crate) uses: Vec<(TenantId, RunId, CredentialUse)>,
     pub(crate) mails: Vec<(TenantId, MailRecord)>,

@@ -106,14 +106,15 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
     rows.write(arm, &system::LINK).await?;
 
     let (mut rows, mut withdrawn) = (Rows::default(), Rows::default());
-    for (tenant, end) in &approvals_ended {
+    for (tenant, before, end) in &approvals_ended {
         rows.row()
             .uuid(tenant.uuid())
             .uuid(end.id.uuid())
             .text(end.state.name())
             .int(end.at.micros())
             .text(&end.by)
-            .opt_text(end.comment.as_deref());
+            .opt_text(end.comment.as_deref())
+            .text(before.name());
         withdrawn.row().uuid(tenant.uuid()).uuid(end.id.uuid()).int(end.at.micros());
     }
     rows.write(arm, &system::END_APPROVAL).await?;

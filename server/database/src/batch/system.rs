@@ -2,7 +2,7 @@
 //!
 //! Their one value is a JSON array of arrays. On PostgreSQL they run as the application's login, for the tenants that
 //! the batch names, and row level security holds them there. What is read to be changed is locked in one order:
-//! places in the queue, accounts by key, approvals, and at last the ends of audit chains.
+//! accounts, approvals, places in the queue, each by key, and at last the ends of audit chains.
 
 use crate::statement::Statement;
 
@@ -65,6 +65,18 @@ pub(crate) static CREDENTIALS: Statement = Statement::system_each(
     "select c.tenant_id, c.id, c.name, c.kind, c.version, c.allowed_hosts
      from jsonb_array_elements($1::jsonb) as j
      join credential as c on c.tenant_id = (j.value->>0)::uuid and c.name = j.value->>1 and c.removed_at is null",
+);
+
+pub(crate) static PROVIDER_CREDENTIALS: Statement = Statement::system_each(
+    "batch.provider_credentials",
+    "select c.tenant_id, c.id, c.name, c.kind, c.version, c.allowed_hosts
+     from jsonb_each($1) as j
+     cross join provider as p on p.tenant_id = unhex(j.value->>0) and p.removed_at is null
+     join credential as c on c.tenant_id = p.tenant_id and c.name = p.credential_name and c.removed_at is null",
+    "select c.tenant_id, c.id, c.name, c.kind, c.version, c.allowed_hosts
+     from jsonb_array_elements($1::jsonb) as j
+     join provider as p on p.tenant_id = (j.value->>0)::uuid and p.removed_at is null
+     join credential as c on c.tenant_id = p.tenant_id and c.name = p.credential_name and c.removed_at is null",
 );
 
 pub(crate) static MODELS: Statement = Statement::system_each(
@@ -214,10 +226,10 @@ pub(crate) static END_APPROVAL: Statement = Statement::system_each(
     "batch.end_approval",
     "update approval set state = j.value->>2, ended_at = j.value->>3, ended_by_label = j.value->>4, comment = j.value->>5
      from jsonb_each($1) as j
-     where approval.tenant_id = unhex(j.value->>0) and approval.id = unhex(j.value->>1) and approval.state = 'PENDING'",
+     where approval.tenant_id = unhex(j.value->>0) and approval.id = unhex(j.value->>1) and approval.state = j.value->>6",
     "update approval set state = j.value->>2, ended_at = (j.value->>3)::bigint, ended_by_label = j.value->>4, comment = j.value->>5
      from jsonb_array_elements($1::jsonb) as j
-     where approval.tenant_id = (j.value->>0)::uuid and approval.id = (j.value->>1)::uuid and approval.state = 'PENDING'",
+     where approval.tenant_id = (j.value->>0)::uuid and approval.id = (j.value->>1)::uuid and approval.state = j.value->>6",
 );
 
 pub(crate) static LINK: Statement = Statement::system_each(
@@ -270,6 +282,7 @@ pub(crate) static ALL: &[&Statement] = &[
     &ACCOUNTS,
     &APPROVALS,
     &CREDENTIALS,
+    &PROVIDER_CREDENTIALS,
     &MODELS,
     &HOLDS,
     &OPEN_HOLDS,

@@ -70,6 +70,8 @@ pub(crate) struct Writer {
 /// What a group gathered and owes an answer to.
 #[derive(Default)]
 struct Group {
+    /// Whether its transaction has begun; if not, whoever waits cannot be helped by waiting longer.
+    begun: bool,
     intents: Vec<AuditIntent>,
     announcements: Vec<Announcement>,
     answers: Vec<oneshot::Sender<Result<(), Error>>>,
@@ -167,6 +169,12 @@ impl Writer {
                 for answer in group.answers {
                     drop(answer.send(Err(Error::unavailable(&cause))));
                 }
+                if !group.begun {
+                    self.turns.clear();
+                    for member in self.members.drain(..) {
+                        member.answer(Err(cause.clone()));
+                    }
+                }
                 let mut again = group.again;
                 again.extend(group.seats);
                 again
@@ -181,6 +189,7 @@ impl Writer {
     async fn attempt(&mut self, group: &mut Group) -> Result<(), Broken> {
         self.execute(&BEGIN).await?;
         self.committing.faults.reach(CommitPoint::Begun)?;
+        group.begun = true;
         for _ in 0..self.limits.turns {
             let Some(grant) = self.turns.pop_front() else { break };
             if let Some(ending) = self.lend(grant).await? {
