@@ -113,10 +113,9 @@ fn read(response: &OutgoingResponse, output_schema: Option<&Value>) -> Result<Co
         call: CallError::answered(CallErrorKind::Protocol, format!("The provider's answer is not a chat completion: {why}.")),
         usage,
     };
-    let value = tools::json::parse(&response.body).map_err(|why| protocol(why, None))?;
-    let value = response.redactor.value(value);
+    let value = response.json().map_err(|why| protocol(why, None))?;
     let usage = usage(value.get("usage").unwrap_or(&Value::Null));
-    let wire: Wire = serde_json::from_value(value).map_err(|error| protocol(error.to_string(), usage))?;
+    let wire: Wire = serde_json::from_value(value).map_err(|error| protocol(one_line(&error.to_string(), QUOTED), usage))?;
     let Some(choice) = wire.choices.into_iter().next() else {
         return Err(protocol("it holds no choice".to_owned(), usage));
     };
@@ -176,7 +175,7 @@ fn usage(value: &Value) -> Option<Usage> {
 }
 
 fn status_error(response: &OutgoingResponse) -> CallError {
-    let theirs = tools::json::parse(&response.body).ok().map(|value| response.redactor.value(value));
+    let theirs = response.json().ok();
     let theirs = theirs.as_ref().and_then(|value| value.pointer("/error/message").or_else(|| value.get("message"))?.as_str());
     let message = match theirs {
         Some(theirs) => format!("The provider answered with status {}: {}", response.status, one_line(theirs, QUOTED)),

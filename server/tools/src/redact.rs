@@ -78,11 +78,16 @@ impl Redactor {
         }
     }
 
-    /// The value without the secrets in its strings and keys, however the document spelled them.
+    /// The value without the secrets in its strings, keys and numbers, however the document spelled them; a number
+    /// that shows one becomes the text [`REDACTED`].
     pub fn value(&self, value: Value) -> Value {
         match value {
             _ if self.pattern.is_none() => value,
             Value::String(text) => Value::String(self.text(text)),
+            Value::Number(number) => {
+                let digits = number.to_string();
+                if self.text(digits.clone()) == digits { Value::Number(number) } else { Value::String(REDACTED.to_owned()) }
+            }
             Value::Array(items) => Value::Array(items.into_iter().map(|item| self.value(item)).collect()),
             Value::Object(map) => {
                 Value::Object(map.into_iter().map(|(key, item)| (self.text(key), self.value(item))).collect::<Map<_, _>>())
@@ -178,8 +183,9 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_in_json_however_it_is_spelled() {
-        let value = crate::json::parse(br#"{"k-\u0074oken": ["my \u0074oken-1234", 5]}"#).unwrap();
-        assert_eq!(redactor(&["token-1234"]).value(value).to_string(), r#"{"k-token":["my [redacted]",5]}"#);
+        let value = crate::json::parse(br#"{"k-\u0074oken": ["my \u0074oken-1234", 5, 99887766.5]}"#).unwrap();
+        let seen = redactor(&["token-1234", "99887766"]).value(value).to_string();
+        assert_eq!(seen, r#"{"k-token":["my [redacted]",5,"[redacted]"]}"#);
     }
 
     #[test]

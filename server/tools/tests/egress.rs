@@ -57,7 +57,7 @@ async fn an_allowed_call_goes_out_and_its_answer_comes_back() {
     let mut request = post(server.url("/orders?x=1#part"));
     request.headers.push(("X-Mine".into(), "v".into()));
     let answer = egress().send(request, &context(&server)).await.unwrap();
-    assert_eq!((answer.status, answer.header("x-one"), &answer.body[..]), (201, Some("a"), &b"hello"[..]));
+    assert_eq!((answer.status, answer.header("x-one"), answer.bytes()), (201, Some("a"), b"hello".to_vec()));
     let seen = server.seen(0);
     assert!(seen.starts_with("POST /orders?x=1 HTTP/1.1\r\n") && seen.ends_with("\r\n\r\n{}"), "{seen}");
     for line in ["x-mine: v", "idempotency-key: key-1", "content-length: 2", "accept-encoding: gzip"] {
@@ -201,7 +201,7 @@ async fn a_secret_that_comes_back_is_taken_out() {
     request.headers.push(bearer("desk"));
     let context = with_secret(context(&server), "desk", "topsecret-9", &[&server.endpoint()]);
     let answer = egress().send(request, &context).await.unwrap();
-    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let text = answer.text().unwrap();
     assert!(
         !text.contains("topsecret") && !text.contains("dG9wc2VjcmV0") && !text.contains("b3BzZWNyZX") && !text.contains("746f70"),
         "{text}"
@@ -221,7 +221,7 @@ async fn three_redirects_are_followed_and_a_fourth_is_not() {
     let hop = "HTTP/1.1 307 Temporary Redirect\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n";
     let server = Served::answering(&[hop, hop, hop, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"]);
     let follow = |server: &Served| OutgoingRequest { follow_redirects: true, ..post(server.url("/")) };
-    assert_eq!(&egress().send(follow(&server), &context(&server)).await.unwrap().body[..], b"ok");
+    assert_eq!(egress().send(follow(&server), &context(&server)).await.unwrap().bytes(), b"ok");
     assert!(server.seen(3).starts_with("POST /again") && server.seen(3).ends_with("{}"), "307 keeps method and body");
 
     let server = Served::answering(&[hop; 5]);
@@ -307,7 +307,7 @@ fn packed_answer(body: &[u8]) -> Vec<u8> {
 async fn packed_answers_are_unpacked_within_limits() {
     let text = "a line of an ordinary answer, a little different each time 0123456789\n".repeat(200);
     let server = Served::answering_bytes(vec![packed_answer(&packed(text.as_bytes()))]);
-    assert_eq!(&egress().send(get(server.url("/")), &context(&server)).await.unwrap().body[..], text.as_bytes());
+    assert_eq!(egress().send(get(server.url("/")), &context(&server)).await.unwrap().bytes(), text.as_bytes());
 
     let bomb = packed(&vec![0; 5 << 20]);
     let whole = packed(text.as_bytes());
@@ -347,6 +347,11 @@ async fn broken_connections_are_told_apart() {
         let error = egress().send(post(server.url("/")), &context(&server)).await.unwrap_err();
         assert_eq!((error.kind, error.sent, error.retryable), (kind, sent, retryable), "{answer:?}: {error}");
     }
+    let nowhere = Egress::with_lookup(&EgressRules::default(), Script::new(&[&[]])).unwrap();
+    let error = nowhere.send(post("https://nowhere.test/".into()), &context(&Served::silent())).await.unwrap_err();
+    assert_eq!((error.kind, error.sent, error.retryable), (CallErrorKind::Connection, Sent::No, true), "{error}");
+    assert!(error.message.contains("could not be resolved"), "{error}");
+
     let gone = Served::silent();
     let (url, context) = (gone.url("/"), context(&gone));
     drop(gone);

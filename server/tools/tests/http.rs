@@ -88,7 +88,7 @@ async fn fields_that_come_twice_are_joined() {
 
 #[tokio::test]
 async fn a_payment_is_asked_for_with_its_credential_and_key() {
-    let body = r#"{"id":"PAY-1","echo":"\u0074opsecret"}"#;
+    let body = r#"{"id":"PAY-1","echo":"\u0074opsecret","pin":77665544}"#;
     let server = answer("201 Created", "application/json", body);
     let inputs = json!({
         "method": "POST",
@@ -99,8 +99,9 @@ async fn a_payment_is_asked_for_with_its_credential_and_key() {
     let reference = Text::new(vec![Piece::Text("Bearer ".into()), Piece::Credential("payment-desk".into())]);
     let arguments = Arguments::read(&inputs, &References::from([("/headers/Authorization".to_owned(), reference)])).unwrap();
     let context = with_secret(context(&server), "payment-desk", "topsecret", &[&server.endpoint()]);
+    let context = with_secret(context, "pin", "77665544", &[]);
     let given = http::call(&egress(), arguments, &context).await.unwrap();
-    assert_eq!(given.body, json!({"id": "PAY-1", "echo": "[redacted]"}), "however the answer spells it");
+    assert_eq!(given.body, json!({"id": "PAY-1", "echo": "[redacted]", "pin": "[redacted]"}), "however the answer spells it");
     let seen = server.seen(0);
     assert!(seen.contains("authorization: Bearer topsecret\r\n") && seen.contains("idempotency-key: key-1\r\n"), "{seen}");
     assert!(seen.ends_with(r#"{"invoice":"INV-20417","amount":1840.5,"note":"cred://payment-desk"}"#), "{seen}");

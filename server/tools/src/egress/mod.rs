@@ -26,6 +26,7 @@ use reqwest::{
     Method, StatusCode,
     header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION},
 };
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use self::{
@@ -38,6 +39,7 @@ pub use self::{
 };
 use crate::{
     error::{CallError, CallErrorKind, Sent},
+    json,
     redact::Redactor,
     text::{Piece, Text},
 };
@@ -124,25 +126,58 @@ pub struct OutgoingRequest {
     pub follow_redirects: bool,
 }
 
-/// What came back, with the secrets of the call taken out.
-#[derive(Debug, Clone)]
+/// What came back. The secrets of the call are taken out of whatever is read from it.
+#[derive(Clone)]
 pub struct OutgoingResponse {
     /// The HTTP status, whichever it is.
     pub status: u16,
     /// Names in lower case with their values, in the order they came.
     pub headers: Vec<(String, String)>,
-    /// The body, unpacked.
-    pub body: Bytes,
     /// How long the other side asked to be left alone, if it did.
     pub retry_after: Option<Duration>,
-    /// Takes the secrets out of what the body is parsed into, where escapes may have hidden them.
-    pub redactor: Redactor,
+    /// As it came, unpacked: read through the methods only.
+    body: Vec<u8>,
+    redactor: Redactor,
 }
 
 impl OutgoingResponse {
     /// The first value of a header field; `name` in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(candidate, _)| candidate == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether there is no body.
+    pub fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+
+    /// The body, unpacked.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.redactor.bytes(self.body.clone())
+    }
+
+    /// The body as text; `None` when it is not UTF-8.
+    pub fn text(&self) -> Option<String> {
+        String::from_utf8(self.bytes()).ok()
+    }
+
+    /// The body as JSON, read strictly ([`json::parse`]). The secrets are taken out of what was read, not of the
+    /// document, where escapes may hide them and where taking out a number would break it.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong, without quoting the document.
+    pub fn json(&self) -> Result<Value, String> {
+        json::parse(&self.body).map(|value| self.redactor.value(value))
+    }
+}
+
+impl std::fmt::Debug for OutgoingResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OutgoingResponse")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -198,7 +233,7 @@ impl Egress {
             Ok(Answer { status, headers, body, retry_after }) => Ok(OutgoingResponse {
                 status,
                 headers: headers.into_iter().map(|(name, value)| (name, redactor.text(value))).collect(),
-                body: Bytes::from(redactor.bytes(body)),
+                body,
                 retry_after,
                 redactor,
             }),

@@ -13,7 +13,6 @@ pub use self::arguments::{AcceptStatus, Arguments, References};
 use crate::{
     egress::{Egress, OutgoingResponse},
     error::{CallError, CallErrorKind},
-    json,
     text::one_line,
 };
 
@@ -74,18 +73,18 @@ fn headers(response: &OutgoingResponse) -> Map<String, Value> {
 
 fn body(host: &str, response: &OutgoingResponse) -> Result<Value, CallError> {
     let wrong = |message: String| Err(CallError::answered(CallErrorKind::Protocol, message));
-    if response.body.is_empty() {
+    if response.is_empty() {
         return Ok(Value::Null);
     }
     if response.header("content-type").is_some_and(is_json) {
-        return match json::parse(&response.body) {
-            Ok(value) => Ok(response.redactor.value(value)),
+        return match response.json() {
+            Ok(value) => Ok(value),
             Err(why) => wrong(format!("The answer of {host} says it is JSON and cannot be read as such: {why}.")),
         };
     }
-    match std::str::from_utf8(&response.body) {
-        Ok(text) => Ok(Value::String(text.to_owned())),
-        Err(_) => wrong(format!("The answer of {host} is neither JSON nor text in UTF-8.")),
+    match response.text() {
+        Some(text) => Ok(Value::String(text)),
+        None => wrong(format!("The answer of {host} is neither JSON nor text in UTF-8.")),
     }
 }
 
@@ -97,14 +96,14 @@ fn is_json(content_type: &str) -> bool {
 
 fn status_error(host: &str, response: &OutgoingResponse) -> CallError {
     let mut message = format!("{host} answered with status {}", response.status);
-    let quoted = std::str::from_utf8(&response.body).map(|text| one_line(text, QUOTED)).unwrap_or_default();
+    let quoted = response.text().map(|text| one_line(&text, QUOTED)).unwrap_or_default();
     if quoted.is_empty() {
         message.push('.');
     } else {
         message.push_str(": ");
         message.push_str(&quoted);
     }
-    CallError::status(response.status, response.redactor.text(message), response.retry_after)
+    CallError::status(response.status, message, response.retry_after)
 }
 
 #[cfg(test)]
