@@ -1,0 +1,262 @@
+//! The front matter: what a workflow is called, takes, gives, and may cost.
+
+use std::time::Duration;
+
+use super::{
+    blocks::Continuation,
+    context::Context,
+    declarations,
+    diagnostic::Report,
+    fields::{Fields, required},
+    limits, scalar,
+    source::Place,
+    yaml::{Content, Entry, Node},
+};
+use crate::plan::{InputField, OutputField, Risk, StepOrRunBudget};
+
+/// Words of `risk_level` and `risk`.
+pub(super) const RISKS: &[(&str, Risk)] = &[("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High)];
+
+/// Parts of the front matter that cannot be run yet.
+const LATER: &[&str] = &["default_agent", "agent", "requirements", "compatibility", "permissions", "tools", "secrets", "steps"];
+/// Keys of a graph file.
+const GRAPH: &[&str] = &["schema_version", "flow", "state", "nodes", "edges", "config"];
+
+/// What the front matter says. What could not be read was reported, and is empty here.
+#[derive(Debug, Default)]
+pub(super) struct Header {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) version: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) author: Option<String>,
+    pub(super) tags: Vec<String>,
+    pub(super) risk: Risk,
+    pub(super) inputs: Vec<InputField>,
+    /// The names of all inputs, also of those that could not be read.
+    pub(super) input_names: Vec<String>,
+    /// The names of all outputs with their places, also of those that could not be read.
+    pub(super) output_names: Vec<(String, Place)>,
+    pub(super) budget: Option<StepOrRunBudget>,
+    pub(super) time_limit: Option<Duration>,
+    pub(super) max_retries: Option<u32>,
+    pub(super) default_model: Option<String>,
+}
+
+/// The parts that blocks below headings may continue: entries in the order of the file.
+#[derive(Debug, Default)]
+pub(super) struct Declarations<'n> {
+    inputs: Vec<&'n Entry>,
+    pub(super) outputs: Vec<&'n Entry>,
+}
+
+/// Reads the front matter and what continues it; the outputs are only gathered, because their values see
+/// the steps.
+pub(super) fn read<'n>(context: &mut Context, node: &'n Node, continuations: &'n [Continuation]) -> (Header, Declarations<'n>) {
+    let mut header = Header::default();
+    let mut declarations = Declarations::default();
+    let report = &mut context.report;
+    let Some(mut fields) = Fields::of(report, "the front matter", node) else { return (header, declarations) };
+    match fields.take(report, "workflow", &[]) {
+        Some(entry) => identity(report, entry, &mut header),
+        None => {
+            let help = "begin the front matter with `workflow: {id: my-workflow, name: My workflow}`".to_owned();
+            required(report, Place::line(node.place.line), "workflow", "the front matter", help);
+        }
+    }
+    if let Some(entry) = fields.take(report, "risk_level", &[]) {
+        header.risk = scalar::word(report, "risk_level", &entry.node, RISKS, &[]).unwrap_or_default();
+    }
+    if let Some(entry) = fields.take(report, "budget", &[]) {
+        header.budget = limits::budget(report, entry);
+    }
+    if let Some(entry) = fields.take(report, "execution", &[]) {
+        execution(report, entry, &mut header);
+    }
+    if let Some(entry) = fields.take(report, "default_model", &["model"]) {
+        header.default_model = scalar::name(report, "default_model", &entry.node).map(str::to_owned);
+    }
+    if let Some(entry) = fields.take(report, "triggers", &[]) {
+        triggers(report, &entry.node);
+    }
+    let inputs = fields.take(report, "inputs", &[]);
+    let outputs = fields.take(report, "outputs", &[]);
+    fields.refuse(report, LATER);
+    fields.refuse(report, GRAPH);
+    fields.finish(report, "the front matter");
+
+    if let Some(entry) = inputs {
+        gather(report, "inputs", &entry.node, &mut declarations.inputs);
+    }
+    if let Some(entry) = outputs {
+        gather(report, "outputs", &entry.node, &mut declarations.outputs);
+    }
+    for continuation in continuations {
+        match continuation.section {
+            "inputs" => gather(report, "inputs", &continuation.node, &mut declarations.inputs),
+            "outputs" => gather(report, "outputs", &continuation.node, &mut declarations.outputs),
+            _ => triggers(report, &continuation.node),
+        }
+    }
+    header.input_names = declarations.inputs.iter().map(|entry| entry.key.clone()).collect();
+    header.output_names = declarations.outputs.iter().map(|entry| (entry.key.clone(), entry.key_place)).collect();
+    header.inputs = declarations::inputs(context, &declarations.inputs);
+    (header, declarations)
+}
+
+/// The outputs, read once all steps are known.
+pub(super) fn outputs(context: &mut Context, declarations: &Declarations<'_>) -> Vec<OutputField> {
+    declarations::outputs(context, &declarations.outputs)
+}
+
+/// Adds the entries of a part. A name that was declared before is an error, unless both say the same.
+fn gather<'n>(report: &mut Report, label: &str, node: &'n Node, into: &mut Vec<&'n Entry>) {
+    let Some(mut fields) = Fields::of(report, label, node) else { return };
+    let mut lines: std::collections::HashMap<&str, &Entry> = into.iter().map(|entry| (entry.key.as_str(), *entry)).collect();
+    for entry in fields.rest() {
+        match lines.get(entry.key.as_str()) {
+            Some(first) if first.node.says_the_same(&entry.node) => {}
+            Some(first) => report.error_with(
+                entry.key_place,
+                "duplicate_key",
+                format!("`{}` is declared on line {} already, and not like this", entry.key, first.key_place.line),
+                "keep one of the two; if this is an example, put it below a heading such as Example".to_owned(),
+            ),
+            None => {
+                lines.insert(&entry.key, entry);
+                into.push(entry);
+            }
+        }
+    }
+}
+
+fn identity(report: &mut Report, entry: &Entry, header: &mut Header) {
+    let Some(mut fields) = Fields::of(report, "workflow", &entry.node) else { return };
+    let id = fields.take(report, "id", &[]);
+    let name = fields.take(report, "name", &[]);
+    if name.is_none() {
+        required(report, entry.key_place, "name", "`workflow`", "add a name for people, such as `name: Vendor payment`".to_owned());
+    }
+    let name = name.and_then(|entry| prose(report, "name", entry));
+    match id {
+        Some(entry) => header.id = scalar::name(report, "id", &entry.node).and_then(|id| workflow_id(report, entry, id)).unwrap_or_default(),
+        None => {
+            let slug = name.as_deref().and_then(|name| scalar::slug(name, '-')).unwrap_or_else(|| "my-workflow".to_owned());
+            required(report, entry.key_place, "id", "`workflow`", format!("add `id: {slug}`"));
+        }
+    }
+    header.name = name.unwrap_or_default();
+    header.version = fields.take(report, "version", &[]).and_then(|entry| prose(report, "version", entry));
+    header.description = fields.take(report, "description", &[]).and_then(|entry| prose(report, "description", entry));
+    header.author = fields.take(report, "author", &[]).and_then(|entry| prose(report, "author", entry));
+    if let Some(entry) = fields.take(report, "tags", &[]) {
+        header.tags = tags(report, entry);
+    }
+    fields.finish(report, "`workflow`");
+}
+
+fn workflow_id(report: &mut Report, entry: &Entry, id: &str) -> Option<String> {
+    let signs = id.chars().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || matches!(sign, '-' | '_'));
+    let edges = id.starts_with(|sign: char| sign.is_ascii_alphanumeric()) && id.ends_with(|sign: char| sign.is_ascii_alphanumeric());
+    if signs && edges && id.len() <= 64 {
+        return Some(id.to_owned());
+    }
+    report.error_with(
+        entry.node.place,
+        "invalid_id",
+        "the id of a workflow is made of small letters, digits, `-` and `_`, begins and ends with a letter or digit, and has at most 64 of them",
+        scalar::slug(id, '-').map(|slug| format!("write `{slug}`")),
+    );
+    None
+}
+
+/// A text for people, which is shown as it is.
+fn prose(report: &mut Report, label: &str, entry: &Entry) -> Option<String> {
+    scalar::name(report, label, &entry.node).map(str::to_owned)
+}
+
+fn tags(report: &mut Report, entry: &Entry) -> Vec<String> {
+    match &entry.node.content {
+        Content::List(items) => {
+            let mut tags: Vec<String> = Vec::new();
+            for item in items {
+                if let Some(tag) = scalar::name(report, "tags", item)
+                    && !tags.iter().any(|known| known == tag)
+                {
+                    tags.push(tag.to_owned());
+                }
+            }
+            tags
+        }
+        Content::Refused => Vec::new(),
+        _ => {
+            report.error(entry.node.place, "wrong_type", format!("`tags` is a list such as `[finance, payments]`, not {}", entry.node.description()));
+            Vec::new()
+        }
+    }
+}
+
+fn execution(report: &mut Report, entry: &Entry, header: &mut Header) {
+    let Some(mut fields) = Fields::of(report, "execution", &entry.node) else { return };
+    header.time_limit =
+        fields.take(report, "timeout", &[]).and_then(|entry| scalar::positive_duration(report, "timeout", &entry.node));
+    header.max_retries = fields.take(report, "max_retries", &[]).and_then(|entry| limits::max_retries(report, entry));
+    if let Some(entry) = fields.take(report, "error_handling", &["on_error"]) {
+        on_error(report, entry);
+    }
+    fields.finish(report, "`execution`");
+}
+
+/// `stop` is what happens anyway; everything else cannot be run yet.
+pub(super) fn on_error(report: &mut Report, entry: &Entry) {
+    if matches!(entry.node.content, Content::List(_) | Content::Map(_)) {
+        report.not_supported(entry.key_place, format!("`{}` with more than `stop`", entry.key));
+        return;
+    }
+    let _: Option<()> = scalar::word(report, &entry.key, &entry.node, &[("stop", ())], &["continue", "rollback", "fallback"]);
+}
+
+/// A run is started by hand; everything else cannot be run yet.
+fn triggers(report: &mut Report, node: &Node) {
+    let single;
+    let items: &[Node] = match &node.content {
+        Content::List(items) => items,
+        Content::Map(_) => {
+            single = [node.clone()];
+            &single
+        }
+        Content::Refused => return,
+        Content::Scalar(_) => {
+            report.error(node.place, "wrong_type", format!("`triggers` is a list such as `[{{type: manual}}]`, not {}", node.description()));
+            return;
+        }
+    };
+    for item in items {
+        let Some(mut fields) = Fields::of(report, "triggers", item) else { continue };
+        let Some(kind) = fields.take(report, "type", &[]) else {
+            required(report, item.place, "type", "a trigger", "add `type: manual`".to_owned());
+            continue;
+        };
+        let later = ["schedule", "webhook", "event", "file_watch", "queue", "email"];
+        let text = kind.node.scalar().map_or("", |scalar| scalar.text.as_str());
+        if later.contains(&text) {
+            report.not_supported(kind.node.place, format!("a trigger of type `{text}`"));
+            continue;
+        }
+        if scalar::word(report, "type", &kind.node, &[("manual", ())], &[]).is_none() {
+            continue;
+        }
+        if let Some(entry) = fields.take(report, "enabled", &[])
+            && scalar::boolean(report, "enabled", &entry.node) == Some(false)
+        {
+            report.not_supported(entry.key_place, "`enabled: false` of a manual trigger");
+        }
+        fields.refuse(report, &["config", "inputs", "input_mapping"]);
+        fields.finish(report, "a manual trigger");
+    }
+}
+
+/// The first key that shows a file to be a graph, if it is one.
+pub(super) fn graph_key(node: &Node) -> Option<&Entry> {
+    node.entries()?.iter().find(|entry| GRAPH.contains(&entry.key.as_str()))
+}

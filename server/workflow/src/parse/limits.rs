@@ -1,0 +1,130 @@
+//! What may be spent, and how often something is tried.
+
+use std::time::Duration;
+
+use domain::Money;
+
+use super::{
+    diagnostic::Report,
+    fields::{Fields, required},
+    scalar,
+    yaml::Entry,
+};
+use crate::plan::{OnLimit, Per, Retry, StepOrRunBudget};
+
+/// The most attempts that can be asked for.
+const MAX_ATTEMPTS: i64 = 100;
+/// The attempts of a `retry` that does not say how many.
+const ATTEMPTS: u32 = 3;
+
+/// The `budget` of the front matter.
+pub(super) fn budget(report: &mut Report, entry: &Entry) -> Option<StepOrRunBudget> {
+    let (limit, per) = read_budget(report, entry)?;
+    Some(StepOrRunBudget { limit, per: per.map_or(Some(Per::Run), |(_, per)| per)?, on_limit: OnLimit::Block })
+}
+
+/// The `budget` of a step.
+pub(super) fn step_budget(report: &mut Report, entry: &Entry) -> Option<Money> {
+    let (limit, per) = read_budget(report, entry)?;
+    if let Some((entry, Some(Per::Run))) = per {
+        report.error_with(
+            entry.node.place,
+            "unknown_value",
+            "the budget of a step is for that step alone",
+            "put the budget of the run into the front matter".to_owned(),
+        );
+        return None;
+    }
+    Some(limit)
+}
+
+type PerEntry<'n> = Option<(&'n Entry, Option<Per>)>;
+
+fn read_budget<'n>(report: &mut Report, entry: &'n Entry) -> Option<(Money, PerEntry<'n>)> {
+    if let Some(scalar) = entry.node.scalar().filter(|scalar| !scalar.is_null()) {
+        let help = Money::from_dollars(&scalar.text).is_ok().then(|| format!("write `budget: {{limit: {}}}`", scalar.text));
+        report.error_with(entry.node.place, "wrong_type", "`budget` is a mapping with a `limit`", help);
+        return None;
+    }
+    let mut fields = Fields::of(report, "budget", &entry.node)?;
+    let limit = fields.take(report, "limit", &["max_cost_usd"]);
+    let per = fields.take(report, "per", &[]).map(|entry| {
+        let per = scalar::word(report, "per", &entry.node, &[("run", Per::Run), ("step", Per::Step)], &[]);
+        (entry, per)
+    });
+    let on_limit = fields
+        .take(report, "on_limit", &[])
+        .map(|entry| scalar::word(report, "on_limit", &entry.node, &[("block", OnLimit::Block)], &["ask", "warn", "cheaper"]));
+    fields.finish(report, "a budget");
+    let Some(limit) = limit else {
+        required(report, entry.key_place, "limit", "a budget", "add the most it may cost in US dollars, such as `limit: 0.25`".to_owned());
+        return None;
+    };
+    let limit = scalar::money(report, &limit.key, &limit.node)?;
+    if on_limit == Some(None) {
+        return None;
+    }
+    Some((limit, per))
+}
+
+/// How often a step is tried: its own `retry` or `max_retries`, else what the file says for all. `None` when
+/// what is written cannot be read.
+pub(super) fn retry(report: &mut Report, fields: &mut Fields<'_>, default_retries: Option<u32>) -> Option<Retry> {
+    let retry = fields.take(report, "retry", &[]);
+    let retries = fields.take(report, "max_retries", &[]);
+    match (retry, retries) {
+        (Some(_), Some(retries)) => {
+            report.error_with(
+                retries.key_place,
+                "duplicate_key",
+                "`max_retries` and `retry` say the same",
+                "keep `retry`; its `max_attempts` counts the first attempt too".to_owned(),
+            );
+            None
+        }
+        (Some(entry), None) => read_retry(report, entry),
+        (None, Some(entry)) => max_retries(report, entry).map(after_retries),
+        (None, None) => Some(default_retries.map_or(Retry::ONCE, after_retries)),
+    }
+}
+
+/// The `max_retries` of a step or of the file: attempts after the first.
+pub(super) fn max_retries(report: &mut Report, entry: &Entry) -> Option<u32> {
+    scalar::integer(report, &entry.key, &entry.node, 0..=MAX_ATTEMPTS - 1).and_then(|retries| u32::try_from(retries).ok())
+}
+
+const fn after_retries(retries: u32) -> Retry {
+    Retry { max_attempts: retries.saturating_add(1), ..Retry::ONCE }
+}
+
+fn read_retry(report: &mut Report, entry: &Entry) -> Option<Retry> {
+    if let Some(scalar) = entry.node.scalar().filter(|scalar| !scalar.is_null()) {
+        let help = scalar.text.parse::<u32>().is_ok().then(|| format!("write `retry: {{max_attempts: {}}}`", scalar.text));
+        report.error_with(entry.node.place, "wrong_type", "`retry` is a mapping such as `{max_attempts: 3}`", help);
+        return None;
+    }
+    let mut fields = Fields::of(report, "retry", &entry.node)?;
+    let attempts = fields.take(report, "max_attempts", &[]).map(|entry| scalar::integer(report, &entry.key, &entry.node, 1..=MAX_ATTEMPTS));
+    let initial = fields.take(report, "initial_interval", &[]).map(|entry| (entry, scalar::duration(report, &entry.key, &entry.node)));
+    let max = fields.take(report, "max_interval", &[]).map(|entry| scalar::duration(report, &entry.key, &entry.node));
+    let factor = fields.take(report, "factor", &[]).map(|entry| scalar::number(report, &entry.key, &entry.node, 1.0..=100.0));
+    let jitter = fields.take(report, "jitter", &[]).map(|entry| scalar::number(report, &entry.key, &entry.node, 0.0..=1.0));
+    fields.finish(report, "`retry`");
+    let attempts = attempts.map_or(Some(ATTEMPTS), |attempts| attempts.and_then(|attempts| u32::try_from(attempts).ok()));
+    let initial_interval = initial.map_or(Some(Retry::ONCE.initial_interval), |(_, interval)| interval);
+    // A long first pause lengthens the longest one, unless that is written too.
+    let longest = |initial: Duration| Retry::ONCE.max_interval.max(initial);
+    let max_interval = max.map_or_else(|| initial_interval.map(longest), |interval| interval);
+    let retry = Retry {
+        max_attempts: attempts?,
+        initial_interval: initial_interval?,
+        max_interval: max_interval?,
+        factor: factor.map_or(Some(Retry::ONCE.factor), |factor| factor)?,
+        jitter: jitter.map_or(Some(Retry::ONCE.jitter), |jitter| jitter)?,
+    };
+    if let Some((entry, _)) = initial.filter(|_| retry.initial_interval > retry.max_interval) {
+        report.error(entry.node.place, "out_of_range", "`initial_interval` is longer than `max_interval`");
+        return None;
+    }
+    Some(retry)
+}

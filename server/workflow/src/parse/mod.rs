@@ -1,0 +1,275 @@
+//! From a file to a plan, or to all of its errors at once.
+//!
+//! [`parse`] reads any text and never panics. The way of a file:
+//!
+//! 1. [`markdown`] divides it into front matter, headings and fences; [`blocks`] says which fences are steps.
+//! 2. [`yaml`] reads a piece of YAML into a tree that knows its places; [`scalar`] says what a scalar means;
+//!    [`fields`] reads a mapping so that no key is ignored.
+//! 3. [`front_matter`], [`declarations`] and [`limits`] read what stands above the steps; [`steps`] has one
+//!    file a kind; [`template`] reads texts that are evaluated.
+//! 4. [`names`] says whether every name is set by the time it is used.
+//!
+//! What runs and what is refused as not supported yet is decided in [`steps`] and [`front_matter`] alone.
+//! Whether a tenant has the variables, credentials, models and people that a file needs is not decided
+//! here: [`Needs`] says what they are.
+
+mod blocks;
+mod context;
+mod declarations;
+mod diagnostic;
+mod fields;
+mod front_matter;
+mod limits;
+mod markdown;
+mod names;
+mod outline;
+mod scalar;
+mod source;
+mod steps;
+mod template;
+mod yaml;
+
+use std::collections::HashMap;
+
+pub use blocks::Block;
+pub use context::Needs;
+pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Severity};
+pub use outline::StepOutline;
+
+use blocks::Sorted;
+use context::Context;
+use diagnostic::Report;
+use front_matter::{Declarations, Header};
+use markdown::{Document, Front};
+use names::{Known, Sets};
+use source::{Excerpt, Place};
+use steps::Identity;
+use yaml::Content;
+
+use crate::plan::{OutputField, Plan, Step, StepKind};
+
+/// The largest file, in bytes.
+pub const MAX_BYTES: usize = 1 << 20;
+/// The most steps of a file.
+pub const MAX_STEPS: usize = 1000;
+
+/// A file, read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    /// The plan; there is one exactly when no diagnostic is an error.
+    pub plan: Option<Plan>,
+    /// All errors and hints, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Every fenced block that is not a step, and why, in the order of the file.
+    pub blocks: Vec<Block>,
+    /// Every step, in the order of the file, as far as it could be read.
+    pub outline: Vec<StepOutline>,
+    /// What has to be there before a run can start, as far as it could be read.
+    pub needs: Needs,
+}
+
+impl Parsed {
+    /// The diagnostics that keep the file from running.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Reads a workflow file.
+pub fn parse(source: &str) -> Parsed {
+    let mut context = Context::default();
+    if source.len() > MAX_BYTES {
+        context.report.error(Place::line(1), "too_large", "a workflow file has at most 1 MiB");
+        return finish(context, None, Vec::new(), Vec::new());
+    }
+    let lines = source::lines(source);
+    let document = markdown::divide(&lines);
+    match &document.front {
+        Front::Matter(excerpt) => read(context, &document, excerpt),
+        Front::Missing => {
+            without_front_matter(&mut context.report, &lines);
+            finish(context, None, Vec::new(), Vec::new())
+        }
+        Front::Unclosed(line) => {
+            // A YAML file may begin with `---` too.
+            if !other_form(&mut context.report, &Excerpt::new(1, &lines)) {
+                let help = "end it with a line of `---`".to_owned();
+                context.report.error_with(Place { length: 3, ..Place::line(*line) }, "front_matter_unclosed", "the front matter is never closed", help);
+            }
+            finish(context, None, Vec::new(), Vec::new())
+        }
+    }
+}
+
+fn finish(context: Context, plan: Option<Plan>, blocks: Vec<Block>, outline: Vec<StepOutline>) -> Parsed {
+    let plan = plan.filter(|_| !context.report.has_errors());
+    Parsed { plan, blocks, outline, needs: context.needs, diagnostics: context.report.finish() }
+}
+
+/// A file that does not begin with `---`: another form of workflow, or no workflow.
+fn without_front_matter(report: &mut Report, lines: &[&str]) {
+    if other_form(report, &Excerpt::new(1, lines)) {
+        return;
+    }
+    let first = lines.iter().position(|line| !line.trim().is_empty());
+    let place = first.map_or(Place::line(1), |index| Place::of_text(source::count(index + 1), lines.get(index).copied().unwrap_or_default()));
+    report.error_with(
+        place,
+        "front_matter_missing",
+        "a workflow file begins with front matter between two lines of `---`",
+        "begin the file with `---`, `workflow: {id: my-workflow, name: My workflow}` and `---`".to_owned(),
+    );
+}
+
+/// Refuses the forms of workflow that the language has besides Markdown. Gives false when the text is none.
+fn other_form(report: &mut Report, text: &Excerpt) -> bool {
+    let Some(node) = yaml::read(text).node else { return false };
+    if let Some(entry) = front_matter::graph_key(&node) {
+        report.not_supported(entry.key_place, "a workflow written as a graph (`flow`, `state`, `nodes`, `edges`)");
+        return true;
+    }
+    let steps = match &node.content {
+        Content::List(items) if items.iter().any(|item| item.entry("id").is_some() || item.entry("type").is_some()) => Some(node.place),
+        Content::Map(_) => node.entry("steps").filter(|steps| matches!(steps.node.content, Content::List(_))).map(|steps| steps.key_place),
+        _ => None,
+    };
+    if let Some(place) = steps {
+        report.not_supported(Place { length: 1, ..place }, "a workflow written as a list of steps");
+        return true;
+    }
+    false
+}
+
+/// Reads a file that has front matter.
+fn read(mut context: Context, document: &Document, excerpt: &Excerpt) -> Parsed {
+    let front = yaml::read(excerpt);
+    if front.node.is_none() && front.problems.is_empty() {
+        let place = Place { length: 3, ..Place::line(excerpt.first_line.saturating_sub(1)) };
+        let help = "write `workflow: {id: my-workflow, name: My workflow}` into it".to_owned();
+        context.report.error_with(place, "front_matter_missing", "the front matter is empty", help);
+    }
+    let front = front.report(&mut context.report);
+    let steps_in_front = front.as_ref().is_some_and(|node| node.entry("steps").is_some());
+    let Sorted { steps: mut blocks, continuations, others } = blocks::sort(document, steps_in_front, &mut context.report);
+    let (header, declarations) = match &front {
+        Some(node) => front_matter::read(&mut context, node, &continuations),
+        None => (Header::default(), Declarations::default()),
+    };
+    if blocks.len() > MAX_STEPS {
+        let line = blocks.get(MAX_STEPS).map_or(1, |block| block.line);
+        context.report.error(Place::line(line), "too_many_steps", format!("a workflow has at most {MAX_STEPS} steps"));
+        blocks.truncate(MAX_STEPS);
+    }
+    if blocks.is_empty() && !steps_in_front && front.is_some() {
+        no_steps(&mut context.report, document, &others);
+    }
+
+    let identities: Vec<Identity> = blocks.iter().map(|block| steps::identify(&mut context, block)).collect();
+    let identities = unique(&mut context.report, identities, &blocks);
+    let mut plan_steps: Vec<Step> = Vec::new();
+    let mut outline = Vec::new();
+    let mut sets: Vec<Sets> = Vec::new();
+    for (position, (block, identity)) in blocks.iter().zip(identities).enumerate() {
+        let read = steps::read(&mut context, block, identity, position, &header);
+        plan_steps.extend(read.step);
+        outline.push(read.outline);
+        sets.push(read.sets);
+    }
+    context.leave_steps(blocks.len());
+    let outputs = front_matter::outputs(&mut context, &declarations);
+    let all_steps_known = plan_steps.len() == blocks.len() && !steps_in_front;
+    check_outputs(&mut context.report, &outputs, &declarations, &plan_steps, all_steps_known);
+    let inputs = front.is_some().then(|| header.input_names.iter().map(String::as_str).collect());
+    if !steps_in_front {
+        names::check(&mut context, &Known { inputs, steps: &sets });
+    }
+    let plan = (plan_steps.len() == blocks.len()).then(|| plan(header, outputs, plan_steps));
+    finish(context, plan, others, outline)
+}
+
+fn plan(header: Header, outputs: Vec<OutputField>, steps: Vec<Step>) -> Plan {
+    Plan {
+        form: 1,
+        id: header.id,
+        name: header.name,
+        version: header.version,
+        description: header.description,
+        author: header.author,
+        tags: header.tags,
+        risk: header.risk,
+        inputs: header.inputs,
+        outputs,
+        budget: header.budget,
+        time_limit: header.time_limit,
+        default_model: header.default_model,
+        steps,
+    }
+}
+
+fn no_steps(report: &mut Report, document: &Document, others: &[Block]) {
+    if report.has_errors() && document.fences.len() > others.len() {
+        // A block that could have been one was refused, with its reason.
+        return;
+    }
+    let candidate = others.iter().find(|block| block.candidate);
+    let help = candidate.map_or_else(
+        || "add a block of `yaml` with an `action` below a heading such as `## Step 1: Read`".to_owned(),
+        |block| format!("the block on line {} is none: {}", block.line, block.reason),
+    );
+    report.error_with(Place::line(candidate.map_or(1, |block| block.line)), "no_steps", "this workflow has no steps", help);
+}
+
+/// Reports ids that are given twice, and gives each later one another id, so that the rest can be read.
+fn unique(report: &mut Report, identities: Vec<Identity>, blocks: &[blocks::StepBlock<'_>]) -> Vec<Identity> {
+    let mut lines: HashMap<String, u32> = HashMap::new();
+    identities
+        .into_iter()
+        .zip(blocks)
+        .map(|(identity, block)| {
+            let Some(first) = lines.get(&identity.id) else {
+                lines.insert(identity.id.clone(), block.line);
+                return identity;
+            };
+            report.enter(Some(&identity.id));
+            let help = if identity.given { "give this step another id" } else { "give this step an `id` of its own" };
+            report.error_with(
+                identity.place,
+                "duplicate_id",
+                format!("the id `{}` belongs to the step on line {first} already", identity.id),
+                help.to_owned(),
+            );
+            report.enter(None);
+            identity
+        })
+        .collect()
+}
+
+/// Every output has a value, or a step that sets it, and not both.
+fn check_outputs(report: &mut Report, outputs: &[OutputField], declarations: &Declarations<'_>, steps: &[Step], all_steps_known: bool) {
+    let setters: HashMap<&str, &str> = steps
+        .iter()
+        .filter_map(|step| match &step.kind {
+            StepKind::SetOutputs { values } => Some(values.iter().map(|(name, _)| (name.as_str(), step.id.as_str()))),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    for output in outputs {
+        let place = declarations.outputs.iter().find(|entry| entry.key == output.name).map_or(Place::line(1), |entry| entry.key_place);
+        match (output.value.is_some(), setters.get(output.name.as_str())) {
+            (true, Some(step)) => report.error_with(
+                place,
+                "duplicate_value",
+                format!("the output `{}` has a `value`, and the step `{step}` sets it too", output.name),
+                "keep one of the two".to_owned(),
+            ),
+            (false, None) if all_steps_known => report.error_with(
+                place,
+                "output_never_set",
+                format!("nothing sets the output `{}`", output.name),
+                "add a `value`, or a step with `action: workflow.set_outputs`".to_owned(),
+            ),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! `approval`: its keys stand below `approval`, or on the step when that has `type: approval`.
+
+use std::time::Duration;
+
+use super::Reader;
+use crate::{
+    expression::Template,
+    parse::{
+        context::Context,
+        fields::{Fields, take_from_either},
+        front_matter::RISKS,
+        scalar::{self, short},
+        source::Place,
+        template,
+        yaml::{Content, Entry, Node},
+    },
+    plan::{AfterRefusal, ApprovalStep, Approver, Quorum, StepKind},
+};
+
+/// How long an approval that does not say can be decided.
+const EXPIRES_IN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+impl Reader<'_> {
+    pub(super) fn approval(&mut self, fields: &mut Fields<'_>, _place: Place) -> Option<StepKind> {
+        let context = &mut *self.context;
+        let entry = fields.take(&mut context.report, "approval", &[]);
+        let nested = match entry {
+            Some(entry) if entry.node.scalar().is_some_and(|scalar| scalar.is_null()) => Some(Fields::none()),
+            Some(entry) => Fields::of(&mut context.report, "approval", &entry.node),
+            None => Some(Fields::none()),
+        };
+        let mut nested = nested?;
+        let flat = entry.is_none();
+        let mut nothing = Fields::none();
+        let outer = if flat { fields } else { &mut nothing };
+        let mut take = |context: &mut Context, key: &'static str| {
+            let entry = take_from_either(&mut context.report, [&mut *outer, &mut nested], key, &[]);
+            entry
+        };
+        let title = take(context, "title");
+        let description = take(context, "description");
+        let approvers = take(context, "approvers");
+        let quorum = take(context, "quorum");
+        let risk = take(context, "risk");
+        let shows = take(context, "shows");
+        let expires_in = take(context, "expires_in");
+        let on_expiry = take(context, "on_expiry");
+        let on_reject = take(context, "on_reject");
+        outer.refuse(&mut context.report, &["fields"]);
+        nested.refuse(&mut context.report, &["fields"]);
+        nested.finish(&mut context.report, "an approval");
+
+        let title = match title {
+            Some(entry) => template::template(context, "title", &entry.node),
+            // The name holds no expressions: it was checked.
+            None => Template::parse(&self.identity.name).ok(),
+        };
+        let description = description.map(|entry| template::template(context, "description", &entry.node));
+        let approvers = match approvers {
+            Some(entry) => read_approvers(context, entry),
+            None => Some(vec![Approver::Anyone]),
+        };
+        let quorum = match quorum {
+            Some(entry) => read_quorum(context, entry, approvers.as_deref()),
+            None => Some(Quorum::Of(1)),
+        };
+        let report = &mut context.report;
+        let risk = risk.map_or(Some(self.header.risk), |entry| scalar::word(report, "risk", &entry.node, RISKS, &[]));
+        let expires_in = expires_in.map_or(Some(EXPIRES_IN), |entry| scalar::positive_duration(report, "expires_in", &entry.node));
+        let on_reject = on_reject.map_or(Some(AfterRefusal::Stop), |entry| after(context, entry, "stop"));
+        // An approval that nobody decides counts as rejected, so it goes on as a rejected one does.
+        let on_expiry = match on_expiry {
+            Some(entry) => match after(context, entry, "reject") {
+                Some(AfterRefusal::Stop) => on_reject,
+                other => other,
+            },
+            None => on_reject,
+        };
+        let shows = shows.map_or_else(|| Some(Vec::new()), |entry| read_shows(context, entry));
+        for approver in approvers.iter().flatten() {
+            match approver {
+                Approver::Role(role) => {
+                    context.needs.roles.insert(role.clone());
+                    self.outline.approvers.push(format!("role:{role}"));
+                }
+                Approver::Email(email) => {
+                    context.needs.people.insert(email.clone());
+                    self.outline.approvers.push(format!("email:{email}"));
+                }
+                Approver::Anyone => {}
+            }
+        }
+        Some(StepKind::Approval(ApprovalStep {
+            title: title?,
+            description: match description {
+                None => None,
+                Some(description) => Some(description?),
+            },
+            approvers: approvers?,
+            quorum: quorum?,
+            risk: risk?,
+            shows: shows?,
+            expires_in: expires_in?,
+            on_expiry: on_expiry?,
+            on_reject: on_reject?,
+        }))
+    }
+}
+
+/// `stop` or `reject`, and `continue`; steps of its own cannot be run yet.
+fn after(context: &mut Context, entry: &Entry, refusal: &str) -> Option<AfterRefusal> {
+    if matches!(entry.node.content, Content::List(_) | Content::Map(_)) {
+        context.report.not_supported(entry.key_place, format!("`{}` with steps of its own", entry.key));
+        return None;
+    }
+    let words = [(refusal, AfterRefusal::Stop), ("continue", AfterRefusal::Continue)];
+    scalar::word(&mut context.report, &entry.key, &entry.node, &words, &[])
+}
+
+fn read_approvers(context: &mut Context, entry: &Entry) -> Option<Vec<Approver>> {
+    let items = match &entry.node.content {
+        Content::List(items) => items.as_slice(),
+        Content::Refused => return None,
+        _ => std::slice::from_ref(&entry.node),
+    };
+    if items.is_empty() {
+        let help = "name a role, such as `[role:approver]`, or leave `approvers` out".to_owned();
+        context.report.error_with(entry.node.place, "value_missing", "`approvers` names nobody", help);
+        return None;
+    }
+    let mut approvers: Vec<Approver> = Vec::new();
+    let mut complete = true;
+    for item in items {
+        match read_approver(context, item) {
+            Some(approver) if approvers.contains(&approver) => {
+                context.report.error(item.place, "duplicate_value", "this approver is named already");
+                complete = false;
+            }
+            Some(approver) => approvers.push(approver),
+            None => complete = false,
+        }
+    }
+    complete.then_some(approvers)
+}
+
+fn read_approver(context: &mut Context, node: &Node) -> Option<Approver> {
+    let report = &mut context.report;
+    // `- role: approver` is a mapping to YAML, and means the same.
+    let (kind, name, place) = match &node.content {
+        Content::Map(entries) => match entries.as_slice() {
+            [entry] => {
+                let name = scalar::name(report, &entry.key, &entry.node)?;
+                let written = format!("{}:{name}", entry.key);
+                report.hint(entry.key_place, "other_spelling", format!("this is read as `{written}`"), format!("write `{written}`"));
+                (entry.key.as_str(), name, entry.key_place)
+            }
+            _ => {
+                let help = "write `role:approver` or `email:name@example.com`".to_owned();
+                report.error_with(node.place, "wrong_type", "an approver is a role or a person", help);
+                return None;
+            }
+        },
+        _ => {
+            let text = scalar::name(report, "approvers", node)?;
+            let Some((kind, name)) = text.split_once(':') else {
+                let help = if text.contains('@') { format!("write `email:{text}`") } else { format!("write `role:{text}`") };
+                report.error_with(node.place, "unknown_value", format!("`{}` is neither a role nor a person", short(text)), help);
+                return None;
+            };
+            (kind.trim(), name.trim(), node.place)
+        }
+    };
+    match kind {
+        "role" if !name.is_empty() && name.chars().all(|sign| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_')) => {
+            Some(Approver::Role(name.to_owned()))
+        }
+        "role" => {
+            report.error(place, "unknown_value", format!("`{}` cannot be the name of a role", short(name)));
+            None
+        }
+        "email" => {
+            let valid = name.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.contains('@'));
+            if !valid || name.contains(|sign: char| sign.is_whitespace() || sign.is_control() || "<>,;\"".contains(sign)) {
+                report.error(place, "unknown_value", format!("`{}` is no e-mail address", short(name)));
+                return None;
+            }
+            Some(Approver::Email(name.to_lowercase()))
+        }
+        "group" | "user" => {
+            report.not_supported(place, format!("`{kind}:` of `approvers`"));
+            None
+        }
+        other => {
+            let help = crate::parse::diagnostic::did_you_mean(other, ["role", "email", "group", "user"])
+                .unwrap_or_else(|| "write `role:approver` or `email:name@example.com`".to_owned());
+            report.error_with(place, "unknown_value", format!("`{}` is no kind of approver", short(other)), help);
+            None
+        }
+    }
+}
+
+fn read_quorum(context: &mut Context, entry: &Entry, approvers: Option<&[Approver]>) -> Option<Quorum> {
+    let report = &mut context.report;
+    if entry.node.scalar().is_some_and(|scalar| scalar.text == "all") {
+        return Some(Quorum::All);
+    }
+    let number = scalar::integer(report, "quorum", &entry.node, 1..=1000).and_then(|number| u32::try_from(number).ok())?;
+    // A role may be held by any number of people; a list of people alone has its length.
+    let people = approvers.filter(|approvers| approvers.iter().all(|approver| matches!(approver, Approver::Email(_))));
+    if let Some(people) = people.filter(|people| people.len() < number as usize) {
+        report.error(
+            entry.node.place,
+            "out_of_range",
+            format!("{number} have to agree, but only {} can be asked: nobody could ever approve this", people.len()),
+        );
+        return None;
+    }
+    Some(Quorum::Of(number))
+}
+
+fn read_shows(context: &mut Context, entry: &Entry) -> Option<Vec<(String, Template)>> {
+    let mut fields = Fields::of(&mut context.report, "shows", &entry.node)?;
+    let shown: Vec<_> = fields
+        .rest()
+        .into_iter()
+        .map(|entry| template::template(context, &entry.key, &entry.node).map(|template| (entry.key.clone(), template)))
+        .collect();
+    shown.into_iter().collect()
+}

@@ -1,0 +1,44 @@
+//! The kinds, actions and keys that the language has: those that run, and those that are refused by name.
+//!
+//! To add a kind: move its word from the list of later ones to the reader in [`super`].
+
+/// Values of `type`.
+pub(in crate::parse) const TYPES: &[&str] = &[
+    "action", "agent", "script", "workflow", "if", "switch", "for_each", "while", "map", "filter", "reduce", "merge", "parallel", "try",
+    "wait", "approval",
+];
+
+/// Keys that name a kind when they stand on a step.
+pub(in crate::parse) const NAMING_KEYS: &[&str] =
+    &["action", "prompt", "script", "workflow", "if", "switch", "for_each", "while", "parallel", "branches", "try", "approval"];
+
+/// Keys whose presence shows that a mapping is meant to be a step, even when nothing names its kind.
+pub(in crate::parse) const TELLING_KEYS: &[&str] = &[
+    "inputs", "output_variable", "condition", "conditions", "depends_on", "on_error", "error_handling", "retry", "max_retries", "compensate",
+    "approval_required", "approval_reason", "idempotency_key", "steps", "cases", "catch", "finally",
+];
+
+/// Further keys of every step: under a step heading they too show that a mapping is meant to be a step.
+pub(in crate::parse) const COMMON_KEYS: &[&str] =
+    &["id", "name", "type", "output", "timeout", "agent", "model", "agent_hints", "permissions", "budget"];
+
+/// Actions that run.
+pub(super) const ACTIONS: &[&str] = &[
+    "http.request", "agent.analyze", "agent.generate", "workflow.assert", "workflow.set_outputs", "workflow.log",
+];
+
+/// Actions that the language has and that cannot be run yet.
+pub(super) const LATER_ACTIONS: &[&str] = &[
+    "workflow.fail", "workflow.sleep", "workflow.timestamp", "workflow.noop", "core.set", "core.log", "core.transform", "core.extract",
+    "core.format", "core.aggregate", "core.compare", "core.rename_keys", "core.limit", "core.sort", "core.crypto", "core.datetime",
+    "core.parse", "core.compress", "core.decompress", "file.read", "file.write", "script.execute", "agent.chat", "agent.chat.completions",
+    "mail.send",
+];
+
+/// Common keys that cannot be run yet.
+pub(super) const LATER_KEYS: &[&str] =
+    &["depends_on", "compensate", "approval_required", "approval_reason", "agent", "agent_hints", "permissions"];
+
+/// Keys below which the steps of a refused kind may set names of their own.
+pub(super) const SETTING_KEYS: &[&str] =
+    &["output_variable", "output", "item_variable", "index_variable", "accumulator_variable"];

@@ -1,0 +1,361 @@
+//! One step: its id, the keys of every step, and the kind that reads the rest.
+//!
+//! One file a kind. To add a kind: a variant of [`StepKind`], a file here, an arm in [`kind`], and its
+//! words out of the lists of later ones in [`kinds`].
+
+mod approval;
+mod built_in;
+mod http;
+pub(in crate::parse) mod kinds;
+mod model;
+
+use super::{
+    blocks::StepBlock,
+    context::Context,
+    diagnostic::nearest,
+    fields::Fields,
+    front_matter::{Header, on_error},
+    limits, names,
+    names::Sets,
+    outline::StepOutline,
+    scalar::{self, is_identifier, short, slug},
+    source::Place,
+    template,
+    yaml::{Content, Entry, Node},
+};
+use crate::plan::{Retry, Step, StepKind};
+
+/// A block, read.
+pub(super) struct Read {
+    /// `None` when something in it was refused.
+    pub(super) step: Option<Step>,
+    pub(super) outline: StepOutline,
+    pub(super) sets: Sets,
+}
+
+/// The id and the name of a block, and where the id stands.
+pub(super) struct Identity {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// Where to point at when something is wrong with the id.
+    pub(super) place: Place,
+    /// Whether the file gives the id itself.
+    pub(super) given: bool,
+}
+
+/// The id that a block gives itself, else that of its heading, else the slug of its heading or name.
+pub(super) fn identify(context: &mut Context, block: &StepBlock<'_>) -> Identity {
+    let fence = Place { length: 3, ..Place::line(block.line) };
+    let entry = |key: &str| block.node.as_ref().and_then(|node| node.entry(key));
+    let name = entry("name").and_then(|entry| entry.node.scalar()).map(|scalar| scalar.text.trim().to_owned());
+    let name = name.filter(|name| !name.is_empty() && !scalar::is_template(name));
+    let title = block.heading.map(|heading| heading.title.clone()).filter(|title| !title.is_empty());
+    let from_place = from_heading(block, name.as_deref());
+    let shown = |id: &str| name.clone().or_else(|| title.clone()).unwrap_or_else(|| id.to_owned());
+    if let Some(entry) = entry("id") {
+        let text = entry.node.scalar().map(|scalar| scalar.text.as_str()).unwrap_or_default();
+        if is_step_id(text) {
+            return Identity { id: text.to_owned(), name: shown(text), place: entry.node.place, given: true };
+        }
+        let help = slug(text, '_').map(|slug| if is_step_id(&slug) { slug } else { format!("step_{slug}") });
+        if !matches!(entry.node.content, Content::Refused) {
+            context.report.error_with(
+                entry.node.place,
+                "invalid_id",
+                format!("`{}` cannot be the id of a step: it begins with a letter, and letters, digits, `_` and `-` follow, 64 at most", short(text)),
+                help.map(|help| format!("write `{help}`")),
+            );
+        }
+    } else if from_place.is_none() {
+        context.report.error_with(fence, "id_missing", "nothing gives this step an id", "add `id:`, or put it below a heading".to_owned());
+    }
+    let id = from_place.unwrap_or_else(|| format!("line_{}", block.line));
+    Identity { name: shown(&id), id, place: fence, given: false }
+}
+
+fn from_heading(block: &StepBlock<'_>, name: Option<&str>) -> Option<String> {
+    let suffix = match u32::try_from(block.before).ok()? {
+        0 => String::new(),
+        before => char::from_u32(u32::from('a').saturating_add(before)).filter(char::is_ascii_lowercase).map_or_else(|| format!("_{}", before + 1), String::from),
+    };
+    let named = || name.and_then(|name| slug(name, '_'));
+    let id = match block.heading {
+        Some(heading) => match &heading.number {
+            Some(number) => Some(format!("step_{}{suffix}", number.replace('.', "_"))),
+            None if block.before > 0 => named().or_else(|| slug(&heading.title, '_').map(|slug| format!("{slug}_{suffix}"))),
+            None => slug(&heading.title, '_').or_else(named),
+        },
+        None => named(),
+    };
+    id.map(|id| if is_step_id(&id) { id } else { format!("step_{id}") })
+}
+
+fn is_step_id(text: &str) -> bool {
+    text.starts_with(|sign: char| sign.is_ascii_alphabetic())
+        && text.len() <= 64
+        && text.chars().all(|sign| sign.is_ascii_alphanumeric() || matches!(sign, '_' | '-'))
+}
+
+/// Reads a block at that position in the order of the steps.
+pub(super) fn read(context: &mut Context, block: &StepBlock<'_>, identity: Identity, position: usize, header: &Header) -> Read {
+    context.enter_step(&identity.id, position);
+    let mut outline = StepOutline { id: identity.id.clone(), name: identity.name.clone(), line: block.line, ..StepOutline::default() };
+    let mut sets = Sets { id: identity.id.clone(), line: block.line, ..Sets::default() };
+    let Some((node, entries)) = block.node.as_ref().and_then(|node| Some((node, node.entries()?))) else {
+        // Broken YAML: what it would have set is read off its lines, so that its users are not called wrong.
+        names_in_text(&block.text.text, &mut sets);
+        return Read { step: None, outline, sets };
+    };
+    let errors = context.report.error_count();
+    let step = Reader { context, header, outline: &mut outline, sets: &mut sets, identity, line: block.line }.step(node, entries);
+    outline.complete = step.is_some() && context.report.error_count() == errors;
+    Read { step, outline, sets }
+}
+
+fn names_in_text(text: &str, sets: &mut Sets) {
+    for line in text.lines() {
+        let Some((key, value)) = line.trim().trim_start_matches("- ").split_once(':') else { continue };
+        let value = value.trim().trim_matches(['"', '\'']);
+        let key = super::fields::snake_case(key.trim());
+        if kinds::SETTING_KEYS.contains(&key.as_str()) && is_identifier(value) {
+            sets.variables.push(value.to_owned());
+        } else if key == "id" {
+            sets.inner.push(value.to_owned());
+        }
+    }
+}
+
+/// All names that a refused step and the steps inside it would set, and their ids.
+fn names_inside(node: &Node, sets: &mut Sets) {
+    match &node.content {
+        Content::List(items) => items.iter().for_each(|item| names_inside(item, sets)),
+        Content::Map(entries) => {
+            for entry in entries {
+                let key = super::fields::snake_case(&entry.key);
+                match entry.node.scalar() {
+                    Some(scalar) if kinds::SETTING_KEYS.contains(&key.as_str()) => sets.variables.push(scalar.text.clone()),
+                    // A branch gives its variables below its own id.
+                    Some(scalar) if key == "id" => {
+                        sets.inner.push(scalar.text.clone());
+                        sets.variables.push(scalar.text.clone());
+                    }
+                    _ => names_inside(&entry.node, sets),
+                }
+            }
+        }
+        Content::Scalar(_) | Content::Refused => {}
+    }
+}
+
+/// What reads one step.
+struct Reader<'r> {
+    context: &'r mut Context,
+    header: &'r Header,
+    outline: &'r mut StepOutline,
+    sets: &'r mut Sets,
+    identity: Identity,
+    line: u32,
+}
+
+/// The kind that a step names.
+enum Named<'n> {
+    Action(&'n str),
+    Approval,
+}
+
+impl Reader<'_> {
+    fn step(mut self, node: &Node, entries: &[Entry]) -> Option<Step> {
+        let mut fields = Fields::new(entries);
+        let _ = fields.take(&mut self.context.report, "id", &[]);
+        if let Some(entry) = fields.take(&mut self.context.report, "name", &[]) {
+            scalar::name(&mut self.context.report, "name", &entry.node)?;
+        }
+        let Some(named) = self.named(&mut fields) else {
+            // The step is refused as a whole: its other keys are not looked at, but the names it would set count.
+            names_inside(node, self.sets);
+            return None;
+        };
+        let condition = self.condition(&mut fields);
+        let kind = match named {
+            Named::Action(action) => self.action(action, &mut fields, node.place),
+            Named::Approval => self.approval(&mut fields, node.place),
+        };
+        let output_variable = self.output_variable(&mut fields);
+        let report = &mut self.context.report;
+        if let Some(entry) = fields.take(report, "on_error", &["error_handling"]) {
+            on_error(report, entry);
+        }
+        let is_call = matches!(kind, Some(StepKind::Http(_) | StepKind::Model(_)));
+        let is_approval = matches!(named, Named::Approval);
+        if is_approval {
+            let help = Some("say with `expires_in` how long it can be decided");
+            fields.refuse_meaningless(report, &["timeout"], "an approval waits for people", help);
+            let why = "an approval is asked once and costs nothing";
+            fields.refuse_meaningless(report, &["retry", "max_retries", "budget", "idempotency_key", "model"], why, None);
+        }
+        let time_limit = fields.take(report, "timeout", &[]).map(|entry| scalar::positive_duration(report, "timeout", &entry.node));
+        let retry = if is_approval {
+            Some(Retry::ONCE)
+        } else {
+            limits::retry(report, &mut fields, self.header.max_retries.filter(|_| is_call))
+        };
+        let budget = fields.take(report, "budget", &[]).map(|entry| limits::step_budget(report, entry));
+        if !is_approval && kind.is_some() && !is_call {
+            fields.refuse_meaningless(report, &["idempotency_key", "model"], "nothing is called", None);
+        } else if matches!(kind, Some(StepKind::Http(_))) {
+            fields.refuse_meaningless(report, &["model"], "no model is asked", None);
+        }
+        let idempotency_key = fields.take(report, "idempotency_key", &[]);
+        let idempotency_key = idempotency_key.map(|entry| template::template(self.context, "idempotency_key", &entry.node));
+        let report = &mut self.context.report;
+        fields.refuse(report, kinds::LATER_KEYS);
+        if kind.is_some() {
+            fields.finish(report, &format!("a step of kind `{}`", self.outline.kind));
+        }
+        let read = |present: Option<Option<()>>| present != Some(None);
+        let complete = read(condition.as_ref().map(|value| value.as_ref().map(|_| ())))
+            && read(output_variable.as_ref().map(|value| value.as_ref().map(|_| ())))
+            && read(time_limit.map(|value| value.map(|_| ())))
+            && read(budget.map(|value| value.map(|_| ())))
+            && read(idempotency_key.as_ref().map(|value| value.as_ref().map(|_| ())));
+        if !complete {
+            return None;
+        }
+        Some(Step {
+            id: self.identity.id,
+            name: self.identity.name,
+            line: self.line,
+            condition: condition.flatten(),
+            kind: kind?,
+            output_variable: output_variable.flatten(),
+            time_limit: time_limit.flatten(),
+            retry: retry?,
+            budget: budget.flatten(),
+            idempotency_key: idempotency_key.flatten(),
+        })
+    }
+
+    /// What the step is, from `type` and from the keys that name kinds; reports everything that cannot run.
+    fn named<'n>(&mut self, fields: &mut Fields<'n>) -> Option<Named<'n>> {
+        let report = &mut self.context.report;
+        let kind = fields.take(report, "type", &[]);
+        let action = fields.take(report, "action", &[]);
+        let type_text = kind.and_then(|entry| entry.node.scalar()).map(|scalar| scalar.text.as_str());
+        if let (Some(entry), Some(text)) = (kind, type_text) {
+            self.outline.kind = text.to_owned();
+            if !kinds::TYPES.contains(&text) {
+                let help = nearest(text, kinds::TYPES.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+                report.error_with(entry.node.place, "unknown_type", format!("there is no type of step `{}`", short(text)), help);
+                return None;
+            }
+            if !matches!(text, "action" | "approval") {
+                report.not_supported(entry.node.place, format!("`{text}`"));
+                return None;
+            }
+        } else if let Some(entry) = kind {
+            scalar::name(report, "type", &entry.node)?;
+        }
+        let approval = fields.has("approval");
+        match (action, approval || type_text == Some("approval")) {
+            (Some(action), true) => {
+                report.error_with(
+                    action.key_place,
+                    "two_kinds",
+                    "a step is either an action or an approval",
+                    "make two steps of it: the approval first".to_owned(),
+                );
+                None
+            }
+            (Some(action), false) => {
+                let text = scalar::name(report, "action", &action.node)?;
+                self.outline.kind = text.to_owned();
+                if kinds::ACTIONS.contains(&text) {
+                    return Some(Named::Action(text));
+                }
+                if kinds::LATER_ACTIONS.contains(&text) {
+                    report.not_supported(action.node.place, format!("`{text}`"));
+                } else {
+                    let known = kinds::ACTIONS.iter().chain(kinds::LATER_ACTIONS).copied();
+                    let help = nearest(text, known).map_or_else(
+                        || format!("what runs is {}", kinds::ACTIONS.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ")),
+                        |near| format!("did you mean `{near}`?"),
+                    );
+                    report.error_with(action.node.place, "unknown_action", format!("there is no action `{}`", short(text)), help);
+                }
+                None
+            }
+            (None, true) => {
+                "approval".clone_into(&mut self.outline.kind);
+                Some(Named::Approval)
+            }
+            (None, false) => {
+                for key in kinds::NAMING_KEYS {
+                    if let Some(entry) = fields.take(report, key, &[]) {
+                        (*key).clone_into(&mut self.outline.kind);
+                        if *key == "prompt" {
+                            report.error_with(
+                                entry.key_place,
+                                "not_supported",
+                                "a step with a `prompt` and no action is not supported yet",
+                                "add `action: agent.generate`".to_owned(),
+                            );
+                        } else {
+                            report.not_supported(entry.key_place, format!("`{}`", entry.key));
+                        }
+                        return None;
+                    }
+                }
+                let place = kind.map_or(Place { length: 3, ..Place::line(self.line) }, |kind| kind.node.place);
+                report.error_with(
+                    place,
+                    "step_without_action",
+                    "nothing here says what the step does",
+                    "add `action:`, such as `action: http.request`".to_owned(),
+                );
+                None
+            }
+        }
+    }
+
+    fn condition(&mut self, fields: &mut Fields<'_>) -> Option<Option<crate::expression::Expression>> {
+        let entry = fields.take(&mut self.context.report, "condition", &["conditions"])?;
+        let condition = template::all_of(self.context, "condition", &entry.node);
+        self.outline.condition = condition.as_ref().map(|condition| condition.source().to_owned());
+        Some(condition)
+    }
+
+    fn output_variable(&mut self, fields: &mut Fields<'_>) -> Option<Option<String>> {
+        let report = &mut self.context.report;
+        let entry = fields.take(report, "output_variable", &["output"])?;
+        let Some(name) = scalar::name(report, "output_variable", &entry.node) else { return Some(None) };
+        self.sets.variables.push(name.to_owned());
+        if is_identifier(name) && !names::is_reserved(name) {
+            return Some(Some(name.to_owned()));
+        }
+        let help = slug(name, '_').filter(|slug| is_identifier(slug) && !names::is_reserved(slug)).map(|slug| format!("write `{slug}`"));
+        let message = if names::is_reserved(name) {
+            format!("`{name}` is a word of the language; a variable has another name")
+        } else {
+            format!("`{}` cannot be the name of a variable: letters, digits and `_` only", short(name))
+        };
+        report.error_with(entry.node.place, "invalid_name", message, help);
+        Some(None)
+    }
+
+    fn action<'n>(&mut self, action: &str, fields: &mut Fields<'n>, place: Place) -> Option<StepKind> {
+        let report = &mut self.context.report;
+        let mut inputs: Fields<'n> = match fields.take(report, "inputs", &[]) {
+            Some(entry) => Fields::of(report, "inputs", &entry.node)?,
+            None => Fields::none(),
+        };
+        let kind = match action {
+            "http.request" => self.http(&mut inputs, place).map(StepKind::Http),
+            "agent.analyze" | "agent.generate" => self.model(action, fields, &mut inputs, place).map(StepKind::Model),
+            "workflow.assert" => self.assert(&mut inputs, place),
+            "workflow.set_outputs" => self.set_outputs(&mut inputs, place),
+            _ => self.log(&mut inputs, place),
+        };
+        inputs.finish(&mut self.context.report, &format!("the inputs of `{action}`"));
+        kind
+    }
+}
