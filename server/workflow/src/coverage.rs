@@ -236,16 +236,14 @@ impl Sketch<'_> {
     }
 
     fn url(&mut self, template: &Template) -> Value {
-        match self.renderer.url(template) {
-            Ok(url) => Value::String(url),
-            Err(_) => {
-                let mut place = self.not_known(&[template]);
-                if let (Value::Object(place), Some(prefix)) = (&mut place, self.known_prefix(template)) {
-                    place.insert(PREFIX.to_owned(), Value::String(prefix));
-                }
-                place
-            }
+        if let Ok(url) = self.renderer.url(template) {
+            return Value::String(url);
         }
+        let mut place = self.not_known(&[template]);
+        if let (Value::Object(place), Some(prefix)) = (&mut place, self.known_prefix(template)) {
+            place.insert(PREFIX.to_owned(), Value::String(prefix));
+        }
+        place
     }
 
     /// What an address begins with for certain. Every expression that is not known stands in its braces, so
@@ -382,7 +380,11 @@ fn same(expected: &Value, actual: &Value, place: &str) -> Result<(), String> {
             },
         },
         (Value::Object(mark), _) if mark.contains_key(KNOWN) => {
-            if mark.get(KNOWN) == Some(actual) { Ok(()) } else { differs() }
+            if mark.get(KNOWN) == Some(actual) {
+                Ok(())
+            } else {
+                differs()
+            }
         }
         (Value::Object(expected), Value::Object(actual)) => {
             if expected.len() != actual.len() {
@@ -401,7 +403,11 @@ fn same(expected: &Value, actual: &Value, place: &str) -> Result<(), String> {
             if expected.len() != actual.len() {
                 return differs();
             }
-            expected.iter().zip(actual).enumerate().try_for_each(|(at, (expected, actual))| same(expected, actual, &format!("{place}[{at}]")))
+            expected
+                .iter()
+                .zip(actual)
+                .enumerate()
+                .try_for_each(|(at, (expected, actual))| same(expected, actual, &format!("{place}[{at}]")))
         }
         (expected, actual) if expected == actual => Ok(()),
         _ => differs(),

@@ -416,9 +416,14 @@ impl Run {
     /// The approval that the steps at and after `position` run under: the last one that was decided before it,
     /// if it was approved. After a rejection that lets the run go on, nobody's yes is asked for or needed.
     pub fn governing<'p>(&self, plan: &'p Plan, position: usize) -> Option<(&'p Step, Arc<Asked>)> {
-        plan.steps.iter().take(position).rev().find_map(|step| match &self.step(&step.id).state {
-            StepState::Completed { asked: Some((asked, decision)), .. } => Some((step, Arc::clone(asked), *decision)),
-            _ => None,
-        }).and_then(|(step, asked, decision)| (decision == Decision::Approved).then_some((step, asked)))
+        plan.steps
+            .iter()
+            .take(position)
+            .rev()
+            .find_map(|step| match &self.step(&step.id).state {
+                StepState::Completed { asked: Some((asked, decision)), .. } => Some((step, Arc::clone(asked), *decision)),
+                _ => None,
+            })
+            .and_then(|(step, asked, decision)| (decision == Decision::Approved).then_some((step, asked)))
     }
 }

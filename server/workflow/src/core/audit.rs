@@ -21,9 +21,10 @@ pub fn of(event: &Event) -> Option<AuditEvent> {
             let names: Vec<&str> = outputs.keys().map(String::as_str).collect();
             Some(AuditEvent::done("workflow.completed", "run", "", "").with("outputs", json!(names)))
         }
-        Event::Failed { step, failure } => {
-            Some(failed(AuditEvent::done("workflow.failed", "run", "", ""), failure).with("step", step.as_deref().map_or(Value::Null, Value::from)))
-        }
+        Event::Failed { step, failure } => Some(
+            failed(AuditEvent::done("workflow.failed", "run", "", ""), failure)
+                .with("step", step.as_deref().map_or(Value::Null, Value::from)),
+        ),
         Event::Cancelled { by, reason } => {
             Some(AuditEvent::done("run.cancelled", "run", "", "").with("by", by.as_str()).with("reason", text(reason.as_deref())))
         }
@@ -39,7 +40,9 @@ pub fn of(event: &Event) -> Option<AuditEvent> {
                 (None, host) => event.with("method", text(method.as_deref())).with("host", text(host.as_deref())),
             })
         }
-        Event::AttemptFailed { step, attempt, failure, .. } => Some(failed(on_step("tool.failed", step), failure).with("attempt", *attempt)),
+        Event::AttemptFailed { step, attempt, failure, .. } => {
+            Some(failed(on_step("tool.failed", step), failure).with("attempt", *attempt))
+        }
         Event::StepFailed { step, failure, .. } => match failure.code.as_str() {
             "budget" => Some(failed(on_step("budget.exceeded", step), failure)),
             "denied" => Some(failed(on_step("security.permission_denied", step), failure).outcome(Outcome::Denied)),
@@ -56,10 +59,7 @@ pub fn of(event: &Event) -> Option<AuditEvent> {
                 .with("expires_at", expires_at.to_string()),
         ),
         Event::ApprovalEnded { step, round, approval, decision, by, .. } => Some(
-            on_step(ending(*decision), step)
-                .with("approval", approval.to_string())
-                .with("round", *round)
-                .with("by", text(by.as_deref())),
+            on_step(ending(*decision), step).with("approval", approval.to_string()).with("round", *round).with("by", text(by.as_deref())),
         ),
         Event::StepSkipped { .. }
         | Event::StepStarted { .. }

@@ -18,8 +18,8 @@ use domain::{ApprovalId, Money, Timestamp};
 
 pub use decide::decide;
 pub use evolve::evolve;
-pub use pending::{HTTP_TIME_LIMIT, MODEL_TIME_LIMIT, pending};
 pub(crate) use pending::step_budget;
+pub use pending::{HTTP_TIME_LIMIT, MODEL_TIME_LIMIT, pending};
 
 use crate::{
     call::Call,
@@ -129,6 +129,7 @@ pub struct CallFailure {
 
 /// What the world owes a run.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a run owes one or two at a time, nearly always a call; a box would only cost")]
 pub enum Effect {
     /// A call has to go out. When it was dispatched before and nobody remembers it, it is owed again.
     Call(CallEffect),

@@ -16,7 +16,7 @@ use crate::{
 /// How long an attempt of `http.request` may take when the step does not say.
 pub const HTTP_TIME_LIMIT: Duration = Duration::from_secs(30);
 /// How long an attempt of a prompt may take when the step does not say.
-pub const MODEL_TIME_LIMIT: Duration = Duration::from_secs(120);
+pub const MODEL_TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// The effects that are due now or at their time, none for a run that has not begun or is over. A call that
 /// is in flight is among them with its next dispatch: who knows that it is out leaves it out.

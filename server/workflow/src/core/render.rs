@@ -183,7 +183,10 @@ impl<'a> Renderer<'a> {
             CredentialPiece::Text(template) => {
                 let text = self.scalar(template, &format!("header {name}"))?;
                 if text.chars().any(|sign| sign.is_control() && sign != '\t') {
-                    return Err(Trouble::Failed(Failure::last("header", format!("header {name} contains a line break or another control character"))));
+                    return Err(Trouble::Failed(Failure::last(
+                        "header",
+                        format!("header {name} contains a line break or another control character"),
+                    )));
                 }
                 Ok(Piece::Text(text))
             }

@@ -143,15 +143,10 @@ fn a_call_that_was_sent_under_a_void_yes_stays_sent_but_is_not_sent_again_withou
     desk.feed(Desk::ended(first, Decision::Voided));
     assert_eq!((desk.state("ask"), desk.state("pay")), ("asking", "in_flight"));
     assert!(!desk.effects().iter().any(|effect| matches!(effect, Effect::Call(_))));
-    assert!(desk.offer(Input::Dispatched {
-        step: "pay".to_owned(),
-        attempt: 1,
-        dispatch: 2,
-        held: None,
-        model: None,
-        credentials: Vec::new()
-    })
-    .is_err());
+    assert!(
+        desk.offer(Input::Dispatched { step: "pay".to_owned(), attempt: 1, dispatch: 2, held: None, model: None, credentials: Vec::new() })
+            .is_err()
+    );
     let question = desk.question();
     assert_eq!(question.coverage.effects[0].step, "pay", "what was sent is part of what is asked");
     desk.decide(Decision::Approved);

@@ -12,7 +12,11 @@ use crate::{
 fn seeing(mut steps: Vec<workflow::plan::Step>, seen: &str) -> Plan {
     steps.push(step("see", set(json!({"seen": seen}))));
     Plan {
-        inputs: vec![input("n", field(FieldType::Number)), input("flag", field(FieldType::Boolean)), input("text", field(FieldType::String))],
+        inputs: vec![
+            input("n", field(FieldType::Number)),
+            input("flag", field(FieldType::Boolean)),
+            input("text", field(FieldType::String)),
+        ],
         ..plan(steps)
     }
 }
@@ -97,9 +101,13 @@ fn identifiers_differ_by_step_and_call_and_are_the_same_again() {
 #[test]
 fn conditions_take_booleans_and_null_and_nothing_else() {
     let step = |condition: &str| vec![step("maybe", log("taken")).when(condition)];
-    for (condition, status) in
-        [("true", "completed"), ("inputs.flag", "completed"), ("false", "skipped"), ("inputs.text", "skipped"), ("inputs.n > 3", "completed")]
-    {
+    for (condition, status) in [
+        ("true", "completed"),
+        ("inputs.flag", "completed"),
+        ("false", "skipped"),
+        ("inputs.text", "skipped"),
+        ("inputs.n > 3", "completed"),
+    ] {
         let seen = check(step(condition), "{{ steps.maybe.status }}", json!({"flag": true, "n": 4}));
         assert_eq!(seen, Ok(json!(status)), "{condition}");
     }

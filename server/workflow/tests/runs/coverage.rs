@@ -60,9 +60,16 @@ fn what_is_not_known_yet_is_named_and_what_is_known_is_fixed() {
     let coverage = covered(
         vec![
             step("first", get("https://a.example/first")).sets("first"),
-            step("second", post("https://a.example/{{ known.id }}/{{ first.id }}", None, json!({
-                "amount": "{{ known.amount }}", "all": "{{ first }}", "note": "by {{ first.name }}", "plain": 1
-            })))
+            step(
+                "second",
+                post(
+                    "https://a.example/{{ known.id }}/{{ first.id }}",
+                    None,
+                    json!({
+                        "amount": "{{ known.amount }}", "all": "{{ first }}", "note": "by {{ first.name }}", "plain": 1
+                    }),
+                ),
+            )
             .keyed("k-{{ first.id }}"),
         ],
         json!({"id": "K1", "amount": 5}),
@@ -70,10 +77,7 @@ fn what_is_not_known_yet_is_named_and_what_is_known_is_fixed() {
     let second = &coverage.effects[1];
     assert_eq!(second.unknown, ["first"]);
     assert_eq!(second.hosts, ["a.example"]);
-    assert_eq!(
-        second.arguments["url"],
-        json!({"$unknown": "https://a.example/K1/{{ first.id }}", "$prefix": "https://a.example/K1/"})
-    );
+    assert_eq!(second.arguments["url"], json!({"$unknown": "https://a.example/K1/{{ first.id }}", "$prefix": "https://a.example/K1/"}));
     assert_eq!(
         second.arguments["body"]["json"],
         json!({"amount": 5, "all": {"$unknown": "{{ first }}"}, "note": {"$unknown": "by {{ first.name }}"}, "plain": 1})
@@ -83,24 +87,25 @@ fn what_is_not_known_yet_is_named_and_what_is_known_is_fixed() {
 
 #[test]
 fn a_host_that_is_not_known_is_not_approved() {
-    for url in ["{{ first.url }}", "https://{{ first.host }}/x", "https://a.example{{ first.tail }}", "https://a.example:8{{ first.port }}/"] {
-        let coverage = covered(
-            vec![step("first", get("https://a.example/first")).sets("first"), step("second", get(url))],
-            json!({}),
-        );
+    for url in
+        ["{{ first.url }}", "https://{{ first.host }}/x", "https://a.example{{ first.tail }}", "https://a.example:8{{ first.port }}/"]
+    {
+        let coverage = covered(vec![step("first", get("https://a.example/first")).sets("first"), step("second", get(url))], json!({}));
         assert_eq!(coverage.effects[1].hosts, Vec::<String>::new(), "{url}");
     }
 }
 
 #[test]
 fn now_and_identifiers_are_not_known_before_a_step_begins() {
-    let coverage = covered(vec![step("call", post("https://a.example/x", None, json!({"at": "{{ now() }}", "id": "{{ uuid() }}"})))], json!({}));
+    let coverage =
+        covered(vec![step("call", post("https://a.example/x", None, json!({"at": "{{ now() }}", "id": "{{ uuid() }}"})))], json!({}));
     assert_eq!(coverage.effects[0].unknown, ["now()", "uuid()"]);
 }
 
 #[test]
 fn a_prompt_is_measured_when_it_is_known() {
-    let mut plan = plan(vec![step("ask", ask("Go on?")).sets("agreed"), step("think", prompt("abc")), step("more", prompt("{{ agreed.comment }}"))]);
+    let mut plan =
+        plan(vec![step("ask", ask("Go on?")).sets("agreed"), step("think", prompt("abc")), step("more", prompt("{{ agreed.comment }}"))]);
     plan.budget = Some(StepOrRunBudget { limit: Money::from_nanos(7), per: Per::Step, on_limit: OnLimit::Block });
     plan.default_model = Some("large".to_owned());
     let desk = Desk::start(plan, json!({}));

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{
-    ApprovalId, Money, Timestamp,
-    audit::Recorded,
-    entropy::SeededEntropy,
-};
+use domain::{ApprovalId, Money, Timestamp, audit::Recorded, entropy::SeededEntropy};
 use serde_json::{Map, Value, json};
 use workflow::{
     Effect, Event, Input, Plan, Refusal, Run,

@@ -17,7 +17,10 @@ use crate::{
 };
 
 fn limited(seconds: u64) -> Plan {
-    Plan { time_limit: Some(Duration::from_secs(seconds)), ..plan(vec![step("call", get("https://a.example/x")), step("ask", ask("Fine?"))]) }
+    Plan {
+        time_limit: Some(Duration::from_secs(seconds)),
+        ..plan(vec![step("call", get("https://a.example/x")), step("ask", ask("Fine?"))])
+    }
 }
 
 #[test]

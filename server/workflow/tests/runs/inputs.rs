@@ -73,7 +73,11 @@ fn values_are_checked_by_their_type_and_limits() {
         (one_of.clone(), json!("b"), None),
         (one_of, json!("c"), Some("has to be one of \"a\", \"b\"")),
         (FieldCheck { pattern: Some("^a+$".to_owned()), ..field(FieldType::String) }, json!("aab"), Some("has to match ^a+$")),
-        (FieldCheck { pattern: Some("(".to_owned()), ..field(FieldType::String) }, json!("a"), Some("its pattern is not a regular expression")),
+        (
+            FieldCheck { pattern: Some("(".to_owned()), ..field(FieldType::String) },
+            json!("a"),
+            Some("its pattern is not a regular expression"),
+        ),
     ];
     for (check, value, problem) in table {
         assert_eq!(fits(&check, &value).err().as_deref(), problem, "{check:?} {value}");

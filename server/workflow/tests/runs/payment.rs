@@ -225,11 +225,7 @@ fn the_pages_learn_when_and_how_long() {
     desk.later(Duration::from_secs(2));
     let call = desk.dispatch();
     desk.later(Duration::from_secs(3));
-    desk.feed(Desk::finished(
-        &call,
-        Err(CallFailure { failure: failure("http_status", true), retry_after: None }),
-        None,
-    ));
+    desk.feed(Desk::finished(&call, Err(CallFailure { failure: failure("http_status", true), retry_after: None }), None));
     desk.answer(invoice(12.0));
     let plan = desk.plan.clone();
     let views: Vec<_> = desk.run.steps(&plan).collect();
@@ -238,8 +234,38 @@ fn the_pages_learn_when_and_how_long() {
     assert_eq!(read.attempts, 2);
     assert_eq!(read.started_at, Some(START));
     assert_eq!(views[0].duration(), read.ended_at.map(|end| end.since(START)));
-    assert_eq!(read.failure.as_ref().map(|failure| failure.code.as_str()), Some("http_status"), "what went wrong on the way is not forgotten");
+    assert_eq!(
+        read.failure.as_ref().map(|failure| failure.code.as_str()),
+        Some("http_status"),
+        "what went wrong on the way is not forgotten"
+    );
     assert_eq!(views[2].run.state.name(), "ready");
     assert_eq!(views[5].run.state.name(), "idle");
     assert_eq!(views[5].duration(), None);
+}
+
+#[test]
+fn the_file_of_the_example_runs_the_same_way() {
+    let parsed = workflow::parse(include_str!("../../../../examples/vendor-payment.md"));
+    assert_eq!(parsed.errors().collect::<Vec<_>>(), Vec::<&workflow::Diagnostic>::new());
+    let plan = parsed.plan.unwrap();
+    let mut desk = Desk::start(plan, json!({"invoice_id": "INV-20417", "note": "as *agreed*"}));
+    let ids: Vec<String> = desk.plan.steps.iter().map(|step| step.id.clone()).collect();
+    let mut lines = invoice(1840.5);
+    lines["body"]["lines"] = json!([{"text": "paper", "amount": 1840.5}]);
+    assert_eq!(desk.answer(lines).time_limit, Duration::from_secs(20));
+    let look = desk.call();
+    let Call::Model(prompt) = &look.call else { panic!("{look:?}") };
+    assert!(prompt.prompt.contains("- paper: 1840.5"), "{}", prompt.prompt);
+    assert_eq!((look.time_limit, look.step_budget), (Duration::from_secs(90), Some(Money::from_nanos(100_000_000))));
+    desk.answer(json!({"risk": "low", "reasons": []}));
+    let question = desk.question();
+    assert_eq!(question.request.title, "Pay 1840.5 EUR to Nordlicht Druck");
+    assert_eq!(question.request.shows.len(), 4);
+    assert_eq!(question.coverage.effects.iter().map(|effect| effect.step.as_str()).collect::<Vec<_>>(), [ids[4].as_str()]);
+    assert_eq!(question.coverage.effects[0].credentials, ["payment-desk"]);
+    desk.decide(Decision::Approved);
+    let pay = desk.answer(json!({"status": 201, "headers": {}, "body": {"id": "PAY-1"}}));
+    assert_eq!(pay.idempotency_key, "pay-INV-20417");
+    assert_eq!(desk.outputs(), json!({"payment_id": "PAY-1", "amount": 1840.5, "decided_by": "finn@acme.test"}));
 }

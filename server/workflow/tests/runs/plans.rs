@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use workflow::{
     expression::{Expression, Template, parse_condition},
     plan::{
-        AfterRefusal, ApprovalStep, Approver, CredentialPiece, FieldCheck, FieldType, HttpStep, HttpStepBody, InputField, LogLevel, ModelStep,
-        ModelTask, OnLimit, OutputField, Per, Plan, Quorum, Retry, Risk, Step, StepKind, StepOrRunBudget, TemplateValue,
+        AfterRefusal, ApprovalStep, Approver, CredentialPiece, FieldCheck, FieldType, HttpStep, HttpStepBody, InputField, LogLevel,
+        ModelStep, ModelTask, OnLimit, OutputField, Per, Plan, Quorum, Retry, Risk, Step, StepKind, StepOrRunBudget, TemplateValue,
     },
 };
 
@@ -175,12 +175,7 @@ pub fn input(name: &str, check: FieldCheck) -> InputField {
 }
 
 pub fn output(name: &str, kind: FieldType, value: Option<&str>) -> OutputField {
-    OutputField {
-        name: name.to_owned(),
-        check: Some(field(kind)),
-        description: None,
-        value: value.map(|text| self::value(json!(text))),
-    }
+    OutputField { name: name.to_owned(), check: Some(field(kind)), description: None, value: value.map(|text| self::value(json!(text))) }
 }
 
 /// The main example: read an invoice, check it, have it looked at, ask, pay once, say what was done.
@@ -229,7 +224,9 @@ pub fn payment() -> Plan {
                 ),
             ),
             review,
-            step("agree", StepKind::Approval(looks)).when("invoice.body.amount > inputs.ask_above or review.risk != 'low'").sets("agreement"),
+            step("agree", StepKind::Approval(looks))
+                .when("invoice.body.amount > inputs.ask_above or review.risk != 'low'")
+                .sets("agreement"),
             step("pay", pay).sets("payment").keyed("pay-{{ invoice.body.id }}"),
             step(
                 "say",

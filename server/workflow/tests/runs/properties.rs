@@ -62,7 +62,8 @@ fn example() -> workflow::Plan {
             step("perhaps", ask_and_go_on("Look closer?")).when("page.amount > 3").sets("closer"),
             step("think", prompt("About {{ page.amount }}")).when("closer.decision == 'approved'").tries(2),
             step("ask", ask("Pay?")).sets("agreed"),
-            step("pay", post("https://pay.example/payments", Some("desk"), json!({"amount": "{{ page.amount }}", "id": "{{ uuid() }}"}))).tries(2),
+            step("pay", post("https://pay.example/payments", Some("desk"), json!({"amount": "{{ page.amount }}", "id": "{{ uuid() }}"})))
+                .tries(2),
             step("say", set(json!({"decided_by": "{{ agreed.decided_by }}"}))),
         ])
     }

@@ -3,11 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use workflow::{
-    Effect, Input, Refusal,
-    core::CallFailure,
-    event::Park,
-};
+use workflow::{Effect, Input, Refusal, core::CallFailure, event::Park};
 
 use crate::{
     desk::{Desk, charge, failure},
@@ -102,7 +98,15 @@ fn a_parked_step_is_looked_at_again_and_goes_on() {
     desk.answer(json!({}));
     assert_eq!(
         desk.trace(),
-        ["started", "step_started call", "parked call", "resumed call", "dispatched call attempt 1 dispatch 1", "step_completed call", "completed"]
+        [
+            "started",
+            "step_started call",
+            "parked call",
+            "resumed call",
+            "dispatched call attempt 1 dispatch 1",
+            "step_completed call",
+            "completed"
+        ]
     );
 }
 
@@ -127,7 +131,9 @@ fn a_refused_step_fails_the_run() {
 #[test]
 fn a_key_is_printable_ascii_of_a_bounded_length() {
     let long = "x".repeat(256);
-    for (key, good) in [("pay-1", true), ("{{ 'a' ~ 1 }}", true), ("", false), ("  ", false), ("über", false), ("a\nb", false), (long.as_str(), false)] {
+    for (key, good) in
+        [("pay-1", true), ("{{ 'a' ~ 1 }}", true), ("", false), ("  ", false), ("über", false), ("a\nb", false), (long.as_str(), false)]
+    {
         let desk = Desk::start(plan(vec![step("call", get("https://a.example/x")).keyed(key)]), json!({}));
         if good {
             assert!(matches!(desk.effects().as_slice(), [Effect::Call(_)]), "{key}");

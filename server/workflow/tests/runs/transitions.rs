@@ -56,32 +56,50 @@ fn states() -> Vec<(&'static str, Desk)> {
         ("a call is parked", with(begun(), &|desk| drop(desk.feed(Input::Parked { step: "read".to_owned(), park: park() })))),
         ("a call is in flight", with(begun(), &|desk| drop(desk.dispatch()))),
         ("a call waits to be tried again", with(begun(), &|desk| drop(desk.fail("time_out", true)))),
-        ("the last attempt is in flight", with(begun(), &|desk| {
-            desk.fail("time_out", true);
-            desk.dispatch();
-        })),
+        (
+            "the last attempt is in flight",
+            with(begun(), &|desk| {
+                desk.fail("time_out", true);
+                desk.dispatch();
+            }),
+        ),
         ("a question is to be asked", read()),
-        ("a question waits", with(read(), &|desk| {
-            desk.put();
-        })),
+        (
+            "a question waits",
+            with(read(), &|desk| {
+                desk.put();
+            }),
+        ),
         ("a call is ready under a yes", with(read(), &approve)),
-        ("a call is in flight under a yes", with(read(), &|desk| {
-            approve(desk);
-            desk.dispatch();
-        })),
-        ("the yes is void, nothing was sent", with(read(), &|desk| {
-            approve(desk);
-            void(desk);
-        })),
-        ("the yes is void, a call is in flight", with(read(), &|desk| {
-            approve(desk);
-            desk.dispatch();
-            void(desk);
-        })),
-        ("completed", with(read(), &|desk| {
-            approve(desk);
-            desk.answer(json!({}));
-        })),
+        (
+            "a call is in flight under a yes",
+            with(read(), &|desk| {
+                approve(desk);
+                desk.dispatch();
+            }),
+        ),
+        (
+            "the yes is void, nothing was sent",
+            with(read(), &|desk| {
+                approve(desk);
+                void(desk);
+            }),
+        ),
+        (
+            "the yes is void, a call is in flight",
+            with(read(), &|desk| {
+                approve(desk);
+                desk.dispatch();
+                void(desk);
+            }),
+        ),
+        (
+            "completed",
+            with(read(), &|desk| {
+                approve(desk);
+                desk.answer(json!({}));
+            }),
+        ),
         ("failed", with(begun(), &|desk| drop(desk.fail("http_status", false)))),
         ("cancelled", with(begun(), &|desk| drop(desk.feed(Input::Cancel { by: "dana@acme.test".to_owned(), reason: None })))),
     ]
@@ -102,14 +120,8 @@ fn inputs(desk: &Desk) -> Vec<(&'static str, Input)> {
     let out_attempt = desk.run.step(out).attempts.max(1);
     let row = desk.run.step("ask").asked.as_ref().map(|asked| asked.approval);
     let row = row.unwrap_or_else(|| ApprovalId::new(desk.now, &SeededEntropy::new(77)));
-    let dispatched = |attempt, dispatch| Input::Dispatched {
-        step: step.clone(),
-        attempt,
-        dispatch,
-        held: None,
-        model: None,
-        credentials: Vec::new(),
-    };
+    let dispatched =
+        |attempt, dispatch| Input::Dispatched { step: step.clone(), attempt, dispatch, held: None, model: None, credentials: Vec::new() };
     let finished = |attempt, result| Input::Finished { step: out.to_owned(), attempt, result, charge: None, chance: 0.5 };
     let failed = |retryable| Err(CallFailure { failure: failure("http_status", retryable), retry_after: None });
     let question = if desk.effects().iter().any(|effect| matches!(effect, Effect::Ask { .. })) {

@@ -39,14 +39,13 @@ pub(super) fn approval_ended(draft: &mut Draft<'_>, approval: ApprovalId, ending
         }
         Decision::Expired => (planned.on_expiry, Some(refused("expired", "nobody decided in time".to_owned()))),
     };
-    match (after, failure) {
-        (AfterRefusal::Stop, Some(failure)) => draft.fail_step(&step.id, failure, None),
-        _ => {
-            let output = outcome(decision, by.as_deref(), comment.as_deref(), draft.now);
-            draft.record(Event::StepCompleted { step: step.id.clone(), output, charge: None });
-            proceed(draft);
-        }
+    if let (AfterRefusal::Stop, Some(failure)) = (after, failure) {
+        draft.fail_step(&step.id, failure, None);
+        return Ok(());
     }
+    let output = outcome(decision, by.as_deref(), comment.as_deref(), draft.now);
+    draft.record(Event::StepCompleted { step: step.id.clone(), output, charge: None });
+    proceed(draft);
     Ok(())
 }
 

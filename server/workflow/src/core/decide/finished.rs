@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The longest pause between two attempts, also when the other side asks for a longer one.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// How a call came back.
 pub(super) struct Answer {
