@@ -11,10 +11,7 @@ use database::{
     sessions::SignedIn,
     tenants::{self, TenantStatus},
 };
-use domain::{
-    Actor, Denied, Grants, Permission, PersonId, PolicyVersion, RequestFacts, RunId, TenantId,
-    audit::{AuditActor, AuditEvent, AuditEvents, Outcome},
-};
+use domain::{Actor, Grants, Permission, PersonId, PolicyVersion, RequestFacts, RunId, TenantId};
 use policy::{PolicySource, TenantPolicy};
 use serde_json::json;
 
@@ -106,33 +103,6 @@ impl Platform {
     /// The operator on the machine, for commands inside one tenant.
     pub(crate) fn operator_actor(&self, tenant: TenantId, version: PolicyVersion) -> Actor {
         Actor::operator(tenant, everything(version), self.new_request(None))
-    }
-
-    /// Records that a signed-in actor was denied something, in a transaction of its own after theirs was undone.
-    ///
-    /// Repetitions of the same denial within a minute are counted and recorded as one event.
-    pub async fn record_denial(&self, actor: &Actor, denied: &Denied) -> Result<()> {
-        let (kind, permission, id) = match denied {
-            Denied::NotFound { kind, permission, id } | Denied::Forbidden { kind, permission, id } => (*kind, *permission, id),
-        };
-        let event = AuditEvent::done("security.permission_denied", kind, id, "")
-            .outcome(Outcome::Denied)
-            .with("permission", permission.name());
-        let actor = self.renewed(actor).await?;
-        let who = AuditActor::from(&actor);
-        let denial = audit::Denial {
-            key: format!("{} {kind} {id} {permission}", who.id),
-            minute: self.now().micros().div_euclid(MINUTE),
-            actor: json!({"kind": who.kind, "id": who.id, "label": who.label, "door": who.door, "address": who.address, "request": who.request}),
-            event: json!({"target_kind": kind, "target_id": id, "permission": permission.name()}),
-        };
-        let mut tx = self.parts().database.write(&actor).await?;
-        if audit::count_denial(&mut tx, &denial).await? == 1 {
-            tx.commit(AuditEvents::one(event)).await?;
-        } else {
-            tx.housekeep(Housekeeping::Denials).await?;
-        }
-        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why a verb did not do what it was asked, and the public words for it.
 
+use std::time::Duration;
+
 use domain::{Denied, Problem};
 
 /// Why a verb did not do what it was asked. Nothing was changed.
@@ -20,6 +22,12 @@ pub enum Error {
     /// Passwords are not being hashed just now: too many at a time.
     #[error(transparent)]
     Hashing(#[from] vault::HashingError),
+    /// Somebody tried too often.
+    #[error("too many tries")]
+    Throttled {
+        /// The time after which one more try is let in.
+        retry_after: Duration,
+    },
     /// Something that is stored or configured is not as it must be; for the log.
     #[error("{0}")]
     Broken(String),
@@ -48,6 +56,11 @@ impl Error {
             ),
             Self::Database(database::Error::TenantClosed) => Problem::not_found("page"),
             Self::Database(database::Error::Unavailable { .. }) => Problem::unavailable(),
+            Self::Throttled { retry_after } => Problem::new(
+                429,
+                "too_many_tries",
+                format!("There were too many tries. Try again in {} seconds.", retry_after.as_secs().max(1)),
+            ),
             Self::Hashing(_) => Problem::new(503, "busy", "Too many people are signing in at this moment. Try again in a few seconds."),
             Self::Database(_) | Self::Policy(_) | Self::Broken(_) => {
                 Problem::new(500, "internal", "Something went wrong here, and nothing was done. The log has the cause under this request's id.")

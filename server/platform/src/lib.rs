@@ -9,8 +9,12 @@
 )]
 
 pub mod access;
+pub mod approvals;
 pub mod error;
 pub mod execution;
+pub mod mandate;
+mod needs;
+pub mod runs;
 mod words;
 
 use std::{sync::Arc, time::Duration};

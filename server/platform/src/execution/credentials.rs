@@ -25,7 +25,7 @@ pub(super) struct Needed {
 }
 
 /// `host` or `host:port` of an address.
-pub(super) fn host_of(url: &str) -> String {
+pub(crate) fn host_of(url: &str) -> String {
     let Ok(url) = Url::parse(url) else { return String::new() };
     match (url.host_str(), url.port()) {
         (Some(host), Some(port)) => format!("{host}:{port}"),

@@ -28,7 +28,8 @@ use workflow::{
 
 use crate::Platform;
 
-pub(crate) use money::{TENANT_ACCOUNT, account_of_run, account_of_workflow};
+pub(crate) use credentials::host_of;
+pub(crate) use money::{TENANT_ACCOUNT, account_of_workflow};
 
 /// The platform as the engine sees it.
 pub struct Execution {

@@ -1,0 +1,39 @@
+//! Whether a tenant has what a workflow needs, looked at before a run is accepted: what is missing is named all at once.
+
+use database::{Reads, credentials, providers};
+use domain::Problem;
+use serde_json::{Map, Value};
+use workflow::{Plan, needs::Needs};
+
+use crate::Result;
+
+/// What is missing, as sentences; empty when nothing is.
+pub(crate) async fn missing<'a>(tx: &mut impl Reads<'a>, plan: &Plan, vars: &Map<String, Value>) -> Result<Vec<String>> {
+    let needs = Needs::of(plan);
+    let mut missing: Vec<String> = needs
+        .vars
+        .iter()
+        .filter(|name| !vars.contains_key(*name))
+        .map(|name| format!("The variable `{name}` is not set: set it under Variables."))
+        .collect();
+    for name in &needs.credentials {
+        if credentials::find_by_name(tx, name).await?.is_none() {
+            missing.push(format!("The credential `{name}` is not set: set it under Credentials."));
+        }
+    }
+    if needs.default_model && providers::resolve(tx, None).await?.is_none() {
+        missing.push("There is no default model: set a provider and a model up under Providers.".to_owned());
+    }
+    for name in &needs.models {
+        if providers::resolve(tx, Some(name)).await?.is_none() {
+            missing.push(format!("There is no price for the model `{name}`: add provider and model under Providers, and name it provider/model."));
+        }
+    }
+    Ok(missing)
+}
+
+/// Refuses a start for want of what the workflow needs.
+pub(crate) async fn check<'a>(tx: &mut impl Reads<'a>, plan: &Plan, vars: &Map<String, Value>) -> Result<()> {
+    let missing = missing(tx, plan, vars).await?;
+    if missing.is_empty() { Ok(()) } else { Err(Problem::new(422, "requirements", missing.join(" ")).into()) }
+}

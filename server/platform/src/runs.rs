@@ -1,0 +1,573 @@
+//! Runs: starting, listing, showing, watching and cancelling them.
+
+use std::time::Duration;
+
+use database::{
+    Reads, RunStatus, Topic, inbox, journal,
+    runs::{self as rows, Filter, NewRun, RunListRow, RunRow},
+    tenants, variables, workflows,
+};
+use domain::{
+    Actor, ApprovalId, Authorized, Cursor, InboxId, Money, Page, Problem, RunId, Scope, Timestamp, VersionId,
+    audit::{AuditEvent, AuditEvents},
+    problem::FieldProblem,
+    permission::{RunCancel, RunRead, WorkflowExecute, WorkflowRead},
+};
+use engine::Letter;
+use serde_json::{Map, Value};
+use tokio::sync::broadcast;
+use workflow::{
+    Event, Plan, Run, evolve,
+    event::{Decision, Started},
+    inputs,
+    plan::StepKind,
+    run::{Calling, Progress, StepState, StepView},
+};
+
+use crate::{
+    Error, Platform, Result,
+    mandate::{Mandate, approvers_in_words, reach_of},
+};
+
+/// What a run is started with.
+#[derive(Debug, Clone)]
+pub enum Given {
+    /// Texts of a form, turned into the types that the workflow declares.
+    Form(Vec<(String, String)>),
+    /// Values.
+    Values(Map<String, Value>),
+}
+
+/// A run that was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The run.
+    pub run: RunId,
+    /// Its number in the tenant.
+    pub number: i64,
+    /// Whether this start, sent again under the same key, had been accepted before.
+    pub repeated: bool,
+}
+
+/// One line of the list of runs.
+#[derive(Debug, Clone)]
+pub struct RunLine {
+    /// The run.
+    pub id: RunId,
+    /// Its number.
+    pub number: i64,
+    /// The workflow's slug.
+    pub workflow_slug: String,
+    /// The workflow's name.
+    pub workflow_name: String,
+    /// Who started it.
+    pub starter: String,
+    /// How far it is.
+    pub status: RunStatus,
+    /// What it waits for.
+    pub waiting: Option<Waiting>,
+    /// What it spent.
+    pub spent: Money,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// What a run waits for that is not its own work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// Somebody has to decide.
+    Approval {
+        /// The step.
+        step: String,
+        /// The approval.
+        approval: Option<ApprovalId>,
+        /// What is asked.
+        title: String,
+        /// Since when.
+        since: Timestamp,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Something else, in words.
+    Other {
+        /// The step.
+        step: String,
+        /// What it is, as a sentence.
+        words: String,
+    },
+}
+
+/// How a step stands, as a page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepStanding {
+    /// Not reached.
+    Idle,
+    /// Not taken, and why.
+    Skipped(String),
+    /// Working.
+    Running,
+    /// An attempt failed; the next is made at this moment.
+    Retrying(Timestamp),
+    /// Waiting for somebody or something.
+    Waiting,
+    /// Done.
+    Completed,
+    /// Failed.
+    Failed,
+    /// The run ended while it was under way.
+    Stopped,
+}
+
+/// One step of a run.
+#[derive(Debug, Clone)]
+pub struct StepShown {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its kind, as files write it.
+    pub kind: &'static str,
+    /// Where it reaches, or who is asked.
+    pub towards: Option<String>,
+    /// How it stands.
+    pub standing: StepStanding,
+    /// When it was taken up.
+    pub started_at: Option<Timestamp>,
+    /// When it came to its end.
+    pub ended_at: Option<Timestamp>,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Whether an attempt was sent again because a restart left its first sending unanswered.
+    pub resent: bool,
+    /// The key under which it was sent.
+    pub idempotency_key: Option<String>,
+    /// The model that was chosen.
+    pub model: Option<String>,
+    /// Tokens in, cached ones included, and out.
+    pub tokens: Option<(u64, u64)>,
+    /// What it cost; `None` for steps that cost nothing.
+    pub cost: Option<Money>,
+    /// Whether the cost is the most it may have been, because the provider did not say.
+    pub cost_estimated: bool,
+    /// What was set aside for a call under way.
+    pub held: Option<Money>,
+    /// What was sent, credentials as references.
+    pub request: Option<Value>,
+    /// The result.
+    pub output: Option<Value>,
+    /// What went wrong last: code and sentence.
+    pub failure: Option<(String, String)>,
+    /// How an approval was decided.
+    pub decided: Option<DecidedShown>,
+}
+
+/// How an approval of a run was decided.
+#[derive(Debug, Clone)]
+pub struct DecidedShown {
+    /// The approval.
+    pub approval: Option<ApprovalId>,
+    /// approved, rejected, expired, voided or cancelled.
+    pub decision: &'static str,
+    /// Who decided.
+    pub by: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// What they wrote.
+    pub comment: Option<String>,
+}
+
+/// A line that a step logged.
+#[derive(Debug, Clone)]
+pub struct LogLine {
+    /// When.
+    pub at: Timestamp,
+    /// The step.
+    pub step: String,
+    /// debug, info, warning or error.
+    pub level: String,
+    /// What it said.
+    pub message: String,
+}
+
+/// A run with everything its page shows.
+#[derive(Debug, Clone)]
+pub struct RunShown {
+    /// Its line in the list.
+    pub line: RunLine,
+    /// The version's number.
+    pub version_number: i64,
+    /// What it was started with.
+    pub inputs: Value,
+    /// What it gave.
+    pub outputs: Option<Value>,
+    /// What went wrong: step, code, sentence.
+    pub failure: Option<(Option<String>, String, String)>,
+    /// The steps in their order.
+    pub steps: Vec<StepShown>,
+    /// What steps said.
+    pub log: Vec<LogLine>,
+    /// Its mandate.
+    pub mandate: Mandate,
+    /// When its first step began.
+    pub started_at: Option<Timestamp>,
+    /// What is set aside.
+    pub held: Money,
+    /// The journal number this is true for.
+    pub last_seq: i64,
+    /// Whether this actor may cancel it now.
+    pub can_cancel: bool,
+    /// The calls that go out if the approval it waits for is given.
+    pub after_approval: Vec<String>,
+}
+
+/// Facts read for one page.
+const JOURNAL_PAGE: u32 = 1_000;
+
+impl Platform {
+    /// Starts a run of the current version of a workflow. The same `start_key` starts one run, however often it is sent.
+    ///
+    /// # Errors
+    /// 404 without such a workflow, 403 without `workflow:execute`, 422 for inputs that do not fit.
+    pub async fn start_run(&self, actor: &Actor, workflow_slug: &str, given: Given, start_key: Option<String>) -> Result<Accepted> {
+        let Some(starter) = actor.person() else {
+            return Err(Problem::new(403, "forbidden", "Only a member can start a run: it acts for whom started it.").into());
+        };
+        let mut tx = self.parts().database.write(actor).await?;
+        let scope = Scope::<WorkflowExecute>::of(actor, "workflow")?;
+        let found = workflows::find_by_slug(&mut tx, workflow_slug).await?.ok_or_else(|| Problem::not_found("workflow"))?;
+        let workflow = found.authorize::<WorkflowExecute>(actor)?;
+        if let Some(key) = &start_key {
+            if let Some(known) = rows::find_by_start_key(&mut tx, key).await? {
+                let known = known.authorize::<RunRead>(actor)?;
+                return Ok(Accepted { run: known.facts.id, number: known.facts.number, repeated: true });
+            }
+        }
+        let version = workflows::version(&mut tx, workflow.id, workflow.current_version).await?.ok_or_else(|| Problem::not_found("version"))?;
+        let version = version.authorize::<WorkflowRead>(actor)?;
+        let plan = read_plan(&version.plan, version.facts.id)?;
+        let inputs = match given {
+            Given::Form(fields) => inputs::from_form(&plan, &fields),
+            Given::Values(values) => inputs::check(&plan, &values),
+        };
+        let inputs = inputs.map_err(|wrong| Problem::invalid(wrong.into_iter().map(field_problem).collect()))?;
+        let vars: Map<String, Value> = variables::for_start(&mut tx).await?.into_iter().map(|row| (row.name, row.value)).collect();
+        crate::needs::check(&mut tx, &plan, &vars).await?;
+        let tenant = tenants::current(&mut tx).await?;
+        let now = self.now();
+        let id: RunId = self.new_id();
+        let new = NewRun {
+            id,
+            workflow: workflow.id,
+            version: version.facts.id,
+            plan_hash: version.facts.plan_hash,
+            starter,
+            starter_label: actor.label().to_owned(),
+            inputs: Value::Object(inputs.clone()),
+            start_key,
+            accepted_at: now,
+        };
+        let number = rows::create(&mut tx, &scope, &new).await?;
+        let started = Started {
+            plan: version.facts.plan_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            run: id.to_string(),
+            number,
+            started_by: actor.label().to_owned(),
+            inputs,
+            vars,
+            tenant_slug: tenant.slug,
+            tenant_name: tenant.name,
+        };
+        self.send(&mut tx, id, Letter::Start(started)).await?;
+        tx.announce(Topic::Runs);
+        let event = AuditEvent::done("workflow.executed", "run", id, format!("{} #{number}", workflow.name))
+            .with("workflow", workflow.slug.as_str())
+            .with("version", version.facts.number);
+        tx.commit(AuditEvents::one(event)).await?;
+        Ok(Accepted { run: id, number, repeated: false })
+    }
+
+    /// Puts a letter into a run's inbox, in the transaction of the change that it tells of.
+    pub(crate) async fn send(&self, tx: &mut database::WriteTx<'_>, run: RunId, letter: Letter) -> Result<()> {
+        let kind = match letter {
+            Letter::Start(_) => database::InboxKind::Start,
+            Letter::Decided { .. } => database::InboxKind::Approval,
+            Letter::Cancel { .. } => database::InboxKind::Cancel,
+            Letter::Resume => database::InboxKind::Resume,
+        };
+        let payload = serde_json::to_value(letter).map_err(|error| Error::Broken(error.to_string()))?;
+        let id: InboxId = self.new_id();
+        Ok(inbox::create(tx, &inbox::InboxRow { id, run, kind, payload, created_at: self.now() }).await?)
+    }
+
+    /// A page of runs, newest first.
+    pub async fn runs(&self, actor: &Actor, filter: Filter, after: Option<Cursor>, limit: u32) -> Result<Page<RunLine>> {
+        let scope = Scope::<RunRead>::of(actor, "run")?;
+        let mut tx = self.parts().database.read(actor).await?;
+        Ok(rows::list(&mut tx, &scope, filter, after, limit).await?.map(line))
+    }
+
+    /// A run with everything its page shows.
+    pub async fn run(&self, actor: &Actor, id: RunId) -> Result<RunShown> {
+        let mut tx = self.parts().database.read(actor).await?;
+        let found = rows::find(&mut tx, id).await?.ok_or_else(|| Problem::not_found("run"))?;
+        let run = found.authorize::<RunRead>(actor)?;
+        let version = workflows::pinned_version(&mut tx, run.version).await?.ok_or_else(|| Error::Broken(format!("{} is missing", run.version)))?;
+        let plan = read_plan(&version.plan, run.version)?;
+        let (state, log, last_seq) = fold(&mut tx, &run).await?;
+        let can_cancel = actor.may(domain::Permission::RunCancel) && !state.is_over() && !run.facts.status.is_over();
+        Ok(shown(&run, &plan, &state, log, last_seq, can_cancel))
+    }
+
+    /// Asks a run to stop. What it has out is stopped; a waiting approval is cancelled.
+    ///
+    /// # Errors
+    /// 409 when it is over.
+    pub async fn cancel_run(&self, actor: &Actor, id: RunId, reason: Option<String>) -> Result<()> {
+        let mut tx = self.parts().database.write(actor).await?;
+        let found = rows::find(&mut tx, id).await?.ok_or_else(|| Problem::not_found("run"))?;
+        let run = found.authorize::<RunCancel>(actor)?;
+        if run.facts.status.is_over() {
+            return Err(Problem::conflict("run_over", "The run is over already.").into());
+        }
+        let letter = Letter::Cancel { by: actor.label().to_owned(), reason: reason.clone() };
+        self.send(&mut tx, id, letter).await?;
+        let event = AuditEvent::done("run.cancel_requested", "run", id, format!("{} #{}", run.facts.workflow_name, run.facts.number))
+            .with("reason", reason);
+        Ok(tx.commit(AuditEvents::one(event)).await?)
+    }
+
+    /// Follows a run from after journal number `after`.
+    ///
+    /// # Errors
+    /// As for [`Platform::run`].
+    pub async fn watch_run(&self, actor: &Actor, id: RunId, after: i64) -> Result<Watch> {
+        let announcements = self.parts().database.announcements();
+        // Right at the start as at every look: no stream begins for one who may not read.
+        self.run(actor, id).await?;
+        Ok(Watch { platform: self.clone(), actor: actor.clone(), run: id, after, announcements, over: false })
+    }
+}
+
+/// Follows one run. Rights are looked at again with every look at the run.
+pub struct Watch {
+    platform: Platform,
+    actor: Actor,
+    run: RunId,
+    after: i64,
+    announcements: broadcast::Receiver<database::Announcement>,
+    over: bool,
+}
+
+/// Rights are looked at again after this long even if nothing happens.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+impl Watch {
+    /// The run as it is once there is something new; `None` after it was shown as over.
+    ///
+    /// # Errors
+    /// The right to read it was lost, or the database does not answer.
+    pub async fn next(&mut self) -> Result<Option<RunShown>> {
+        if self.over {
+            return Ok(None);
+        }
+        loop {
+            self.actor = self.platform.renewed(&self.actor).await?;
+            let shown = self.platform.run(&self.actor, self.run).await?;
+            if shown.last_seq > self.after {
+                self.after = shown.last_seq;
+                self.over = shown.line.status.is_over();
+                return Ok(Some(shown));
+            }
+            if shown.line.status.is_over() {
+                return Ok(None);
+            }
+            self.wait().await;
+        }
+    }
+
+    async fn wait(&mut self) {
+        let relevant = async {
+            loop {
+                match self.announcements.recv().await {
+                    Ok(heard) if heard.tenant != self.actor.tenant() => {}
+                    Ok(heard) => {
+                        if heard.topic == Topic::Run(self.run) || heard.topic == Topic::Access {
+                            return;
+                        }
+                    }
+                    Err(broadcast::error::RecvError::Lagged(_)) => return,
+                    Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+                }
+            }
+        };
+        // Whichever comes first: the look that follows is the same.
+        let _either = tokio::time::timeout(LOOK_AGAIN, relevant).await;
+    }
+}
+
+/// An input that does not fit, in the words of a form.
+fn field_problem(wrong: inputs::FieldProblem) -> FieldProblem {
+    let hint = wrong.suggestion.map_or_else(String::new, |name| format!(" Did you mean `{name}`?"));
+    FieldProblem { message: format!("`{}`: {}.{hint}", wrong.field, wrong.message), field: wrong.field }
+}
+
+pub(crate) fn read_plan(plan: &str, version: VersionId) -> Result<Plan> {
+    serde_json::from_str(plan).map_err(|error| Error::Broken(format!("the plan of {version} cannot be read: {error}")))
+}
+
+async fn fold<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>) -> Result<(Run, Vec<LogLine>, i64)> {
+    let (mut state, mut log, mut last_seq) = (Run::new(), Vec::new(), 0);
+    loop {
+        let page = journal::after(tx, run, last_seq, JOURNAL_PAGE).await?;
+        let full = page.len() == JOURNAL_PAGE as usize;
+        for fact in page {
+            let event: Event = serde_json::from_str(&fact.event)
+                .map_err(|error| Error::Broken(format!("fact {} of {} cannot be read: {error}", fact.seq, run.facts.id)))?;
+            if let Event::Logged { step, level, message } = &event {
+                let level = format!("{level:?}").to_lowercase();
+                log.push(LogLine { at: fact.at, step: step.clone(), level, message: message.clone() });
+            }
+            state = evolve(state, fact.at, &event);
+            last_seq = fact.seq;
+        }
+        if !full {
+            return Ok((state, log, last_seq));
+        }
+    }
+}
+
+fn line(row: RunListRow) -> RunLine {
+    RunLine {
+        id: row.id,
+        number: row.number,
+        workflow_slug: row.workflow_slug,
+        workflow_name: row.workflow_name,
+        starter: row.starter_label,
+        status: row.status,
+        waiting: row.waiting_for.as_ref().and_then(waiting),
+        spent: row.spent,
+        accepted_at: row.accepted_at,
+        ended_at: row.ended_at,
+    }
+}
+
+/// Reads what `execution` wrote into the run's row.
+fn waiting(value: &Value) -> Option<Waiting> {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let time = |key: &str| value.get(key).and_then(Value::as_i64).map(Timestamp::from_micros);
+    let step = text("step")?;
+    Some(match value.get("kind")?.as_str()? {
+        "approval" => Waiting::Approval {
+            step,
+            approval: text("approval").and_then(|id| id.parse().ok()),
+            title: text("title")?,
+            since: time("since")?,
+            until: time("until")?,
+        },
+        _ => Waiting::Other { step, words: text("words")? },
+    })
+}
+
+fn shown(run: &RunRow, plan: &Plan, state: &Run, log: Vec<LogLine>, last_seq: i64, can_cancel: bool) -> RunShown {
+    let empty = Map::new();
+    let vars = state.started().map_or(&empty, |started| &started.vars);
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let failure = run.error.as_ref().and_then(|error| Some((text(error, "step"), text(error, "code")?, text(error, "message")?)));
+    let after_approval = state.waiting().map_or_else(Vec::new, |(_, asked)| {
+        asked.coverage.effects.iter().map(|effect| in_one_line(effect)).collect()
+    });
+    RunShown {
+        line: line(run.facts.clone()),
+        version_number: run.version_number,
+        inputs: run.inputs.clone(),
+        outputs: run.outputs.clone(),
+        failure,
+        steps: state.steps(plan).map(|view| step(view, vars)).collect(),
+        log,
+        mandate: Mandate::of_plan(plan, vars).of_run(&run.facts.starter_label, run.facts.spent, run.facts.held, last_seq),
+        started_at: run.facts.started_at,
+        held: run.facts.held,
+        last_seq,
+        can_cancel,
+        after_approval,
+    }
+}
+
+/// `POST to payments.example with payment-desk`.
+pub(crate) fn in_one_line(effect: &workflow::coverage::CoveredEffect) -> String {
+    let what = effect.arguments.get("method").and_then(Value::as_str).unwrap_or(&effect.kind);
+    let hosts = if effect.hosts.is_empty() { "a host that is not known yet".to_owned() } else { effect.hosts.join(", ") };
+    let with = if effect.credentials.is_empty() { String::new() } else { format!(" with the credential {}", effect.credentials.join(", ")) };
+    if effect.model.is_some() { format!("{what} at the model provider") } else { format!("{what} to {hosts}{with}") }
+}
+
+fn step(view: StepView<'_>, vars: &Map<String, Value>) -> StepShown {
+    let StepView { step, run } = view;
+    let towards = match &step.kind {
+        StepKind::Http(http) => Some(reach_of(http, vars).host),
+        StepKind::Approval(approval) => Some(approvers_in_words(&approval.approvers)),
+        StepKind::Model(_) => run.model.clone(),
+        _ => None,
+    };
+    let held = match &run.state {
+        StepState::Calling(Calling { progress: Progress::InFlight(dispatch), .. }) => dispatch.held,
+        _ => None,
+    };
+    StepShown {
+        id: step.id.clone(),
+        name: step.name.clone(),
+        kind: step.kind.name(),
+        towards,
+        standing: standing(&run.state),
+        started_at: run.started_at,
+        ended_at: run.ended_at,
+        attempts: run.attempts,
+        resent: run.resent,
+        idempotency_key: run.prepared.as_ref().map(|prepared| prepared.idempotency_key.clone()),
+        model: run.model.clone(),
+        tokens: run.charge.map(|charge| (charge.input_tokens, charge.output_tokens)),
+        cost: run.charge.map(|charge| charge.cost),
+        cost_estimated: run.charge.is_some_and(|charge| charge.estimated),
+        held,
+        request: run.prepared.as_ref().and_then(|prepared| serde_json::to_value(&prepared.call).ok()),
+        output: match &run.state {
+            StepState::Completed { output, .. } => Some((**output).clone()),
+            _ => None,
+        },
+        failure: run.failure.as_ref().map(|failure| (failure.code.clone(), failure.message.clone())),
+        decided: run.decided.as_ref().map(|decided| DecidedShown {
+            approval: run.asked.as_ref().map(|asked| asked.approval),
+            decision: decision_word(decided.decision),
+            by: decided.by.clone(),
+            at: decided.at,
+            comment: decided.comment.clone(),
+        }),
+    }
+}
+
+pub(crate) const fn decision_word(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Approved => "approved",
+        Decision::Rejected => "rejected",
+        Decision::Expired => "expired",
+        Decision::Voided => "voided",
+        Decision::Cancelled => "cancelled",
+    }
+}
+
+fn standing(state: &StepState) -> StepStanding {
+    match state {
+        StepState::Idle => StepStanding::Idle,
+        StepState::Skipped { reason } => StepStanding::Skipped(reason.clone()),
+        StepState::Calling(Calling { park: Some(_), .. }) | StepState::Waiting(_) | StepState::Decided { .. } | StepState::Asking(_) => {
+            StepStanding::Waiting
+        }
+        StepState::Calling(Calling { progress: Progress::Retrying { not_before, .. }, .. }) => StepStanding::Retrying(*not_before),
+        StepState::Calling(_) => StepStanding::Running,
+        StepState::Completed { .. } => StepStanding::Completed,
+        StepState::Failed { .. } => StepStanding::Failed,
+        StepState::Stopped { .. } => StepStanding::Stopped,
+    }
+}

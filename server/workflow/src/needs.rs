@@ -1,0 +1,103 @@
+//! What a plan needs around it before it can run: tenant variables, credentials, models.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    expression::{Expression, Reference, Template},
+    plan::{CredentialPiece, HttpStepBody, Plan, StepKind, TemplateValue},
+};
+
+/// What a tenant has to have for a plan to run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Names after `vars.`.
+    pub vars: BTreeSet<String>,
+    /// Names after `cred://`.
+    pub credentials: BTreeSet<String>,
+    /// Models that are named, as `provider/model` or a name.
+    pub models: BTreeSet<String>,
+    /// Whether a prompt goes to the tenant's default model.
+    pub default_model: bool,
+}
+
+impl Needs {
+    /// The needs of a plan.
+    pub fn of(plan: &Plan) -> Self {
+        let mut needs = Self::default();
+        for step in &plan.steps {
+            needs.expression(step.condition.as_ref());
+            needs.template(step.idempotency_key.as_ref());
+            match &step.kind {
+                StepKind::Http(http) => {
+                    needs.template(Some(&http.url));
+                    for piece in http.headers.iter().flat_map(|(_, pieces)| pieces) {
+                        match piece {
+                            CredentialPiece::Text(text) => needs.template(Some(text)),
+                            CredentialPiece::Credential(name) => drop(needs.credentials.insert(name.clone())),
+                        }
+                    }
+                    needs.pairs(&http.query);
+                    match &http.body {
+                        HttpStepBody::None => {}
+                        HttpStepBody::Json(value) => needs.value(value),
+                        HttpStepBody::Text(text) => needs.template(Some(text)),
+                        HttpStepBody::Form(fields) => needs.pairs(fields),
+                    }
+                }
+                StepKind::Model(model) => {
+                    match model.model.as_ref().or(plan.default_model.as_ref()) {
+                        Some(name) => drop(needs.models.insert(name.clone())),
+                        None => needs.default_model = true,
+                    }
+                    needs.template(model.system.as_ref());
+                    needs.template(Some(&model.prompt));
+                }
+                StepKind::Approval(approval) => {
+                    needs.template(Some(&approval.title));
+                    needs.template(approval.description.as_ref());
+                    approval.shows.iter().for_each(|(_, text)| needs.template(Some(text)));
+                }
+                StepKind::Assert { condition, message } => {
+                    needs.expression(Some(condition));
+                    needs.template(message.as_ref());
+                }
+                StepKind::SetOutputs { values } => needs.pairs(values),
+                StepKind::Log { message, .. } => needs.template(Some(message)),
+            }
+        }
+        for output in &plan.outputs {
+            output.value.iter().for_each(|value| needs.value(value));
+        }
+        needs
+    }
+
+    fn names(&mut self, names: BTreeSet<Reference>) {
+        let of_vars = names.into_iter().filter(|name| name.root == "vars");
+        self.vars.extend(of_vars.filter_map(|name| name.path.into_iter().next()));
+    }
+
+    fn expression(&mut self, expression: Option<&Expression>) {
+        if let Some(expression) = expression {
+            self.names(expression.names());
+        }
+    }
+
+    fn template(&mut self, template: Option<&Template>) {
+        if let Some(template) = template {
+            self.names(template.names());
+        }
+    }
+
+    fn pairs(&mut self, pairs: &[(String, TemplateValue)]) {
+        pairs.iter().for_each(|(_, value)| self.value(value));
+    }
+
+    fn value(&mut self, value: &TemplateValue) {
+        match value {
+            TemplateValue::Literal(_) => {}
+            TemplateValue::Template(template) => self.template(Some(template)),
+            TemplateValue::List(items) => items.iter().for_each(|item| self.value(item)),
+            TemplateValue::Map(fields) => self.pairs(fields),
+        }
+    }
+}
