@@ -7,18 +7,14 @@
 use std::sync::Arc;
 
 use database::{
-    Housekeeping, audit, roles,
+    roles,
     sessions::SignedIn,
     tenants::{self, TenantStatus},
 };
 use domain::{Actor, Grants, Permission, PersonId, PolicyVersion, RequestFacts, RunId, TenantId};
 use policy::{PolicySource, TenantPolicy};
-use serde_json::json;
 
 use crate::{Error, Platform, Result};
-
-/// Microseconds of a minute.
-const MINUTE: i64 = 60_000_000;
 
 /// The door a member came by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,11 +10,18 @@
 
 pub mod access;
 pub mod approvals;
+pub mod denials;
 pub mod error;
 pub mod execution;
+pub mod housekeeping;
+pub mod identity;
+pub mod invitations;
+pub mod mail;
 pub mod mandate;
+pub mod members;
 mod needs;
 pub mod runs;
+pub mod tenants;
 mod words;
 
 use std::{sync::Arc, time::Duration};

@@ -1,0 +1,158 @@
+//! Members of a tenant: who they are, which roles they hold, and whether they may work.
+//!
+//! A change of who may what gives the policy a new state in the same commit, so that it holds for the next request
+//! of everybody. How somebody becomes a member is in `invitations`.
+
+use database::{
+    Housekeeping, WriteTx,
+    members::{self, MemberRow, MemberStatus},
+    roles, sessions,
+};
+use domain::{
+    Actor, PersonId, Problem, Scope, Timestamp,
+    audit::{AuditEvent, AuditEvents},
+    permission::{RoleWrite, UserManage, UserRead},
+};
+
+use crate::{Error, Platform, Result};
+
+pub use policy::Role;
+
+/// A member, to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberShown {
+    /// The person.
+    pub person: PersonId,
+    /// Their e-mail address.
+    pub email: String,
+    /// Their name.
+    pub name: String,
+    /// Whether they may work; who may not keeps their roles.
+    pub is_active: bool,
+    /// Since when they are a member.
+    pub joined_at: Timestamp,
+    /// Their roles, the weakest first.
+    pub roles: Vec<Role>,
+    /// Whether it is the one who asks.
+    pub is_self: bool,
+}
+
+impl MemberShown {
+    fn of(row: MemberRow, actor: &Actor) -> Result<Self> {
+        let read = |name: &String| name.parse().map_err(|_| Error::Broken(format!("{} holds the unknown role `{name}`", row.person)));
+        let mut roles = row.roles.iter().map(read).collect::<Result<Vec<Role>>>()?;
+        roles.sort_unstable();
+        Ok(Self {
+            person: row.person,
+            is_active: row.status == MemberStatus::Active,
+            joined_at: row.joined_at,
+            is_self: actor.person() == Some(row.person),
+            email: row.email,
+            name: row.name,
+            roles,
+        })
+    }
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("member")
+}
+
+/// Refuses when nobody is left who may give roles: then nobody could ever mend it.
+async fn demand_an_admin(tx: &mut WriteTx<'_>) -> Result<()> {
+    if members::count_active_holders(tx, Role::Admin.name()).await? == 0 {
+        return Err(Problem::conflict("last_admin", "This is the last active admin of the tenant. Make somebody else an admin first.").into());
+    }
+    Ok(())
+}
+
+impl Platform {
+    /// The members, disabled ones among them, by e-mail address.
+    pub async fn members(&self, actor: &Actor) -> Result<Vec<MemberShown>> {
+        let scope = Scope::<UserRead>::of(actor, "members")?;
+        let mut tx = self.parts().database.read(actor).await?;
+        members::list(&mut tx, &scope).await?.into_iter().map(|row| MemberShown::of(row, actor)).collect()
+    }
+
+    /// One member.
+    ///
+    /// # Errors
+    /// Not found when the person is none of this tenant.
+    pub async fn member(&self, actor: &Actor, person: PersonId) -> Result<MemberShown> {
+        let mut tx = self.parts().database.read(actor).await?;
+        let member = members::find(&mut tx, person).await?.ok_or_else(not_found)?.authorize::<UserRead>(actor)?;
+        MemberShown::of(member.into_inner(), actor)
+    }
+
+    /// Gives a member a role.
+    ///
+    /// # Errors
+    /// 409 `role_held` when they hold it already.
+    pub async fn grant_role(&self, actor: &Actor, person: PersonId, role: Role) -> Result<()> {
+        let fresh = roles::fresh_version(self.parts().entropy.as_ref());
+        let mut tx = self.parts().database.write(actor).await?;
+        let member = members::find(&mut tx, person).await?.ok_or_else(not_found)?.authorize::<RoleWrite>(actor)?;
+        if !members::grant(&mut tx, &member, role.name(), self.now(), fresh).await? {
+            return Err(Problem::conflict("role_held", format!("{} holds the role {role} already.", member.email)).into());
+        }
+        let event = AuditEvent::done("user.role_assigned", "user", person, &member.email).with("role", role.name());
+        Ok(tx.commit(AuditEvents::one(event)).await?)
+    }
+
+    /// Takes a role from a member.
+    ///
+    /// # Errors
+    /// 409 `role_not_held`, or `last_admin` when no active admin would be left.
+    pub async fn revoke_role(&self, actor: &Actor, person: PersonId, role: Role) -> Result<()> {
+        let fresh = roles::fresh_version(self.parts().entropy.as_ref());
+        let mut tx = self.parts().database.write(actor).await?;
+        let member = members::find(&mut tx, person).await?.ok_or_else(not_found)?.authorize::<RoleWrite>(actor)?;
+        if !members::revoke(&mut tx, &member, role.name(), fresh).await? {
+            return Err(Problem::conflict("role_not_held", format!("{} does not hold the role {role}.", member.email)).into());
+        }
+        if role == Role::Admin {
+            demand_an_admin(&mut tx).await?;
+        }
+        let event = AuditEvent::done("user.role_revoked", "user", person, &member.email).with("role", role.name());
+        Ok(tx.commit(AuditEvents::one(event)).await?)
+    }
+
+    /// Disables a member: from the next request on they may do nothing here, and nobody's run acts for them. Their
+    /// sessions end unless they are an active member elsewhere.
+    ///
+    /// # Errors
+    /// 409 `member_disabled` when they are, or `last_admin` when no active admin would be left.
+    pub async fn disable_member(&self, actor: &Actor, person: PersonId) -> Result<()> {
+        self.set_status(actor, person, MemberStatus::Disabled).await?;
+        // The rights are gone with the commit above. What is left are cookies that lead to no tenant.
+        let mut tx = self.parts().database.system().await?;
+        sessions::delete_without_membership(&mut tx, person).await?;
+        Ok(tx.housekeep(Housekeeping::Sessions).await?)
+    }
+
+    /// Lets a disabled member work again, with the roles they have.
+    ///
+    /// # Errors
+    /// 409 `member_active` when they may already.
+    pub async fn enable_member(&self, actor: &Actor, person: PersonId) -> Result<()> {
+        self.set_status(actor, person, MemberStatus::Active).await
+    }
+
+    async fn set_status(&self, actor: &Actor, person: PersonId, status: MemberStatus) -> Result<()> {
+        let fresh = roles::fresh_version(self.parts().entropy.as_ref());
+        let mut tx = self.parts().database.write(actor).await?;
+        let member = members::find(&mut tx, person).await?.ok_or_else(not_found)?.authorize::<UserManage>(actor)?;
+        if !members::set_status(&mut tx, &member, status, fresh).await? {
+            let code = match status {
+                MemberStatus::Active => "member_active",
+                MemberStatus::Disabled => "member_disabled",
+            };
+            return Err(Problem::conflict(code, format!("{} is {} already.", member.email, status.name())).into());
+        }
+        if status == MemberStatus::Disabled {
+            demand_an_admin(&mut tx).await?;
+        }
+        let event = AuditEvent::done("user.updated", "user", person, &member.email).with("status", status.name());
+        Ok(tx.commit(AuditEvents::one(event)).await?)
+    }
+}
