@@ -16,7 +16,7 @@ use crate::{
     executor::{Link, Session},
     gate,
     housekeeping::Housekeeping,
-    read::ReadTx,
+    read::{EngineRead, ReadTx},
     statement::Engine,
     system_tx::{SystemRead, SystemTx},
     write::WriteTx,
@@ -94,6 +94,19 @@ impl Database {
         Ok(ReadTx::new(actor, session))
     }
 
+    /// Opens a transaction that reads one tenant for the engine: loading runs and what their steps were allowed to use.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn read_for_engine(&self, tenant: TenantId) -> Result<EngineRead, Error> {
+        self.0.committer.0.faults.alive()?;
+        let link = match &self.0.pools {
+            Pools::Sqlite { readers, .. } => Link::Reader(readers.begin().await.map_err(Error::unavailable)?),
+            Pools::Postgres { app, .. } => Link::Postgres(postgres::begin(app, Begin::Read, [tenant]).await?),
+        };
+        Ok(EngineRead::new(tenant, Session::new(link)))
+    }
+
     /// Opens a transaction that changes the actor's tenant. On SQLite it has a deadline and holds others up: whatever
     /// takes long is done before.
     ///
@@ -165,17 +178,18 @@ impl Database {
     /// Finishes what was asked, lets go of every connection and, on SQLite, folds the write-ahead log into the file.
     /// Whoever asks later is told that the database is not available.
     pub async fn close(&self) {
+        // The connection that writes is the last one on a file: only then is the log folded in.
+        if let Pools::Sqlite { readers, .. } = &self.0.pools {
+            readers.close().await;
+        }
         let (done, finished) = oneshot::channel();
         if self.ask(Work::Stop(done)).is_ok() {
             // A task that is gone has nothing left to finish.
             drop(finished.await);
         }
-        match &self.0.pools {
-            Pools::Sqlite { readers, .. } => readers.close().await,
-            Pools::Postgres { app, system } => {
-                app.close().await;
-                system.close().await;
-            }
+        if let Pools::Postgres { app, system } = &self.0.pools {
+            app.close().await;
+            system.close().await;
         }
     }
 

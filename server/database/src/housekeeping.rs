@@ -21,16 +21,13 @@ pub enum Housekeeping {
     Outbox,
     /// A denial that was recorded within the same minute is counted.
     Denials,
-    /// When a credential was last used.
-    CredentialUse,
     /// The small write that shows that writing works.
     Probe,
 }
 
 impl Housekeeping {
     /// Every reason.
-    pub const ALL: &'static [Self] =
-        &[Self::Leases, Self::Throttle, Self::Sessions, Self::Outbox, Self::Denials, Self::CredentialUse, Self::Probe];
+    pub const ALL: &'static [Self] = &[Self::Leases, Self::Throttle, Self::Sessions, Self::Outbox, Self::Denials, Self::Probe];
 
     /// The tables that may be written for this reason.
     pub const fn tables(self) -> &'static [&'static str] {
@@ -40,7 +37,6 @@ impl Housekeeping {
             Self::Sessions => &["session"],
             Self::Outbox => &["mail"],
             Self::Denials => &["denial_count"],
-            Self::CredentialUse => &["credential"],
         }
     }
 

@@ -58,14 +58,18 @@ mod writer;
 pub use announce::{Announcement, Topic};
 pub use audit_chain::{AuditIntent, Chain};
 pub use backup::{BackupError, backup_file};
-pub use batch::{Batch, Keys, LeaseClaim, Member, MemberRefused};
+pub use batch::{
+    Account, ApprovalEnd, ApprovalFacts, ApprovalLinkRow, ApprovalRequest, Batch, Charge, CredentialFacts, CredentialUse, HoldFacts,
+    HoldRequest, Keys, LeaseClaim, LeaseFacts, MailRecord, Member, MemberRefused, MembershipFacts, ModelFacts, OverLimit, RunUpdate,
+    TenantFacts,
+};
 pub use database::Database;
 pub use error::{Error, Rule};
 pub use executor::Query;
 pub use housekeeping::Housekeeping;
 pub use open::{Location, OpenError, Settings};
 pub use param::{Json, Param};
-pub use read::{ReadTx, Reads};
+pub use read::{EngineRead, ReadTx, Reads};
 pub use row::{FromRow, Row};
 pub use state::{ApprovalState, HoldState, InboxKind, RunStatus};
 pub use statement::{Engine, Reach, Statement};

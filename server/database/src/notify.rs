@@ -13,7 +13,6 @@ use uuid::Uuid;
 use crate::{
     announce::{Announcement, Topic},
     executor::Arm,
-    open::tenant_digits,
     statement::Statement,
     writer::Announcer,
 };
@@ -81,7 +80,7 @@ fn payloads(node: Node, announcements: impl IntoIterator<Item = Announcement>) -
     let mut payloads = Vec::new();
     let mut payload = start.clone();
     for Announcement { tenant, topic } in announcements {
-        let one = format!(" {}:{}", tenant_digits(tenant), topic_text(topic));
+        let one = format!(" {}:{}", tenant.uuid().simple(), topic_text(topic));
         if payload.len() + one.len() > LONGEST_PAYLOAD {
             payloads.push(std::mem::replace(&mut payload, start.clone()));
         }

@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use domain::{Clock, Entropy, TenantId};
+use domain::{Clock, Entropy};
 use sqlx::{
-    ConnectOptions as _, Executor as _, PgPool, SqliteConnection, SqlitePool,
+    ConnectOptions as _, PgPool, SqliteConnection, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -293,7 +293,6 @@ async fn postgres_pool(url: &str, what: &str, connections: u32) -> Result<PgPool
     PgPoolOptions::new()
         .max_connections(connections.max(2))
         .acquire_timeout(PATIENCE)
-        .after_connect(|connection, _| Box::pin(async move { connection.execute("set client_min_messages = 'warning'").await.map(drop) }))
         .connect_with(options.application_name("mandate").statement_cache_capacity(STATEMENTS_KEPT).disable_statement_logging())
         .await
         .map_err(|cause| OpenError::unreachable(what, cause))
@@ -311,9 +310,4 @@ async fn demand_safe_login(pool: &PgPool) -> Result<(), OpenError> {
         Ok((login, true)) => Err(OpenError::UnsafeLogin { login }),
         Err(cause) => Err(OpenError::unreachable("the catalogue of logins", cause)),
     }
-}
-
-/// Ids of tenants as the setting of row level security and the payloads between nodes write them.
-pub(crate) fn tenant_digits(tenant: TenantId) -> String {
-    tenant.uuid().simple().to_string()
 }

@@ -5,7 +5,7 @@
 
 use domain::{Id, Money, Timestamp};
 use serde::de::DeserializeOwned;
-use sqlx::{Column as _, Decode, Postgres, Row as _, Sqlite, Type, TypeInfo as _, postgres::PgRow, sqlite::SqliteRow};
+use sqlx::{Decode, Postgres, Row as _, Sqlite, Type, postgres::PgRow, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -161,18 +161,6 @@ impl Row {
             .find(|(word, _)| *word == text)
             .map(|(_, value)| *value)
             .ok_or_else(|| self.wrong(column, format!("`{text}` is no known word")))
-    }
-
-    /// The columns and their types as the engine tells them: `(name, type)`.
-    pub fn columns(&self) -> Vec<(String, String)> {
-        match &self.inner {
-            Inner::Sqlite(row) => {
-                row.columns().iter().map(|column| (column.name().to_owned(), column.type_info().name().to_owned())).collect()
-            }
-            Inner::Postgres(row) => {
-                row.columns().iter().map(|column| (column.name().to_owned(), column.type_info().name().to_owned())).collect()
-            }
-        }
     }
 }
 

@@ -69,3 +69,10 @@ words! {
         Resume = "resume",
     }
 }
+
+impl RunStatus {
+    /// Whether nothing can happen to such a run any more.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}

@@ -46,7 +46,7 @@ fn approval(id: ApprovalId) -> ApprovalRequest {
         ceiling: nanos(5),
         quorum: 1,
         requested_at: START,
-        expires_at: START.after(std::time::Duration::from_secs(60)),
+        expires_at: START.after(std::time::Duration::from_mins(1)),
     }
 }
 
@@ -378,12 +378,28 @@ async fn a_failed_batch_does_not_undo_the_turns_of_its_group() {
         let tx = house.database.write(&tenant.actor).await?;
         tx.commit(house::event("test.happened")).await
     };
-    let poison = submit(&house.database, keys(&tenant, runs[0]), |batch| {
-        batch.journal([(1, START, "{}".to_owned()), (1, START, "{}".to_owned())])
-    });
+    let poison =
+        submit(&house.database, keys(&tenant, runs[0]), |batch| batch.journal([(1, START, "{}".to_owned()), (1, START, "{}".to_owned())]));
     let (turn, poison, ()) = tokio::join!(turn, poison, async { drop(held_up) });
     turn.unwrap();
     assert!(matches!(poison, Err(Error::Violation { .. })), "{poison:?}");
+}
+
+#[tokio::test]
+async fn a_member_of_a_tenant_that_does_not_exist_is_refused() {
+    for house in [House::on_sqlite().await, House::on_postgres().await] {
+        let (tenant, runs) = at_work(&house, 1).await;
+        let mut nobodys = keys(&tenant, runs[0]);
+        nobodys.tenant = house.id();
+        nobodys.lease = None;
+        let refused = submit(&house.database, nobodys, |batch| {
+            batch.audit(system_actor(), AuditEvent::done("test.happened", "test", "id", "name"));
+            Ok(())
+        });
+        let (refused, kept) = tokio::join!(refused, submit(&house.database, keys(&tenant, runs[0]), |batch| journal(batch, 1)));
+        assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
+        kept.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -82,7 +82,8 @@ async fn the_application_sees_no_other_tenant_even_with_a_statement_that_forgot_
     let mut bare = PgConnection::connect(app_url).await.unwrap();
     let seen: i64 = sqlx::query_scalar("select count(*) from workflow").fetch_one(&mut bare).await.unwrap();
     assert_eq!(seen, 0);
-    let written = sqlx::query("insert into account (tenant_id, key) values ($1, 'planted')").bind(globex.id.uuid()).execute(&mut bare).await;
+    let written =
+        sqlx::query("insert into account (tenant_id, key) values ($1, 'planted')").bind(globex.id.uuid()).execute(&mut bare).await;
     assert!(written.unwrap_err().to_string().contains("row-level security"));
 }
 
@@ -99,7 +100,8 @@ async fn a_copy_made_beside_a_working_server_is_a_whole_database() {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    let restored = Database::open(Location::Sqlite { path: target }, settings(&Fates::default(), &house.clock, &house.entropy)).await.unwrap();
+    let restored =
+        Database::open(Location::Sqlite { path: target }, settings(&Fates::default(), &house.clock, &house.entropy)).await.unwrap();
     let mut tx = restored.read(&tenant.actor).await.unwrap();
     assert_eq!(database::tenants::current(&mut tx).await.unwrap().slug, "acme");
     drop(tx);
@@ -109,6 +111,15 @@ async fn a_copy_made_beside_a_working_server_is_a_whole_database() {
     let nothing = database::backup_file(&missing, &folder.path().join("of-nothing.db")).await;
     assert!(matches!(nothing, Err(BackupError::Failed { .. })), "{nothing:?}");
     assert!(!folder.path().join("of-nothing.db").exists(), "no half copy stays");
+}
+
+#[tokio::test]
+async fn a_closed_database_is_one_file() {
+    let house = House::on_sqlite().await;
+    house.tenant("acme").await;
+    let Location::Sqlite { path } = house.location.clone() else { unreachable!() };
+    house.database.close().await;
+    assert!(!path.with_extension("db-wal").exists(), "the write-ahead log must be folded into the file");
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ async fn a_dropped_turn_is_undone_alone() {
         let scope = Scope::<BudgetWrite>::of(&tenant.actor, "budget").unwrap();
         let mut tx = house.database.write(&tenant.actor).await.unwrap();
         budgets::set_limit(&mut tx, &scope, "dropped", None).await.unwrap();
-        let (_, kept) = tokio::join!(async { drop(tx) }, set_limit(&house, &tenant, "kept"));
+        let ((), kept) = tokio::join!(async { drop(tx) }, set_limit(&house, &tenant, "kept"));
         kept.unwrap();
         assert_eq!(house.number("select count(*) from account where key = 'dropped'").await, 0);
         assert_eq!(house.number(LIMITS).await, 1);
@@ -208,8 +208,7 @@ async fn an_event_for_a_chain_that_does_not_exist_spoils_nobody_elses_commit() {
         let tenant = house.tenant("acme").await;
         let tx = house.database.system().await.unwrap();
         let nobody = Chain::Tenant(house.id());
-        let (nobodys, kept) =
-            tokio::join!(tx.commit(audited(nobody, "tenant.closed"), Vec::new()), set_limit(&house, &tenant, "kept"));
+        let (nobodys, kept) = tokio::join!(tx.commit(audited(nobody, "tenant.closed"), Vec::new()), set_limit(&house, &tenant, "kept"));
         assert!(matches!(nobodys, Err(Error::NoRow { .. })), "{nobodys:?}");
         kept.unwrap();
     }

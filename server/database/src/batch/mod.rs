@@ -200,6 +200,9 @@ pub(crate) async fn run(arm: &mut Arm<'_>, seats: &mut [Seat], now: Timestamp) -
 }
 
 fn decide(member: &mut dyn Pending, keys: &Keys, loaded: &mut Loaded, records: &mut Records, now: Timestamp) -> Result<(), Error> {
+    if !loaded.tenants.contains_key(&keys.tenant) {
+        return Err(Error::Refused { reason: format!("there is no tenant {}", keys.tenant) });
+    }
     let mut batch = Batch::new(keys, loaded, now);
     if !batch.holds_lease() {
         return Err(Error::LostLease);
@@ -259,7 +262,7 @@ impl<'g> Batch<'g> {
         self.now
     }
 
-    /// The tenant; `None` when there is none with this id.
+    /// The tenant. A member of a tenant that does not exist is refused before it decides.
     pub fn tenant(&self) -> Option<TenantFacts> {
         self.loaded.tenants.get(&self.keys.tenant).copied()
     }

@@ -124,10 +124,10 @@ impl Writer {
                 return;
             }
         }
-        if let Some(connection) = self.connection.take() {
-            if let Err(error) = connection.close().await {
-                tracing::warn!(%error, "the connection that writes did not close in order");
-            }
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the connection that writes did not close in order");
         }
         if let Some(stopped) = self.stop.take() {
             let _ = stopped.send(());
@@ -278,15 +278,13 @@ impl Writer {
         let (done, mut ended) = oneshot::channel();
         // If nobody takes it, the turn is dropped here and ends like any other that is dropped.
         drop(grant.send(Turn::new(Arc::clone(&self.slot), done)));
-        let ending = match timeout(self.limits.turn_deadline, &mut ended).await {
-            Ok(ending) => ending.ok(),
-            Err(_) => {
-                ended.close();
-                self.outlived.store(true, Ordering::Relaxed);
-                tracing::warn!(deadline = ?self.limits.turn_deadline, "a turn outlived its deadline and is undone");
-                None
-            }
-        };
+        let in_time = timeout(self.limits.turn_deadline, &mut ended).await;
+        if in_time.is_err() {
+            ended.close();
+            self.outlived.store(true, Ordering::Relaxed);
+            tracing::warn!(deadline = ?self.limits.turn_deadline, "a turn outlived its deadline and is undone");
+        }
+        let ending = in_time.ok().and_then(Result::ok);
         let Ok(mut slot) = timeout(self.limits.turn_deadline, self.slot.lock()).await else {
             // Somebody holds on to the connection without working: it is theirs, the writer takes another one.
             self.slot = Arc::default();

@@ -51,7 +51,7 @@ pub struct House {
     pub fates: Fates,
     pub entropy: Arc<SeededEntropy>,
     pub clock: Arc<ManualClock>,
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 /// A tenant with one member who may do everything.
@@ -90,16 +90,16 @@ impl House {
         let mut settings = settings(&fates, &clock, &entropy);
         adjust(&mut settings);
         let database = Database::open(location.clone(), settings).await.unwrap();
-        Self { database, location, fates, entropy, clock, _folder: folder }
+        Self { database, location, fates, entropy, clock, folder }
     }
 
     /// The same files or tables, opened as by a process that starts after this one ended.
     pub async fn reopened(self) -> Self {
         self.database.close().await;
-        let Self { database, location, fates, entropy, clock, _folder } = self;
+        let Self { database, location, fates, entropy, clock, folder } = self;
         drop(database);
         let database = Database::open(location.clone(), settings(&fates, &clock, &entropy)).await.unwrap();
-        Self { database, location, fates, entropy, clock, _folder }
+        Self { database, location, fates, entropy, clock, folder }
     }
 
     pub fn id<K: domain::id::Kind>(&self) -> Id<K> {
