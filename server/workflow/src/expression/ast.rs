@@ -32,7 +32,7 @@ pub(super) struct Node {
 
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
-    Literal(Value),
+    Literal(Box<Value>),
     Name(String),
     List(Vec<Node>),
     Object(Vec<(Node, Node)>),
@@ -79,10 +79,18 @@ pub(super) struct Link {
 #[derive(Debug, Clone)]
 pub(super) enum LinkKind {
     Field(String),
-    Index(Node),
-    Slice { from: Option<Node>, to: Option<Node>, step: Option<Node> },
+    Index(Box<Node>),
+    Slice(Box<Slice>),
     Filter { name: String, arguments: Vec<Argument> },
-    Test { name: String, negated: bool, argument: Option<Node> },
+    Test { name: String, negated: bool, argument: Option<Box<Node>> },
+}
+
+/// `[from:to:step]`.
+#[derive(Debug, Clone)]
+pub(super) struct Slice {
+    pub(super) from: Option<Node>,
+    pub(super) to: Option<Node>,
+    pub(super) step: Option<Node>,
 }
 
 /// An argument of a filter.
@@ -136,7 +144,7 @@ impl Node {
     /// The text of a literal.
     pub(super) fn literal_text(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Literal(Value::String(text)) => Some(text),
+            Kind::Literal(value) => value.as_str(),
             _ => None,
         }
     }
@@ -148,9 +156,9 @@ impl Link {
         match &self.kind {
             LinkKind::Field(_) => Vec::new(),
             LinkKind::Index(node) => vec![node],
-            LinkKind::Slice { from, to, step } => [from, to, step].into_iter().flatten().collect(),
+            LinkKind::Slice(slice) => [&slice.from, &slice.to, &slice.step].into_iter().flatten().collect(),
             LinkKind::Filter { arguments, .. } => arguments.iter().map(|argument| &argument.value).collect(),
-            LinkKind::Test { argument, .. } => argument.iter().collect(),
+            LinkKind::Test { argument, .. } => argument.iter().map(|argument| &**argument).collect(),
         }
     }
 

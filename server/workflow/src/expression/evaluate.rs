@@ -118,70 +118,97 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// What a part gives, undefined included.
+    /// What a part gives, undefined included. Each kind has a function of its own, so that the stack of
+    /// a nested expression holds only what its own levels need.
     pub(super) fn outcome(&mut self, node: &'a Node) -> Result<Outcome<'a>, EvaluationError> {
         let start = node.span.start;
         Self::at(self.work.spend(1), start)?;
-        let made = match &node.kind {
-            Kind::Literal(value) => return Ok(Outcome::Defined(Cow::Borrowed(value))),
-            Kind::Name(name) => return Ok(self.name(name, node, &[])?.0),
-            Kind::Postfix { base, links } => return self.postfix(base, links),
+        match &node.kind {
+            Kind::Literal(value) => Ok(Outcome::Defined(Cow::Borrowed(value))),
+            Kind::Name(name) => self.name(name, node, &[]).map(|(outcome, _)| outcome),
+            Kind::Postfix { base, links } => self.postfix(base, links),
             Kind::Choice { condition, yes, no } => {
-                return if self.truth(condition)? { self.outcome(yes) } else { self.outcome(no) };
+                let chosen = if self.truth(condition)? { yes } else { no };
+                self.outcome(chosen)
             }
-            Kind::List(items) => {
-                let items = items.iter().map(|item| self.owned(item)).collect::<Result<Vec<_>, _>>()?;
-                Self::at(self.work.bounded(Value::Array(items)), start)?
-            }
-            Kind::Object(fields) => self.object(fields, start)?,
-            Kind::Call(Function::Now) => {
-                let now = Self::at(self.work.now(), start)?;
-                Value::String(domain::Timestamp::from_micros(now).to_string())
-            }
-            Kind::Call(Function::Uuid) => Value::String(Self::at(self.work.uuid(), start)?),
-            Kind::Negate(operand) => {
-                let negated = match self.number(operand, "-")? {
-                    Number::Integer(integer) => value::calculate(Arithmetic::Subtract, Number::Integer(0), Number::Integer(integer)),
-                    Number::Float(float) => Ok(Number::Float(-float)),
-                };
-                Self::at(negated.and_then(Number::into_value), start)?
-            }
-            Kind::Affirm(operand) => {
-                let number = self.number(operand, "+")?;
-                Self::at(number.into_value(), start)?
-            }
-            Kind::Not(operand) => Value::Bool(!self.truth(operand)?),
-            Kind::All(operands) => {
-                let mut all = true;
-                for operand in operands {
-                    all = all && self.truth(operand)?;
-                }
-                Value::Bool(all)
-            }
-            Kind::Any(operands) => {
-                let mut any = false;
-                for operand in operands {
-                    any = any || self.truth(operand)?;
-                }
-                Value::Bool(any)
-            }
-            Kind::Arithmetic { first, rest } => return self.arithmetic(first, rest),
-            Kind::Concatenation(operands) => {
-                let mut whole = String::new();
-                for operand in operands {
-                    let value = self.value(operand)?;
-                    let text = Self::at(value::text(&mut self.work, &value), operand.span.start)?;
-                    Self::at(self.work.allocate(whole.len() + text.len()), start)?;
-                    whole.push_str(&text);
-                }
-                Value::String(whole)
-            }
-            Kind::Comparison { first, rest } => Value::Bool(self.comparison(first, rest)?),
-        };
-        Ok(Outcome::Defined(Cow::Owned(made)))
+            Kind::List(items) => self.list(items, start),
+            Kind::Object(fields) => self.object(fields, start),
+            Kind::Call(function) => self.call(*function, start),
+            Kind::Negate(operand) => self.negate(operand, start),
+            Kind::Affirm(operand) => self.affirm(operand, start),
+            Kind::Not(operand) => self.truth(operand).map(|truth| Outcome::made(!truth)),
+            Kind::All(operands) => self.all(operands).map(Outcome::made),
+            Kind::Any(operands) => self.any(operands).map(Outcome::made),
+            Kind::Arithmetic { first, rest } => self.arithmetic(first, rest),
+            Kind::Concatenation(operands) => self.concatenation(operands, start),
+            Kind::Comparison { first, rest } => self.comparison(first, rest).map(Outcome::made),
+        }
     }
 
-    fn object(&mut self, fields: &'a [(Node, Node)], start: usize) -> Result<Value, EvaluationError> {
+    fn call(&mut self, function: Function, start: usize) -> Result<Outcome<'a>, EvaluationError> {
+        let made = match function {
+            Function::Now => self.work.now().map(|now| domain::Timestamp::from_micros(now).to_string()),
+            Function::Uuid => self.work.uuid(),
+        };
+        Self::at(made, start).map(Outcome::made)
+    }
+
+    fn negate(&mut self, operand: &'a Node, start: usize) -> Result<Outcome<'a>, EvaluationError> {
+        let negated = match self.number(operand, "-")? {
+            integer @ Number::Integer(_) => value::calculate(Arithmetic::Subtract, Number::Integer(0), integer),
+            Number::Float(float) => Ok(Number::Float(-float)),
+        };
+        Self::at(negated.and_then(Number::into_value), start).map(Outcome::made)
+    }
+
+    fn affirm(&mut self, operand: &'a Node, start: usize) -> Result<Outcome<'a>, EvaluationError> {
+        let number = self.number(operand, "+")?;
+        Self::at(number.into_value(), start).map(Outcome::made)
+    }
+
+    fn all(&mut self, operands: &'a [Node]) -> Result<bool, EvaluationError> {
+        for operand in operands {
+            if !self.truth(operand)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn any(&mut self, operands: &'a [Node]) -> Result<bool, EvaluationError> {
+        for operand in operands {
+            if self.truth(operand)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn concatenation(&mut self, operands: &'a [Node], start: usize) -> Result<Outcome<'a>, EvaluationError> {
+        let mut whole = String::new();
+        for operand in operands {
+            let value = self.value(operand)?;
+            Self::at(self.append(&mut whole, &value), start)?;
+        }
+        Ok(Outcome::made(whole))
+    }
+
+    fn append(&mut self, whole: &mut String, value: &Value) -> Result<(), Fault> {
+        let text = value::text(&mut self.work, value)?;
+        self.work.allocate(whole.len() + text.len())?;
+        whole.push_str(&text);
+        Ok(())
+    }
+
+    fn list(&mut self, items: &'a [Node], start: usize) -> Result<Outcome<'a>, EvaluationError> {
+        let mut list = Vec::with_capacity(items.len());
+        for item in items {
+            list.push(self.owned(item)?);
+        }
+        Self::at(self.work.bounded(Value::Array(list)), start).map(Outcome::made)
+    }
+
+    fn object(&mut self, fields: &'a [(Node, Node)], start: usize) -> Result<Outcome<'a>, EvaluationError> {
         let mut object = Map::new();
         for (key, value) in fields {
             let Value::String(name) = self.owned(key)? else {
@@ -190,7 +217,7 @@ impl<'a> Evaluator<'a> {
             let value = self.owned(value)?;
             object.insert(name, value);
         }
-        Self::at(self.work.bounded(Value::Object(object)), start)
+        Self::at(self.work.bounded(Value::Object(object)), start).map(Outcome::made)
     }
 
     fn number(&mut self, node: &'a Node, sign: &str) -> Result<Number, EvaluationError> {
@@ -204,23 +231,7 @@ impl<'a> Evaluator<'a> {
         let mut left = self.value(first)?;
         for (operation, node) in rest {
             let right = self.value(node)?;
-            Self::at(self.work.spend(1), node.span.start)?;
-            let result = match (&*left, &*right) {
-                (Value::String(a), Value::String(b)) if *operation == Arithmetic::Add => {
-                    self.work.allocate(a.len() + b.len()).map(|()| Value::String(format!("{a}{b}")))
-                }
-                (Value::Array(a), Value::Array(b)) if *operation == Arithmetic::Add => self.work.spend(a.len() + b.len()).and_then(|()| {
-                    let a = self.work.copy(&left)?;
-                    let b = self.work.copy(&right)?;
-                    let items = [a, b].into_iter().flat_map(|list| if let Value::Array(items) = list { items } else { Vec::new() });
-                    self.work.bounded(Value::Array(items.collect()))
-                }),
-                (a, b) => match (Number::of(a), Number::of(b)) {
-                    (Some(a), Some(b)) => value::calculate(*operation, a, b).and_then(Number::into_value),
-                    _ => Err(unfit(*operation, a, b)),
-                },
-            };
-            left = Cow::Owned(Self::at(result, first.span.start)?);
+            left = Cow::Owned(Self::at(operate(&mut self.work, *operation, &left, &right), first.span.start)?);
         }
         Ok(Outcome::Defined(left))
     }
@@ -280,27 +291,39 @@ impl<'a> Evaluator<'a> {
         };
         for link in links.iter().skip(answered) {
             Self::at(self.work.spend(1), start)?;
-            current = match (&link.kind, current) {
-                (LinkKind::Filter { name, arguments }, current) => self.filter(name, arguments, current, start, link)?,
-                (LinkKind::Test { name, negated, argument }, current) => {
-                    let holds = self.test(name, argument.as_ref(), current, start)?;
-                    Outcome::made(holds != *negated)
-                }
-                (_, Outcome::Undefined(message)) => Outcome::Undefined(message),
-                (LinkKind::Field(field), Outcome::Defined(value)) => self.child(value, &Key::Field(field), start, link)?,
-                (LinkKind::Index(index), Outcome::Defined(value)) => {
-                    let index = self.value(index)?;
-                    self.child(value, &Key::Index(&index), start, link)?
-                }
-                (LinkKind::Slice { from, to, step }, Outcome::Defined(value)) => {
-                    let from = self.bound_of_slice(from.as_ref())?;
-                    let to = self.bound_of_slice(to.as_ref())?;
-                    let step = self.bound_of_slice(step.as_ref())?.unwrap_or(1);
-                    Outcome::made(Self::at(slice(&mut self.work, &value, from, to, step), start)?)
-                }
-            };
+            current = self.link(link, current, start)?;
         }
         Ok(current)
+    }
+
+    fn link(&mut self, link: &'a Link, current: Outcome<'a>, start: usize) -> Result<Outcome<'a>, EvaluationError> {
+        match &link.kind {
+            LinkKind::Filter { name, arguments } => self.filter(name, arguments, current, start, link),
+            LinkKind::Test { name, negated, argument } => {
+                self.test(name, argument.as_deref(), current, start).map(|holds| Outcome::made(holds != *negated))
+            }
+            LinkKind::Field(_) | LinkKind::Index(_) | LinkKind::Slice(_) => match current {
+                Outcome::Undefined(message) => Ok(Outcome::Undefined(message)),
+                Outcome::Defined(value) => self.access(link, value, start),
+            },
+        }
+    }
+
+    fn access(&mut self, link: &'a Link, value: Cow<'a, Value>, start: usize) -> Result<Outcome<'a>, EvaluationError> {
+        match &link.kind {
+            LinkKind::Field(field) => self.child(value, &Key::Field(field), start, link),
+            LinkKind::Index(index) => {
+                let index = self.value(index)?;
+                self.child(value, &Key::Index(&index), start, link)
+            }
+            LinkKind::Slice(bounds) => {
+                let from = self.bound_of_slice(bounds.from.as_ref())?;
+                let to = self.bound_of_slice(bounds.to.as_ref())?;
+                let step = self.bound_of_slice(bounds.step.as_ref())?.unwrap_or(1);
+                Self::at(slice(&mut self.work, &value, from, to, step), start).map(Outcome::made)
+            }
+            LinkKind::Filter { .. } | LinkKind::Test { .. } => Ok(Outcome::Defined(value)),
+        }
     }
 
     fn bound_of_slice(&mut self, node: Option<&'a Node>) -> Result<Option<i64>, EvaluationError> {
@@ -354,17 +377,31 @@ impl<'a> Evaluator<'a> {
             Outcome::Undefined(message) => return Err(EvaluationError::Undefined { message, offset: start }),
         };
         if name == "ternary" {
-            let chosen = Self::at(filters::choice(&input), start)?;
-            let wanted = signature.argument(arguments, chosen).or_else(|| signature.argument(arguments, filters::WHEN_FALSE));
-            return wanted.map_or(Ok(Outcome::made(Value::Null)), |argument| self.outcome(&argument.value));
+            return self.ternary(signature, arguments, &input, start);
         }
+        let given = self.arguments(signature, arguments)?;
+        Self::at(filters::apply(&mut self.work, input, &given), link.span.start)
+    }
+
+    fn arguments(&mut self, signature: &'static filters::Signature, arguments: &'a [Argument]) -> Result<Arguments<'a>, EvaluationError> {
         let mut given = Arguments::none(signature);
         for argument in arguments {
             let value = self.value(&argument.value)?;
             Self::at(given.add(argument.name.as_deref(), value), argument.value.span.start)?;
         }
-        let result = filters::apply(&mut self.work, input, &given);
-        Self::at(result, link.span.start)
+        Ok(given)
+    }
+
+    fn ternary(
+        &mut self,
+        signature: &'static filters::Signature,
+        arguments: &'a [Argument],
+        input: &Value,
+        start: usize,
+    ) -> Result<Outcome<'a>, EvaluationError> {
+        let chosen = Self::at(filters::choice(input), start)?;
+        let wanted = signature.argument(arguments, chosen).or_else(|| signature.argument(arguments, filters::WHEN_FALSE));
+        wanted.map_or(Ok(Outcome::made(Value::Null)), |argument| self.outcome(&argument.value))
     }
 
     fn default(
@@ -569,6 +606,28 @@ fn compare(work: &mut Work<'_>, comparison: Comparison, left: &Value, right: &Va
             work.pattern(pattern, text)?.is_match(text) == (comparison == Comparison::Matches)
         }
     })
+}
+
+fn operate(work: &mut Work<'_>, operation: Arithmetic, left: &Value, right: &Value) -> Result<Value, Fault> {
+    work.spend(1)?;
+    match (left, right) {
+        (Value::String(a), Value::String(b)) if operation == Arithmetic::Add => {
+            work.allocate(a.len() + b.len())?;
+            Ok(Value::String(format!("{a}{b}")))
+        }
+        (Value::Array(a), Value::Array(b)) if operation == Arithmetic::Add => {
+            work.spend(a.len() + b.len())?;
+            let mut items = Vec::with_capacity(a.len() + b.len());
+            for item in a.iter().chain(b) {
+                items.push(work.copy(item)?);
+            }
+            work.bounded(Value::Array(items))
+        }
+        (a, b) => match (Number::of(a), Number::of(b)) {
+            (Some(a), Some(b)) => value::calculate(operation, a, b).and_then(Number::into_value),
+            _ => Err(unfit(operation, a, b)),
+        },
+    }
 }
 
 fn unfit(operation: Arithmetic, left: &Value, right: &Value) -> Fault {

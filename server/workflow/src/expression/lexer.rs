@@ -63,8 +63,8 @@ const SYMBOLS: [&str; 29] = [
     ">", "=", ";", "!",
 ];
 
-/// Splits `source` from byte `start` on.
-pub(super) fn tokenize(source: &str, start: usize, end: End) -> Result<Tokens, SyntaxError> {
+/// Splits `source` from byte `start` on. `opened` is where the delimiter stands that `end` closes.
+pub(super) fn tokenize(source: &str, opened: usize, start: usize, end: End) -> Result<Tokens, SyntaxError> {
     let mut lexer = Lexer { source, position: start, tokens: Vec::new(), open: Vec::new() };
     loop {
         lexer.skip_blanks();
@@ -81,7 +81,7 @@ pub(super) fn tokenize(source: &str, start: usize, end: End) -> Result<Tokens, S
             return if end == End::Source {
                 Ok(Tokens { list: lexer.tokens, end: lexer.position, after: lexer.position, trims: false })
             } else {
-                Err(SyntaxError::new(start, format!("this is never closed by `{}`", end.text())))
+                Err(SyntaxError::new(opened, format!("this is never closed by `{}`", end.text())))
             };
         };
         lexer.token(next)?;

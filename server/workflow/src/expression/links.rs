@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{
-    ast::{Argument, Kind, Link, LinkKind, Node, Span},
+    ast::{Argument, Kind, Link, LinkKind, Node, Slice, Span},
     error::{SyntaxError, nearest},
     filters,
     lexer::{Token, TokenKind},
@@ -32,7 +32,7 @@ impl Parser<'_, '_> {
                 }
                 Some((TokenKind::Integer(index), span)) => {
                     self.position += 1;
-                    LinkKind::Index(self.node(Kind::Literal(Value::from(*index)), span.start)?)
+                    LinkKind::Index(Box::new(self.node(Kind::Literal(Box::new(Value::from(*index))), span.start)?))
                 }
                 _ => return Err(self.unexpected("the name of a field")),
             }
@@ -50,7 +50,7 @@ impl Parser<'_, '_> {
         let from = if self.at_symbol(":") { None } else { Some(self.expression()?) };
         if let Some(index) = from {
             if self.take_symbol("]") {
-                return Ok(LinkKind::Index(index));
+                return Ok(LinkKind::Index(Box::new(index)));
             }
             self.expect_symbol(":")?;
             return self.slice(Some(index));
@@ -63,7 +63,7 @@ impl Parser<'_, '_> {
         let to = if self.at_symbol(":") || self.at_symbol("]") { None } else { Some(self.expression()?) };
         let step = if self.take_symbol(":") && !self.at_symbol("]") { Some(self.expression()?) } else { None };
         self.expect_symbol("]")?;
-        Ok(LinkKind::Slice { from, to, step })
+        Ok(LinkKind::Slice(Box::new(Slice { from, to, step })))
     }
 
     /// `| filter(…)` or `is test`.
@@ -149,6 +149,6 @@ impl Parser<'_, '_> {
             }
             None
         };
-        Ok(LinkKind::Test { name: predicate.name.to_owned(), negated, argument })
+        Ok(LinkKind::Test { name: predicate.name.to_owned(), negated, argument: argument.map(Box::new) })
     }
 }

@@ -67,7 +67,7 @@ pub fn parse_condition(source: &str) -> Result<Expression, SyntaxError> {
         return Expression::parse(source);
     };
     let start = blanks + 2 + usize::from(inside.starts_with('-'));
-    let (expression, after) = Expression::read(source, start, End::Output)?;
+    let (expression, after) = Expression::read(source, blanks, start, End::Output)?;
     if source.get(after..).is_some_and(|rest| !rest.trim().is_empty()) {
         return Err(SyntaxError::new(after, "a condition is one expression: nothing may follow its `}}`"));
     }
@@ -77,14 +77,14 @@ pub fn parse_condition(source: &str) -> Result<Expression, SyntaxError> {
 impl Expression {
     /// Reads an expression without braces.
     pub fn parse(source: &str) -> Result<Self, SyntaxError> {
-        Self::read(source, 0, End::Source).map(|(expression, _)| expression)
+        Self::read(source, 0, 0, End::Source).map(|(expression, _)| expression)
     }
 
-    fn read(source: &str, start: usize, end: End) -> Result<(Self, usize), SyntaxError> {
+    fn read(source: &str, opened: usize, start: usize, end: End) -> Result<(Self, usize), SyntaxError> {
         if source.len() > MAX_SOURCE_BYTES {
             return Err(SyntaxError::new(0, format!("this expression is longer than {MAX_SOURCE_BYTES} bytes")));
         }
-        let tokens = tokenize(source, start, end)?;
+        let tokens = tokenize(source, opened, start, end)?;
         if tokens.list.is_empty() {
             return Err(SyntaxError::new(start, "the expression is empty"));
         }

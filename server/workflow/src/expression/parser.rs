@@ -345,7 +345,7 @@ impl<'s, 'p> Parser<'s, 'p> {
             return Err(self.unexpected("a regular expression"));
         };
         self.position += 1;
-        let node = self.node(Kind::Literal(Value::String(pattern.clone())), start)?;
+        let node = self.node(Kind::Literal(Box::new(Value::String(pattern.clone()))), start)?;
         self.check_pattern(&node)?;
         Ok(node)
     }
@@ -374,12 +374,12 @@ impl<'s, 'p> Parser<'s, 'p> {
         };
         let mut links = Vec::new();
         while let Some(link) = self.access()? {
+            self.parts.count(link.span.start)?;
             links.push(link);
         }
-        if with_filters {
-            while let Some(link) = self.filter_or_test()? {
-                links.push(link);
-            }
+        while with_filters && let Some(link) = self.filter_or_test()? {
+            self.parts.count(link.span.start)?;
+            links.push(link);
         }
         if links.is_empty() { Ok(base) } else { self.node(Kind::Postfix { base: Box::new(base), links }, start) }
     }
@@ -421,7 +421,7 @@ impl<'s, 'p> Parser<'s, 'p> {
             }
         };
         self.position += 1;
-        self.node(Kind::Literal(literal), start)
+        self.node(Kind::Literal(Box::new(literal)), start)
     }
 
     fn name_or_call(&mut self, name: &str) -> Result<Node, SyntaxError> {

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use serde_json::{Value, json};
 
 use super::{
-    ast::Span,
+    ast::{Node, Span},
     error::{EvaluationError, Fault},
     evaluate::{Binding, Evaluator},
     limits::Work,
@@ -53,20 +53,34 @@ impl<'a> Renderer<'a> {
     fn run(&mut self, segments: &'a [Segment], frame: usize) -> Result<(), EvaluationError> {
         for segment in segments {
             let (written, bound) = (self.text.len(), self.evaluator.bound());
-            match self.segment(segment, frame) {
-                Err(EvaluationError::NotYetKnown { name, .. }) if self.keeps_unknown => {
-                    self.text.truncate(written);
-                    self.evaluator.unbind(bound);
-                    if let Segment::Set { name: set, .. } = segment {
-                        self.evaluator.bind(set, Binding::NotYetKnown(name.clone()), frame);
-                    }
-                    self.push(span_of(segment).of(self.evaluator.source), span_of(segment).start)?;
-                    self.unknown.insert(name);
-                }
-                other => other?,
+            if let Err(error) = self.segment(segment, frame) {
+                self.keep(segment, error, (written, bound), frame)?;
             }
         }
         Ok(())
+    }
+
+    /// Goes back to before a segment with a name that is not yet known, and keeps its text instead.
+    fn keep(
+        &mut self,
+        segment: &'a Segment,
+        error: EvaluationError,
+        (written, bound): (usize, usize),
+        frame: usize,
+    ) -> Result<(), EvaluationError> {
+        let EvaluationError::NotYetKnown { name, .. } = &error else { return Err(error) };
+        if !self.keeps_unknown {
+            return Err(error);
+        }
+        self.text.truncate(written);
+        self.evaluator.unbind(bound);
+        let mut set = Vec::new();
+        set_by(segment, &mut set);
+        for set in set {
+            self.evaluator.bind(set, Binding::NotYetKnown(name.clone()), frame);
+        }
+        self.unknown.insert(name.clone());
+        self.push(span_of(segment).of(self.evaluator.source), span_of(segment).start)
     }
 
     fn segment(&mut self, segment: &'a Segment, frame: usize) -> Result<(), EvaluationError> {
@@ -74,11 +88,7 @@ impl<'a> Renderer<'a> {
         Evaluator::at(self.evaluator.work.spend(1), start)?;
         match segment {
             Segment::Text(span) => self.push(span.of(self.evaluator.source), start),
-            Segment::Output { node, .. } => {
-                let value = self.evaluator.value(node)?;
-                let text = Evaluator::at(value::text(&mut self.evaluator.work, &value), start)?;
-                self.push(&text, start)
-            }
+            Segment::Output { node, .. } => self.output(node, start),
             Segment::Choice { branches, otherwise, .. } => {
                 for (condition, body) in branches {
                     if self.evaluator.truth(condition)? {
@@ -96,6 +106,12 @@ impl<'a> Renderer<'a> {
         }
     }
 
+    fn output(&mut self, node: &'a Node, start: usize) -> Result<(), EvaluationError> {
+        let value = self.evaluator.value(node)?;
+        let text = Evaluator::at(value::text(&mut self.evaluator.work, &value), start)?;
+        self.push(&text, start)
+    }
+
     fn push(&mut self, text: &str, offset: usize) -> Result<(), EvaluationError> {
         Evaluator::at(self.evaluator.work.fits(self.text.len() + text.len()), offset)?;
         Evaluator::at(self.evaluator.work.read(text.len()), offset)?;
@@ -104,38 +120,45 @@ impl<'a> Renderer<'a> {
     }
 
     fn each(&mut self, each: &'a Loop, frame: usize) -> Result<(), EvaluationError> {
-        let start = each.list.span.start;
         let outside = self.evaluator.bound();
-        let mut items = items(self.evaluator.value(&each.list)?).map_err(|fault| fault.at(start))?;
-        if let Some(condition) = &each.condition {
-            let mut kept = Vec::new();
-            for item in items {
-                Evaluator::at(self.evaluator.work.spend(1), start)?;
-                self.bind_targets(each, item.clone(), outside)?;
-                let holds = self.evaluator.truth(condition);
-                self.evaluator.unbind(outside);
-                if holds? {
-                    kept.push(item);
-                }
-            }
-            items = kept;
-        }
+        let items = self.items(each, outside)?;
         let length = items.len();
         if length == 0 {
             return self.run(&each.otherwise, frame);
         }
         for (index, item) in items.into_iter().enumerate() {
-            Evaluator::at(self.evaluator.work.spend(1), start)?;
             self.bind_targets(each, item, outside)?;
-            let position = json!({
-                "index": index + 1, "index0": index, "first": index == 0, "last": index + 1 == length, "length": length,
-            });
-            self.evaluator.bind("loop", Binding::Value(Cow::Owned(position)), outside);
+            self.bind_position(index, length, outside);
             let round = self.run(&each.body, outside);
             self.evaluator.unbind(outside);
             round?;
         }
         Ok(())
+    }
+
+    /// What the loop goes through, less what its own `if` leaves out.
+    fn items(&mut self, each: &'a Loop, outside: usize) -> Result<Vec<Cow<'a, Value>>, EvaluationError> {
+        let start = each.list.span.start;
+        let items = items(self.evaluator.value(&each.list)?).map_err(|fault| fault.at(start))?;
+        Evaluator::at(self.evaluator.work.spend(items.len()), start)?;
+        let Some(condition) = &each.condition else { return Ok(items) };
+        let mut kept = Vec::new();
+        for item in items {
+            self.bind_targets(each, item.clone(), outside)?;
+            let holds = self.evaluator.truth(condition);
+            self.evaluator.unbind(outside);
+            if holds? {
+                kept.push(item);
+            }
+        }
+        Ok(kept)
+    }
+
+    fn bind_position(&mut self, index: usize, length: usize, outside: usize) {
+        let position = json!({
+            "index": index + 1, "index0": index, "first": index == 0, "last": index + 1 == length, "length": length,
+        });
+        self.evaluator.bind("loop", Binding::Value(Cow::Owned(position)), outside);
     }
 
     /// Binds one name to the item, or several to its parts.
@@ -156,6 +179,19 @@ impl<'a> Renderer<'a> {
             self.evaluator.bind(target, Binding::Value(part), outside);
         }
         Ok(())
+    }
+}
+
+/// The names that a segment may set for those after it; what a loop sets stays inside.
+fn set_by<'a>(segment: &'a Segment, names: &mut Vec<&'a str>) {
+    match segment {
+        Segment::Set { name, .. } => names.push(name),
+        Segment::Choice { branches, otherwise, .. } => {
+            for segment in branches.iter().flat_map(|(_, body)| body).chain(otherwise) {
+                set_by(segment, names);
+            }
+        }
+        Segment::Text(_) | Segment::Output { .. } | Segment::Loop(_) => {}
     }
 }
 

@@ -289,13 +289,7 @@ impl<'s> Reader<'s> {
     }
 
     fn tokens(&mut self, start: usize, end: End) -> Result<Tokens, SyntaxError> {
-        let tokens = tokenize(self.source, self.position, end).map_err(|mut error| {
-            // What is not closed is the tag, so that is where to look.
-            if error.offset == self.position {
-                error.offset = start;
-            }
-            error
-        })?;
+        let tokens = tokenize(self.source, start, self.position, end)?;
         self.position = tokens.after;
         self.trims = tokens.trims;
         Ok(tokens)
