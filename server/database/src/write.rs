@@ -69,10 +69,6 @@ impl<'a> WriteTx<'a> {
 }
 
 impl<'a> Reads<'a> for WriteTx<'a> {
-    fn actor(&self) -> &'a Actor {
-        self.actor
-    }
-
     fn query(&mut self, statement: &'static Statement) -> Query<'_> {
         WriteTx::query(self, statement)
     }
