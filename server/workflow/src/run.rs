@@ -410,7 +410,12 @@ impl Run {
 
     /// The first step that has not come to its end: the only one that may act.
     pub fn frontier<'p>(&self, plan: &'p Plan) -> Option<(usize, &'p Step)> {
-        plan.steps.iter().enumerate().find(|(_, step)| !self.step(&step.id).state.is_settled())
+        self.frontier_from(plan, 0)
+    }
+
+    /// The same, when all steps before `position` are known to have come to their end.
+    pub(crate) fn frontier_from<'p>(&self, plan: &'p Plan, position: usize) -> Option<(usize, &'p Step)> {
+        plan.steps.iter().enumerate().skip(position).find(|(_, step)| !self.step(&step.id).state.is_settled())
     }
 
     /// The approval that the steps at and after `position` run under: the last one that was decided before it,

@@ -7,6 +7,7 @@ mod coverage;
 mod desk;
 mod endings;
 mod inputs;
+mod journals;
 mod payment;
 mod plans;
 mod properties;

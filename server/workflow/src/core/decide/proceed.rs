@@ -18,12 +18,14 @@ use crate::{
 
 /// Takes step after step. Ends, as every turn settles a step or leaves.
 pub(super) fn proceed(draft: &mut Draft<'_>) {
+    let plan = draft.plan;
+    let mut reached = 0;
     loop {
         if draft.run.is_over() || keep_time_limit(draft) {
             return;
         }
-        let plan = draft.plan;
-        let Some((position, step)) = draft.run.frontier(plan) else { return complete(draft) };
+        let Some((position, step)) = draft.run.frontier_from(plan, reached) else { return complete(draft) };
+        reached = position;
         if !matches!(draft.run.step(&step.id).state, StepState::Idle) {
             return;
         }
