@@ -11,7 +11,7 @@ use super::{
     markdown::{Document, Fence, Heading, Standing},
     source::{Excerpt, Place},
     steps::kinds,
-    yaml::{self, Content, Node, Reading},
+    yaml::{self, Content, Node, Problem, Reading},
 };
 
 /// A fenced block that is not a step.
@@ -37,8 +37,10 @@ pub(super) struct StepBlock<'d> {
     pub(super) heading: Option<&'d Heading>,
     /// How many steps stand before it under the same heading.
     pub(super) before: usize,
-    /// `None` when the YAML is broken, which was reported.
+    /// `None` when the YAML is broken.
     pub(super) node: Option<Node>,
+    /// What is wrong with the YAML: to be reported as a part of this step.
+    pub(super) problems: Vec<Problem>,
     pub(super) text: &'d Excerpt,
 }
 
@@ -64,10 +66,10 @@ pub(super) fn sort<'d>(document: &'d Document, steps_in_front: bool, report: &mu
     let mut sorted = Sorted::default();
     let mut answered = vec![false; document.headings.len()];
     for fence in &document.fences {
-        let errors_before = report.has_errors();
+        let errors_before = report.error_count();
         let steps_before = sorted.steps.len();
         Sorter { document, places: &places, steps_in_front, fence, report, sorted: &mut sorted }.sort();
-        let found = sorted.steps.len() > steps_before || (report.has_errors() && !errors_before);
+        let found = sorted.steps.len() > steps_before || report.error_count() > errors_before;
         if let Some(answered) = fence.heading.and_then(|heading| answered.get_mut(heading)) {
             *answered |= found;
         }
@@ -140,7 +142,9 @@ fn words(title: &str) -> impl Iterator<Item = String> {
 
 /// Headings that speak of the file instead of being part of what it does.
 fn is_documentary(title: &str) -> bool {
-    words(title).any(|word| matches!(word.as_str(), "example" | "examples" | "usage" | "note" | "notes" | "reference" | "references" | "troubleshooting"))
+    words(title).any(|word| {
+        matches!(word.as_str(), "example" | "examples" | "usage" | "note" | "notes" | "reference" | "references" | "troubleshooting")
+    })
 }
 
 /// The parts of the front matter that a heading names.
@@ -183,9 +187,9 @@ fn look(node: &Node, below_step_heading: bool) -> Look {
     if names_kind {
         return Look::Step;
     }
-    let telling = keys.iter().any(|key| {
-        kinds::TELLING_KEYS.contains(&key.as_str()) || (below_step_heading && kinds::COMMON_KEYS.contains(&key.as_str()))
-    });
+    let telling = keys
+        .iter()
+        .any(|key| kinds::TELLING_KEYS.contains(&key.as_str()) || (below_step_heading && kinds::COMMON_KEYS.contains(&key.as_str())));
     if telling { Look::Unnamed } else { Look::Other }
 }
 
@@ -198,7 +202,7 @@ struct Sorter<'s, 'd> {
     sorted: &'s mut Sorted<'d>,
 }
 
-impl<'d> Sorter<'_, 'd> {
+impl Sorter<'_, '_> {
     fn sort(mut self) {
         let fence = self.fence;
         let documentary = self.places.is_documentary(fence.heading);
@@ -213,7 +217,12 @@ impl<'d> Sorter<'_, 'd> {
         }
         if !fence.closed {
             let place = Place { length: 3, ..Place::line(fence.line) };
-            self.report.error_with(place, "unclosed_fence", "this fence is never closed", "end the block with a line of the same signs".to_owned());
+            self.report.error_with(
+                place,
+                "unclosed_fence",
+                "this fence is never closed",
+                "end the block with a line of the same signs".to_owned(),
+            );
             return;
         }
         if matches!(fence.language.as_str(), "tool" | "loop" | "condition") && !documentary {
@@ -275,61 +284,14 @@ impl<'d> Sorter<'_, 'd> {
 
     fn step_or_other(mut self, reading: Reading, below: bool) {
         if reading.is_broken() {
-            reading.report(self.report);
-            return self.step(None);
+            return self.step(reading);
         }
-        let Some(kind) = reading.node.as_ref().map(|node| look(node, below)) else {
-            reading.report(self.report);
-            return self.other(false, "it is empty");
-        };
-        match kind {
-            Look::Step => {
-                let node = reading.report(self.report);
-                self.step(node);
-            }
-            Look::Unnamed => {
-                let Some(node) = reading.report(self.report) else { return };
-                self.unnamed(&node);
-            }
-            Look::Other => self.other(false, NO_KIND),
+        match reading.node.as_ref().map(|node| look(node, below)) {
+            // What a step does that does not say so is reported where steps are read.
+            Some(Look::Step | Look::Unnamed) => self.step(reading),
+            Some(Look::Other) => self.other(false, NO_KIND),
+            None => self.other(false, "it is empty"),
         }
-    }
-
-    /// A mapping with the keys of a step, but nothing that says what the step does.
-    fn unnamed(&mut self, node: &Node) {
-        let entries = node.entries().unwrap_or_default();
-        let known = |key: &str| kinds::TELLING_KEYS.contains(&key) || kinds::COMMON_KEYS.contains(&key);
-        let slip = entries.iter().find_map(|entry| {
-            let key = snake_case(&entry.key);
-            let near = if known(&key) { None } else { nearest(&key, kinds::NAMING_KEYS.iter().copied()) };
-            near.map(|near| (entry.key_place, near))
-        });
-        let kind = entries.iter().find(|entry| entry.key == "type");
-        let id = entries.iter().find(|entry| entry.key == "id").and_then(|entry| entry.node.scalar()).map(|id| id.text.clone());
-        self.report.enter(id.as_deref());
-        match (slip, kind) {
-            (Some((place, near)), _) => {
-                self.report.error_with(place, "step_without_action", "nothing here says what the step does", format!("did you mean `{near}`?"));
-            }
-            (None, Some(kind)) => {
-                let text = kind.node.scalar().map_or("", |scalar| scalar.text.as_str());
-                let help = nearest(text, kinds::TYPES.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-                self.report.error_with(
-                    kind.node.place,
-                    "unknown_type",
-                    format!("there is no type of step `{}`", super::scalar::short(text)),
-                    help.or_else(|| Some("an action is named by `action: tool.operation`".to_owned())),
-                );
-            }
-            (None, None) => self.report.error_with(
-                node.place,
-                "step_without_action",
-                "nothing here says what the step does",
-                "add `action:` (such as `action: http.request`); if this is no step, put it below a heading such as Example".to_owned(),
-            ),
-        }
-        self.report.enter(None);
-        self.step(None);
     }
 
     fn sections(&self) -> Vec<&'static str> {
@@ -384,12 +346,13 @@ impl<'d> Sorter<'_, 'd> {
         None
     }
 
-    fn step(&mut self, node: Option<Node>) {
+    fn step(&mut self, reading: Reading) {
         let heading = self.fence.heading.and_then(|index| self.document.headings.get(index));
         // The blocks of one heading follow each other.
         let last = self.sorted.steps.last().filter(|last| last.heading.map(|above| above.line) == heading.map(|above| above.line));
         let before = last.map_or(0, |last| last.before + 1);
-        self.sorted.steps.push(StepBlock { line: self.fence.line, heading, before, node, text: &self.fence.body });
+        let Reading { node, problems } = reading;
+        self.sorted.steps.push(StepBlock { line: self.fence.line, heading, before, node, problems, text: &self.fence.body });
     }
 
     fn other(&mut self, candidate: bool, reason: impl Into<String>) {

@@ -5,12 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{
-    diagnostic::Report,
-    names::Use,
-    source::Place,
-    yaml::Node,
-};
+use super::{diagnostic::Report, names::Use, source::Place, yaml::Node};
 use crate::expression::Reference;
 
 /// What has to be there before a run can start. Lists are sorted and without repetition.
@@ -60,9 +55,10 @@ impl Context {
 
     /// Notes the names that a text refers to; `node` is the scalar whose text it is.
     pub(super) fn note(&mut self, node: &Node, references: BTreeSet<Reference>) {
-        for reference in references {
-            let length = reference.root.chars().count();
-            let place = node.place_at(reference.offset, length);
+        let mut references: Vec<Reference> = references.into_iter().collect();
+        references.sort_by_key(|reference| reference.offset);
+        let offsets: Vec<(usize, usize)> = references.iter().map(|reference| (reference.offset, reference.root.chars().count())).collect();
+        for (reference, place) in references.into_iter().zip(node.places_at(&offsets)) {
             self.uses.push(Use { root: reference.root, path: reference.path, place, step: self.step.clone(), position: self.position });
         }
     }

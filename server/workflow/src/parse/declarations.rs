@@ -58,7 +58,10 @@ fn field_name(report: &mut Report, entry: &Entry, what: &str) -> bool {
     report.error_with(
         entry.key_place,
         "invalid_name",
-        format!("`{}` cannot be the name of an {what}: a name is made of letters, digits and `_`, and no word of the language", short(&entry.key)),
+        format!(
+            "`{}` cannot be the name of an {what}: a name is made of letters, digits and `_`, and no word of the language",
+            short(&entry.key)
+        ),
         help.map(|help| format!("write `{help}`")),
     );
     false
@@ -74,12 +77,13 @@ fn input(context: &mut Context, entry: &Entry) -> Option<InputField> {
         return named.then_some(InputField { name, check, required: false, default: Some(default), description: None });
     };
     let mut fields = Fields::new(entries);
-    let description = fields.take(report, "description", &[]).and_then(|entry| scalar::text(report, "description", &entry.node)).map(str::to_owned);
+    let description =
+        fields.take(report, "description", &[]).and_then(|entry| scalar::text(report, "description", &entry.node)).map(str::to_owned);
     let required_entry = fields.take(report, "required", &[]);
     let needed = required_entry.map(|entry| scalar::boolean(report, "required", &entry.node));
     let default = fields.take(report, "default", &[]);
     let has_type = fields.has("type");
-    let check = check(report, &mut fields, entry, true);
+    let check = check(report, &mut fields, entry);
     fields.finish(report, "an input");
     if !has_type {
         required(report, entry.key_place, "type", &format!("the input `{name}`"), "add `type: string`, or what else it is".to_owned());
@@ -121,7 +125,7 @@ fn bare_default(report: &mut Report, entry: &Entry) -> Option<(FieldType, Value)
         );
         return None;
     }
-    let value = scalar::json(report, &entry.key, &entry.node)?;
+    let value = scalar::json(report, &entry.node)?;
     plain_data(report, &entry.node)?;
     let kind = match &value {
         Value::String(_) => FieldType::String,
@@ -175,24 +179,25 @@ fn output(context: &mut Context, entry: &Entry) -> Option<OutputField> {
         return None;
     };
     let mut fields = Fields::new(entries);
-    let description = fields.take(report, "description", &[]).and_then(|entry| scalar::text(report, "description", &entry.node)).map(str::to_owned);
+    let description =
+        fields.take(report, "description", &[]).and_then(|entry| scalar::text(report, "description", &entry.node)).map(str::to_owned);
     let value = fields.take(report, "value", &[]);
     let has_checks = !entries.iter().all(|entry| matches!(entry.key.as_str(), "description" | "value") || entry.key.starts_with("x-"));
     let has_type = fields.has("type");
-    let check = if has_checks { check(report, &mut fields, entry, false) } else { None };
+    let check = if has_checks { check(report, &mut fields, entry) } else { None };
     fields.finish(report, "an output");
     if has_checks && !has_type && check.is_some() {
         required(report, entry.key_place, "type", &format!("the output `{name}`"), "add `type: string`, or what else it is".to_owned());
     }
     let value = match value {
         None => None,
-        Some(value) => Some(template::expression_or_value(context, "value", &value.node)?),
+        Some(value) => Some(template::expression_or_value(context, &value.node)?),
     };
     named.then_some(OutputField { name, check, description, value })
 }
 
 /// The checks, flat or below `validation`. A missing type is taken as a string; the caller reports it.
-fn check(report: &mut Report, fields: &mut Fields<'_>, owner: &Entry, of_input: bool) -> Option<FieldCheck> {
+fn check(report: &mut Report, fields: &mut Fields<'_>, owner: &Entry) -> Option<FieldCheck> {
     let mut nested = match fields.take(report, "validation", &[]) {
         Some(entry) => Fields::of(report, "validation", &entry.node).unwrap_or_else(Fields::none),
         None => Fields::none(),
@@ -210,7 +215,12 @@ fn check(report: &mut Report, fields: &mut Fields<'_>, owner: &Entry, of_input: 
                 _ => None,
             });
             if let (Some(text), Some(ours)) = (text, other) {
-                report.error_with(entry.node.place, "unknown_value", format!("`{text}` is no value of `type`"), format!("did you mean `{ours}`?"));
+                report.error_with(
+                    entry.node.place,
+                    "unknown_value",
+                    format!("`{text}` is no value of `type`"),
+                    format!("did you mean `{ours}`?"),
+                );
                 None
             } else {
                 scalar::word(report, "type", &entry.node, TYPES, &[])
@@ -267,10 +277,16 @@ fn check(report: &mut Report, fields: &mut Fields<'_>, owner: &Entry, of_input: 
         Some(entry) => Fields::of(report, "items", &entry.node).and_then(|mut fields| {
             let _ = fields.take(report, "description", &[]);
             let has_type = fields.has("type");
-            let check = check(report, &mut fields, entry, of_input);
+            let check = check(report, &mut fields, entry);
             fields.finish(report, "`items`");
             if !has_type {
-                required(report, entry.key_place, "type", &format!("`items` of `{}`", owner.key), "add `type: string`, or what else they are".to_owned());
+                required(
+                    report,
+                    entry.key_place,
+                    "type",
+                    &format!("`items` of `{}`", owner.key),
+                    "add `type: string`, or what else they are".to_owned(),
+                );
                 return None;
             }
             check.map(|check| Some(Box::new(check)))
@@ -329,7 +345,7 @@ fn typed(report: &mut Report, label: &str, node: &Node, check: &FieldCheck) -> O
         FieldType::Number => {
             let number = scalar::number(report, label, node, f64::NEG_INFINITY..=f64::INFINITY)?;
             // A whole number stays one, so that it is shown as it was written.
-            scalar::json(report, label, node).or_else(|| serde_json::Number::from_f64(number).map(Value::Number))
+            scalar::json(report, node).or_else(|| serde_json::Number::from_f64(number).map(Value::Number))
         }
         FieldType::Array => match &node.content {
             Content::List(items) => {
@@ -337,7 +353,7 @@ fn typed(report: &mut Report, label: &str, node: &Node, check: &FieldCheck) -> O
                     .iter()
                     .map(|item| match &check.items {
                         Some(check) => typed(report, label, item, check),
-                        None => scalar::json(report, label, item),
+                        None => scalar::json(report, item),
                     })
                     .collect();
                 values.into_iter().collect::<Option<Vec<_>>>().map(Value::Array)
@@ -349,7 +365,7 @@ fn typed(report: &mut Report, label: &str, node: &Node, check: &FieldCheck) -> O
             }
         },
         FieldType::Object => match &node.content {
-            Content::Map(_) => scalar::json(report, label, node),
+            Content::Map(_) => scalar::json(report, node),
             Content::Refused => None,
             _ => {
                 report.error(node.place, "wrong_type", format!("`{label}` is a mapping, not {}", node.description()));

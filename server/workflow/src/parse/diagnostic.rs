@@ -87,7 +87,6 @@ pub(super) struct Report {
     step: Option<String>,
     errors: usize,
     hints: usize,
-    left_out: bool,
 }
 
 impl Report {
@@ -116,7 +115,7 @@ impl Report {
         self.push(Severity::Hint, place, code, message.into(), help.into());
     }
 
-    /// How many errors there are so far, of those that are kept.
+    /// How many errors there are so far.
     pub(super) const fn error_count(&self) -> usize {
         self.errors
     }
@@ -126,16 +125,20 @@ impl Report {
         self.errors > 0
     }
 
+    /// Whether further errors would only be counted: a reason to stop looking for them.
+    pub(super) const fn is_full(&self) -> bool {
+        self.errors > MAX_DIAGNOSTICS
+    }
+
     fn push(&mut self, severity: Severity, place: Place, code: &'static str, message: String, suggestion: Option<String>) {
-        let kept = match severity {
+        let number = match severity {
             Severity::Error => &mut self.errors,
             Severity::Hint => &mut self.hints,
         };
-        if *kept >= MAX_DIAGNOSTICS {
-            self.left_out |= severity == Severity::Error;
+        *number = number.saturating_add(1);
+        if *number > MAX_DIAGNOSTICS {
             return;
         }
-        *kept += 1;
         self.diagnostics.push(Diagnostic {
             severity,
             line: place.line,
@@ -150,9 +153,9 @@ impl Report {
 
     /// All of them in the order of the file.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
-        self.diagnostics.sort_by(|a, b| (a.line, a.column, a.severity).cmp(&(b.line, b.column, b.severity)));
+        self.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column, diagnostic.severity));
         self.diagnostics.dedup();
-        if self.left_out {
+        if self.errors > MAX_DIAGNOSTICS {
             let last = self.diagnostics.last().map_or(1, |diagnostic| diagnostic.line);
             self.diagnostics.push(Diagnostic {
                 severity: Severity::Error,

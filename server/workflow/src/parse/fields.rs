@@ -67,6 +67,21 @@ impl<'n> Fields<'n> {
         found
     }
 
+    /// An entry that has to be there; reports when it is not. `whose` and `place` say of what.
+    pub(super) fn take_required(
+        &mut self,
+        report: &mut Report,
+        ours: &'static str,
+        (whose, place): (&str, Place),
+        help: &str,
+    ) -> Option<&'n Entry> {
+        let entry = self.take(report, ours, &[]);
+        if entry.is_none() {
+            required(report, place, ours, whose, help.to_owned());
+        }
+        entry
+    }
+
     /// Refuses a key that belongs to the language but cannot be run yet.
     pub(super) fn refuse(&mut self, report: &mut Report, keys: &[&'static str]) {
         for key in keys {
@@ -83,7 +98,12 @@ impl<'n> Fields<'n> {
         for key in keys {
             for (entry, taken) in self.entries.iter_mut().filter(|(entry, taken)| !taken && snake_case(&entry.key) == *key) {
                 *taken = true;
-                report.error_with(entry.key_place, "no_meaning", format!("`{}` has no meaning here: {why}", entry.key), help.map(str::to_owned));
+                report.error_with(
+                    entry.key_place,
+                    "no_meaning",
+                    format!("`{}` has no meaning here: {why}", entry.key),
+                    help.map(str::to_owned),
+                );
             }
         }
     }
@@ -91,6 +111,11 @@ impl<'n> Fields<'n> {
     /// Whether a key is there that has not been taken yet.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(entry, taken)| !taken && snake_case(&entry.key) == key)
+    }
+
+    /// What has not been taken yet.
+    pub(super) fn left(&self) -> Vec<&'n Entry> {
+        self.entries.iter().filter(|(_, taken)| !taken).map(|(entry, _)| *entry).collect()
     }
 
     /// Takes everything that is left: for mappings whose keys are the author's own names.
@@ -109,6 +134,9 @@ impl<'n> Fields<'n> {
     /// `whose` says where the keys stand, such as "a step".
     pub(super) fn finish(self, report: &mut Report, whose: &str) {
         for (entry, _) in self.entries.iter().filter(|(entry, taken)| !taken && !entry.key.starts_with("x-")) {
+            if report.is_full() {
+                return;
+            }
             let help = nearest(&snake_case(&entry.key), self.asked.iter().copied()).map(|known| format!("did you mean `{known}`?"));
             report.error_with(entry.key_place, "unknown_key", format!("`{}` is no key of {whose}", short(&entry.key)), help);
         }

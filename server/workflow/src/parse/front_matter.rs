@@ -8,11 +8,15 @@ use super::{
     declarations,
     diagnostic::Report,
     fields::{Fields, required},
-    limits, scalar,
+    limits,
+    scalar::{self, short},
     source::Place,
     yaml::{Content, Entry, Node},
 };
 use crate::plan::{InputField, OutputField, Risk, StepOrRunBudget};
+
+/// The most inputs, and the most outputs: each may have a regular expression, which takes time to compile.
+const MAX_DECLARATIONS: usize = 200;
 
 /// Words of `risk_level` and `risk`.
 pub(super) const RISKS: &[(&str, Risk)] = &[("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High)];
@@ -57,12 +61,9 @@ pub(super) fn read<'n>(context: &mut Context, node: &'n Node, continuations: &'n
     let mut declarations = Declarations::default();
     let report = &mut context.report;
     let Some(mut fields) = Fields::of(report, "the front matter", node) else { return (header, declarations) };
-    match fields.take(report, "workflow", &[]) {
-        Some(entry) => identity(report, entry, &mut header),
-        None => {
-            let help = "begin the front matter with `workflow: {id: my-workflow, name: My workflow}`".to_owned();
-            required(report, Place::line(node.place.line), "workflow", "the front matter", help);
-        }
+    let help = "begin it with `workflow: {id: my-workflow, name: My workflow}`";
+    if let Some(entry) = fields.take_required(report, "workflow", ("the front matter", Place::line(node.place.line)), help) {
+        identity(report, entry, &mut header);
     }
     if let Some(entry) = fields.take(report, "risk_level", &[]) {
         header.risk = scalar::word(report, "risk_level", &entry.node, RISKS, &[]).unwrap_or_default();
@@ -96,6 +97,12 @@ pub(super) fn read<'n>(context: &mut Context, node: &'n Node, continuations: &'n
             "inputs" => gather(report, "inputs", &continuation.node, &mut declarations.inputs),
             "outputs" => gather(report, "outputs", &continuation.node, &mut declarations.outputs),
             _ => triggers(report, &continuation.node),
+        }
+    }
+    for (what, entries) in [("inputs", &mut declarations.inputs), ("outputs", &mut declarations.outputs)] {
+        if let Some(entry) = entries.get(MAX_DECLARATIONS) {
+            report.error(entry.key_place, "too_many_declarations", format!("a workflow has at most {MAX_DECLARATIONS} {what}"));
+            entries.truncate(MAX_DECLARATIONS);
         }
     }
     header.input_names = declarations.inputs.iter().map(|entry| entry.key.clone()).collect();
@@ -133,18 +140,14 @@ fn gather<'n>(report: &mut Report, label: &str, node: &'n Node, into: &mut Vec<&
 fn identity(report: &mut Report, entry: &Entry, header: &mut Header) {
     let Some(mut fields) = Fields::of(report, "workflow", &entry.node) else { return };
     let id = fields.take(report, "id", &[]);
-    let name = fields.take(report, "name", &[]);
-    if name.is_none() {
-        required(report, entry.key_place, "name", "`workflow`", "add a name for people, such as `name: Vendor payment`".to_owned());
+    let help = "add a name for people, such as `name: Vendor payment`";
+    let name = fields.take_required(report, "name", ("`workflow`", entry.key_place), help).and_then(|entry| prose(report, "name", entry));
+    if id.is_none() {
+        let slug = name.as_deref().and_then(|name| scalar::slug(name, '-')).unwrap_or_else(|| "my-workflow".to_owned());
+        required(report, entry.key_place, "id", "`workflow`", format!("add `id: {slug}`"));
     }
-    let name = name.and_then(|entry| prose(report, "name", entry));
-    match id {
-        Some(entry) => header.id = scalar::name(report, "id", &entry.node).and_then(|id| workflow_id(report, entry, id)).unwrap_or_default(),
-        None => {
-            let slug = name.as_deref().and_then(|name| scalar::slug(name, '-')).unwrap_or_else(|| "my-workflow".to_owned());
-            required(report, entry.key_place, "id", "`workflow`", format!("add `id: {slug}`"));
-        }
-    }
+    let id = id.and_then(|entry| scalar::name(report, "id", &entry.node).and_then(|id| workflow_id(report, entry, id)));
+    header.id = id.unwrap_or_default();
     header.name = name.unwrap_or_default();
     header.version = fields.take(report, "version", &[]).and_then(|entry| prose(report, "version", entry));
     header.description = fields.take(report, "description", &[]).and_then(|entry| prose(report, "description", entry));
@@ -190,7 +193,11 @@ fn tags(report: &mut Report, entry: &Entry) -> Vec<String> {
         }
         Content::Refused => Vec::new(),
         _ => {
-            report.error(entry.node.place, "wrong_type", format!("`tags` is a list such as `[finance, payments]`, not {}", entry.node.description()));
+            report.error(
+                entry.node.place,
+                "wrong_type",
+                format!("`tags` is a list such as `[finance, payments]`, not {}", entry.node.description()),
+            );
             Vec::new()
         }
     }
@@ -198,8 +205,7 @@ fn tags(report: &mut Report, entry: &Entry) -> Vec<String> {
 
 fn execution(report: &mut Report, entry: &Entry, header: &mut Header) {
     let Some(mut fields) = Fields::of(report, "execution", &entry.node) else { return };
-    header.time_limit =
-        fields.take(report, "timeout", &[]).and_then(|entry| scalar::positive_duration(report, "timeout", &entry.node));
+    header.time_limit = fields.take(report, "timeout", &[]).and_then(|entry| scalar::positive_duration(report, "timeout", &entry.node));
     header.max_retries = fields.take(report, "max_retries", &[]).and_then(|entry| limits::max_retries(report, entry));
     if let Some(entry) = fields.take(report, "error_handling", &["on_error"]) {
         on_error(report, entry);
@@ -209,11 +215,21 @@ fn execution(report: &mut Report, entry: &Entry, header: &mut Header) {
 
 /// `stop` is what happens anyway; everything else cannot be run yet.
 pub(super) fn on_error(report: &mut Report, entry: &Entry) {
-    if matches!(entry.node.content, Content::List(_) | Content::Map(_)) {
-        report.not_supported(entry.key_place, format!("`{}` with more than `stop`", entry.key));
-        return;
+    let more = || format!("`{}` with more than `stop`", entry.key);
+    match &entry.node.content {
+        Content::Map(entries) => {
+            let action = entries.iter().find(|entry| entry.key == "action").and_then(|entry| entry.node.scalar());
+            match action.map(|action| action.text.as_str()) {
+                Some("stop") if entries.len() == 1 => {}
+                Some(action) if action != "stop" => report.not_supported(entry.key_place, format!("`{}: {}`", entry.key, short(action))),
+                _ => report.not_supported(entry.key_place, more()),
+            }
+        }
+        Content::List(_) => report.not_supported(entry.key_place, more()),
+        _ => {
+            let _: Option<()> = scalar::word(report, &entry.key, &entry.node, &[("stop", ())], &["continue", "rollback", "fallback"]);
+        }
     }
-    let _: Option<()> = scalar::word(report, &entry.key, &entry.node, &[("stop", ())], &["continue", "rollback", "fallback"]);
 }
 
 /// A run is started by hand; everything else cannot be run yet.
@@ -227,7 +243,11 @@ fn triggers(report: &mut Report, node: &Node) {
         }
         Content::Refused => return,
         Content::Scalar(_) => {
-            report.error(node.place, "wrong_type", format!("`triggers` is a list such as `[{{type: manual}}]`, not {}", node.description()));
+            report.error(
+                node.place,
+                "wrong_type",
+                format!("`triggers` is a list such as `[{{type: manual}}]`, not {}", node.description()),
+            );
             return;
         }
     };

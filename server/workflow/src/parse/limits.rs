@@ -1,7 +1,5 @@
 //! What may be spent, and how often something is tried.
 
-use std::time::Duration;
-
 use domain::Money;
 
 use super::{
@@ -20,13 +18,13 @@ const ATTEMPTS: u32 = 3;
 /// The `budget` of the front matter.
 pub(super) fn budget(report: &mut Report, entry: &Entry) -> Option<StepOrRunBudget> {
     let (limit, per) = read_budget(report, entry)?;
-    Some(StepOrRunBudget { limit, per: per.map_or(Some(Per::Run), |(_, per)| per)?, on_limit: OnLimit::Block })
+    Some(StepOrRunBudget { limit, per: per.map_or(Per::Run, |(_, per)| per), on_limit: OnLimit::Block })
 }
 
 /// The `budget` of a step.
 pub(super) fn step_budget(report: &mut Report, entry: &Entry) -> Option<Money> {
     let (limit, per) = read_budget(report, entry)?;
-    if let Some((entry, Some(Per::Run))) = per {
+    if let Some((entry, Per::Run)) = per {
         report.error_with(
             entry.node.place,
             "unknown_value",
@@ -38,9 +36,8 @@ pub(super) fn step_budget(report: &mut Report, entry: &Entry) -> Option<Money> {
     Some(limit)
 }
 
-type PerEntry<'n> = Option<(&'n Entry, Option<Per>)>;
-
-fn read_budget<'n>(report: &mut Report, entry: &'n Entry) -> Option<(Money, PerEntry<'n>)> {
+/// The limit, and the `per` with its entry.
+fn read_budget<'n>(report: &mut Report, entry: &'n Entry) -> Option<(Money, Option<(&'n Entry, Per)>)> {
     if let Some(scalar) = entry.node.scalar().filter(|scalar| !scalar.is_null()) {
         let help = Money::from_dollars(&scalar.text).is_ok().then(|| format!("write `budget: {{limit: {}}}`", scalar.text));
         report.error_with(entry.node.place, "wrong_type", "`budget` is a mapping with a `limit`", help);
@@ -48,23 +45,18 @@ fn read_budget<'n>(report: &mut Report, entry: &'n Entry) -> Option<(Money, PerE
     }
     let mut fields = Fields::of(report, "budget", &entry.node)?;
     let limit = fields.take(report, "limit", &["max_cost_usd"]);
-    let per = fields.take(report, "per", &[]).map(|entry| {
-        let per = scalar::word(report, "per", &entry.node, &[("run", Per::Run), ("step", Per::Step)], &[]);
-        (entry, per)
-    });
-    let on_limit = fields
-        .take(report, "on_limit", &[])
-        .map(|entry| scalar::word(report, "on_limit", &entry.node, &[("block", OnLimit::Block)], &["ask", "warn", "cheaper"]));
+    let per = fields.take(report, "per", &[]);
+    let words = [("run", Per::Run), ("step", Per::Step)];
+    let per = per.and_then(|entry| Some((entry, scalar::word(report, "per", &entry.node, &words, &[])?)));
+    if let Some(entry) = fields.take(report, "on_limit", &[]) {
+        let _: Option<OnLimit> = scalar::word(report, "on_limit", &entry.node, &[("block", OnLimit::Block)], &["ask", "warn", "cheaper"]);
+    }
     fields.finish(report, "a budget");
     let Some(limit) = limit else {
         required(report, entry.key_place, "limit", "a budget", "add the most it may cost in US dollars, such as `limit: 0.25`".to_owned());
         return None;
     };
-    let limit = scalar::money(report, &limit.key, &limit.node)?;
-    if on_limit == Some(None) {
-        return None;
-    }
-    Some((limit, per))
+    Some((scalar::money(report, &limit.key, &limit.node)?, per))
 }
 
 /// How often a step is tried: its own `retry` or `max_retries`, else what the file says for all. `None` when
@@ -104,25 +96,24 @@ fn read_retry(report: &mut Report, entry: &Entry) -> Option<Retry> {
         return None;
     }
     let mut fields = Fields::of(report, "retry", &entry.node)?;
-    let attempts = fields.take(report, "max_attempts", &[]).map(|entry| scalar::integer(report, &entry.key, &entry.node, 1..=MAX_ATTEMPTS));
-    let initial = fields.take(report, "initial_interval", &[]).map(|entry| (entry, scalar::duration(report, &entry.key, &entry.node)));
-    let max = fields.take(report, "max_interval", &[]).map(|entry| scalar::duration(report, &entry.key, &entry.node));
-    let factor = fields.take(report, "factor", &[]).map(|entry| scalar::number(report, &entry.key, &entry.node, 1.0..=100.0));
-    let jitter = fields.take(report, "jitter", &[]).map(|entry| scalar::number(report, &entry.key, &entry.node, 0.0..=1.0));
+    let attempts = fields.take(report, "max_attempts", &[]);
+    let attempts = attempts.and_then(|entry| scalar::integer(report, &entry.key, &entry.node, 1..=MAX_ATTEMPTS));
+    let initial = fields.take(report, "initial_interval", &[]);
+    let initial_interval = initial.and_then(|entry| scalar::duration(report, &entry.key, &entry.node));
+    let initial_interval = initial_interval.unwrap_or(Retry::ONCE.initial_interval);
+    let max = fields.take(report, "max_interval", &[]).and_then(|entry| scalar::duration(report, &entry.key, &entry.node));
+    let factor = fields.take(report, "factor", &[]).and_then(|entry| scalar::number(report, &entry.key, &entry.node, 1.0..=100.0));
+    let jitter = fields.take(report, "jitter", &[]).and_then(|entry| scalar::number(report, &entry.key, &entry.node, 0.0..=1.0));
     fields.finish(report, "`retry`");
-    let attempts = attempts.map_or(Some(ATTEMPTS), |attempts| attempts.and_then(|attempts| u32::try_from(attempts).ok()));
-    let initial_interval = initial.map_or(Some(Retry::ONCE.initial_interval), |(_, interval)| interval);
-    // A long first pause lengthens the longest one, unless that is written too.
-    let longest = |initial: Duration| Retry::ONCE.max_interval.max(initial);
-    let max_interval = max.map_or_else(|| initial_interval.map(longest), |interval| interval);
     let retry = Retry {
-        max_attempts: attempts?,
-        initial_interval: initial_interval?,
-        max_interval: max_interval?,
-        factor: factor.map_or(Some(Retry::ONCE.factor), |factor| factor)?,
-        jitter: jitter.map_or(Some(Retry::ONCE.jitter), |jitter| jitter)?,
+        max_attempts: attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(ATTEMPTS),
+        initial_interval,
+        // A long first pause lengthens the longest one, unless that is written too.
+        max_interval: max.unwrap_or_else(|| Retry::ONCE.max_interval.max(initial_interval)),
+        factor: factor.unwrap_or(Retry::ONCE.factor),
+        jitter: jitter.unwrap_or(Retry::ONCE.jitter),
     };
-    if let Some((entry, _)) = initial.filter(|_| retry.initial_interval > retry.max_interval) {
+    if let Some(entry) = initial.filter(|_| retry.initial_interval > retry.max_interval) {
         report.error(entry.node.place, "out_of_range", "`initial_interval` is longer than `max_interval`");
         return None;
     }

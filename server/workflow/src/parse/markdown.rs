@@ -195,7 +195,8 @@ impl<'l> Scanner<'l> {
             };
             let inner = self.lines.get(at + 1..end).unwrap_or_default();
             let length = inner.iter().position(|line| closes(opening_of(line), &opening));
-            let body: Vec<&str> = inner.get(..length.unwrap_or(inner.len())).unwrap_or_default().iter().map(|line| unquoted(line, standing)).collect();
+            let body: Vec<&str> =
+                inner.get(..length.unwrap_or(inner.len())).unwrap_or_default().iter().map(|line| unquoted(line, standing)).collect();
             self.fences.push(Fence {
                 line: count(at + 1),
                 language: opening.language.to_lowercase(),
@@ -297,7 +298,8 @@ impl Literal {
             indent += rest.len() - after.trim_start().len();
             rest = after.trim_start();
         }
-        let headers = [rest.strip_prefix("- "), rest.split_once(": ").map(|(_, value)| value), rest.rsplit_once(": ").map(|(_, value)| value)];
+        let headers =
+            [rest.strip_prefix("- "), rest.split_once(": ").map(|(_, value)| value), rest.rsplit_once(": ").map(|(_, value)| value)];
         if headers.into_iter().flatten().any(|header| is_block_header(header.trim_start())) {
             self.parent = Some(indent);
         }
@@ -410,7 +412,9 @@ mod tests {
     #[test]
     fn headings_of_both_kinds_are_found() {
         assert_eq!(
-            titles("# Title\n\n## Step 1: A ##\ntext\n##no heading\n\nNotes\n-----\n\n- item\n---\n##### 3: too deep\n    # code\n# 1. not a step\n"),
+            titles(
+                "# Title\n\n## Step 1: A ##\ntext\n##no heading\n\nNotes\n-----\n\n- item\n---\n##### 3: too deep\n    # code\n# 1. not a step\n"
+            ),
             [
                 (1, "Title".into(), None),
                 (2, "A".into(), Some("1".into())),
@@ -450,7 +454,9 @@ mod tests {
 
     #[test]
     fn fences_that_are_not_part_of_the_text_are_told_apart() {
-        let found = bodies("> ```yaml\n> a: 1\n> ```\n\n<!--\n```yaml\nb: 2\n```\n-->\n\n    ```yaml\n    c: 3\n    ```\n<!-- one line -->\n```yaml\nd: 4\n```\n");
+        let found = bodies(
+            "> ```yaml\n> a: 1\n> ```\n\n<!--\n```yaml\nb: 2\n```\n-->\n\n    ```yaml\n    c: 3\n    ```\n<!-- one line -->\n```yaml\nd: 4\n```\n",
+        );
         assert_eq!(
             found,
             [

@@ -94,7 +94,12 @@ pub fn parse(source: &str) -> Parsed {
             // A YAML file may begin with `---` too.
             if !other_form(&mut context.report, &Excerpt::new(1, &lines)) {
                 let help = "end it with a line of `---`".to_owned();
-                context.report.error_with(Place { length: 3, ..Place::line(*line) }, "front_matter_unclosed", "the front matter is never closed", help);
+                context.report.error_with(
+                    Place { length: 3, ..Place::line(*line) },
+                    "front_matter_unclosed",
+                    "the front matter is never closed",
+                    help,
+                );
             }
             finish(context, None, Vec::new(), Vec::new())
         }
@@ -112,7 +117,8 @@ fn without_front_matter(report: &mut Report, lines: &[&str]) {
         return;
     }
     let first = lines.iter().position(|line| !line.trim().is_empty());
-    let place = first.map_or(Place::line(1), |index| Place::of_text(source::count(index + 1), lines.get(index).copied().unwrap_or_default()));
+    let place =
+        first.map_or(Place::line(1), |index| Place::of_text(source::count(index + 1), lines.get(index).copied().unwrap_or_default()));
     report.error_with(
         place,
         "front_matter_missing",

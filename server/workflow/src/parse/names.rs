@@ -10,8 +10,8 @@ use super::{
 
 /// The names of every run, and words that are no names.
 const RESERVED: &[&str] = &[
-    "inputs", "vars", "steps", "loop", "error", "run", "tenant", "trigger", "now", "uuid", "and", "or", "not", "in", "is", "if", "else", "true",
-    "false", "null", "none", "True", "False", "None", "for", "set",
+    "inputs", "vars", "steps", "loop", "error", "run", "tenant", "trigger", "now", "uuid", "and", "or", "not", "in", "is", "if", "else",
+    "true", "false", "null", "none", "True", "False", "None", "for", "set",
 ];
 
 const STEP_FIELDS: &[&str] = &["output", "status", "error", "duration_ms", "cost"];
@@ -68,6 +68,9 @@ pub(super) fn check(context: &mut Context, known: &Known<'_>) {
         }
     }
     for used in std::mem::take(&mut context.uses) {
+        if context.report.is_full() {
+            break;
+        }
         context.report.enter(used.step.as_deref());
         let checker = Checker { known, variables: &variables, steps: &steps, used: &used };
         if let Some((place, code, message, help)) = checker.check(&mut context.needs.vars) {
@@ -97,15 +100,15 @@ impl Checker<'_> {
                     vars.insert(name.to_owned());
                     None
                 }
-                None => self.undefined("a tenant variable is named literally", Some("write `vars.name`".to_owned())),
+                None => Some(self.undefined("a tenant variable is named literally", Some("write `vars.name`".to_owned()))),
             },
             "steps" => self.step(field?),
             "run" => self.field_of(field?, RUN_FIELDS),
             "tenant" => self.field_of(field?, TENANT_FIELDS),
-            "loop" => self.undefined("`loop` exists only inside a loop", None),
-            "error" => self.undefined("`error` exists only in a `catch`, which is not supported yet", None),
-            "trigger" => self.undefined("`trigger` exists only when something else starts the run, which is not supported yet", None),
-            "now" | "uuid" => self.undefined(&format!("`{root}` is a function"), Some(format!("write `{root}()`"))),
+            "loop" => Some(self.undefined("`loop` exists only inside a loop", None)),
+            "error" => Some(self.undefined("`error` exists only in a `catch`, which is not supported yet", None)),
+            "trigger" => Some(self.undefined("`trigger` exists only when something else starts the run, which is not supported yet", None)),
+            "now" | "uuid" => Some(self.undefined(&format!("`{root}` is a function"), Some(format!("write `{root}()`")))),
             name => self.variable(name),
         }
     }
@@ -116,7 +119,10 @@ impl Checker<'_> {
             return None;
         }
         let help = nearest(name, inputs.iter().copied()).map(|near| format!("did you mean `inputs.{near}`?"));
-        self.undefined(&format!("there is no input `{name}`"), help.or_else(|| Some("declare it under `inputs` in the front matter".to_owned())))
+        Some(self.undefined(
+            &format!("there is no input `{name}`"),
+            help.or_else(|| Some("declare it under `inputs` in the front matter".to_owned())),
+        ))
     }
 
     fn variable(&self, name: &str) -> Option<Finding> {
@@ -134,7 +140,7 @@ impl Checker<'_> {
         names.sort_unstable();
         let help = did_you_mean(name, names)
             .or_else(|| self.steps.contains_key(name).then(|| format!("write `steps.{name}.output` for what that step gave")));
-        self.undefined(&format!("nothing sets `{name}`"), help)
+        Some(self.undefined(&format!("nothing sets `{name}`"), help))
     }
 
     fn step(&self, id: &str) -> Option<Finding> {
@@ -148,14 +154,14 @@ impl Checker<'_> {
                     || format!("write `steps.{id}.output.{field}` for a field of what it gave"),
                     |near| format!("did you mean `steps.{id}.{near}`?"),
                 );
-                self.undefined(&format!("`steps.{id}` has no `{field}`"), Some(help))
+                Some(self.undefined(&format!("`steps.{id}` has no `{field}`"), Some(help)))
             }
             Some(index) => self.set_later(&format!("steps.{id}"), *index),
             None => {
                 let mut ids: Vec<&str> = self.steps.keys().copied().collect();
                 ids.sort_unstable();
                 let help = nearest(id, ids).map(|near| format!("did you mean `steps.{near}`?"));
-                self.undefined(&format!("there is no step `{id}`"), help)
+                Some(self.undefined(&format!("there is no step `{id}`"), help))
             }
         }
     }
@@ -169,7 +175,7 @@ impl Checker<'_> {
             || format!("it has {}", fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ")),
             |near| format!("did you mean `{root}.{near}`?"),
         );
-        self.undefined(&format!("`{root}` has no `{field}`"), Some(help))
+        Some(self.undefined(&format!("`{root}` has no `{field}`"), Some(help)))
     }
 
     fn set_later(&self, name: &str, index: usize) -> Option<Finding> {
@@ -182,7 +188,7 @@ impl Checker<'_> {
         Some((self.used.place, "set_later", message, None))
     }
 
-    fn undefined(&self, message: &str, help: Option<String>) -> Option<Finding> {
-        Some((self.used.place, "undefined_name", message.to_owned(), help))
+    fn undefined(&self, message: &str, help: Option<String>) -> Finding {
+        (self.used.place, "undefined_name", message.to_owned(), help)
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// The longest time that can be written: ten years. Longer ones are slips of the unit.
-pub(super) const MAX_DURATION: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
+pub(super) const MAX_DURATION: Duration = Duration::from_hours(3650 * 24);
 
 /// A plain scalar, resolved.
 #[derive(Debug, Clone, PartialEq)]
@@ -189,8 +189,11 @@ pub(super) fn number(report: &mut Report, label: &str, node: &Node, range: Range
         Plain::Trap(help) => Some(help),
         _ => None,
     };
-    let bounds =
-        if range.start().is_finite() && range.end().is_finite() { format!(" from {} to {}", range.start(), range.end()) } else { String::new() };
+    let bounds = if range.start().is_finite() && range.end().is_finite() {
+        format!(" from {} to {}", range.start(), range.end())
+    } else {
+        String::new()
+    };
     report.error_with(node.place, "wrong_type", format!("`{label}` is a number{bounds}, not `{}`", short(text)), help);
     None
 }
@@ -201,7 +204,12 @@ pub(super) fn duration(report: &mut Report, label: &str, node: &Node) -> Option<
     match read_duration(text.trim()) {
         Ok(duration) => Some(duration),
         Err(help) => {
-            report.error_with(node.place, "wrong_type", format!("`{label}` is a time such as `500ms`, `30s`, `5m`, `1h` or `7d`, not `{}`", short(text)), help);
+            report.error_with(
+                node.place,
+                "wrong_type",
+                format!("`{label}` is a time such as `500ms`, `30s`, `5m`, `1h` or `7d`, not `{}`", short(text)),
+                help,
+            );
             None
         }
     }
@@ -211,7 +219,7 @@ pub(super) fn duration(report: &mut Report, label: &str, node: &Node) -> Option<
 pub(super) fn positive_duration(report: &mut Report, label: &str, node: &Node) -> Option<Duration> {
     let duration = duration(report, label, node)?;
     if duration.is_zero() {
-        report.error(node.place, "out_of_range", format!("`{label}` is longer than nothing"));
+        report.error(node.place, "out_of_range", format!("`{label}` has to be longer than nothing"));
         return None;
     }
     Some(duration)
@@ -232,7 +240,9 @@ fn read_duration(text: &str) -> Result<Duration, Option<String>> {
                 "min" | "mins" | "minute" | "minutes" => Some("m"),
                 "hour" | "hours" | "hr" | "hrs" => Some("h"),
                 "day" | "days" => Some("d"),
-                "w" | "week" | "weeks" => return Err(digits.parse::<u64>().ok().and_then(|weeks| weeks.checked_mul(7)).map(|days| format!("write `{days}d`"))),
+                "w" | "week" | "weeks" => {
+                    return Err(digits.parse::<u64>().ok().and_then(|weeks| weeks.checked_mul(7)).map(|days| format!("write `{days}d`")));
+                }
                 _ => None,
             };
             return Err(unit.filter(|_| !digits.is_empty()).map(|unit| format!("write `{digits}{unit}`")));
@@ -246,20 +256,14 @@ fn read_duration(text: &str) -> Result<Duration, Option<String>> {
 /// US dollars, exactly as written: never through a floating-point number.
 pub(super) fn money(report: &mut Report, label: &str, node: &Node) -> Option<Money> {
     let (text, _) = single(report, label, "an amount of US dollars such as `0.25`", node)?;
-    match Money::from_dollars(text) {
-        Ok(money) => Some(money),
-        Err(_) => {
-            let bare = text.trim().trim_start_matches('$').replace([',', '_'], "");
-            let help = Money::from_dollars(&bare).ok().map(|_| format!("write `{bare}`"));
-            report.error_with(
-                node.place,
-                "wrong_type",
-                format!("`{label}` is an amount of US dollars such as `0.25` with at most nine decimals, not `{}`", short(text)),
-                help,
-            );
-            None
-        }
+    if let Ok(money) = Money::from_dollars(text) {
+        return Some(money);
     }
+    let bare = text.trim().trim_start_matches('$').replace([',', '_'], "");
+    let help = Money::from_dollars(&bare).ok().map(|_| format!("write `{bare}`"));
+    let message = format!("`{label}` is an amount of US dollars such as `0.25` with at most nine decimals, not `{}`", short(text));
+    report.error_with(node.place, "wrong_type", message, help);
+    None
 }
 
 /// One of a fixed list of words. A word of `later` belongs to the language but cannot be run yet.
@@ -304,8 +308,8 @@ pub(super) fn slug(text: &str, separator: char) -> Option<String> {
     (!slug.is_empty()).then_some(slug)
 }
 
-/// A JSON value as it is written. `label` is the key it stands under.
-pub(super) fn json(report: &mut Report, label: &str, node: &Node) -> Option<Value> {
+/// A JSON value as it is written.
+pub(super) fn json(report: &mut Report, node: &Node) -> Option<Value> {
     match &node.content {
         Content::Refused => None,
         Content::Scalar(scalar) if !scalar.plain => Some(Value::String(scalar.text.clone())),
@@ -321,11 +325,11 @@ pub(super) fn json(report: &mut Report, label: &str, node: &Node) -> Option<Valu
             }
         },
         Content::List(items) => {
-            let values: Vec<_> = items.iter().map(|item| json(report, label, item)).collect();
+            let values: Vec<_> = items.iter().map(|item| json(report, item)).collect();
             values.into_iter().collect::<Option<Vec<_>>>().map(Value::Array)
         }
         Content::Map(entries) => {
-            let fields: Vec<_> = entries.iter().map(|entry| (entry.key.clone(), json(report, &entry.key, &entry.node))).collect();
+            let fields: Vec<_> = entries.iter().map(|entry| (entry.key.clone(), json(report, &entry.node))).collect();
             fields.into_iter().map(|(key, value)| Some((key, value?))).collect::<Option<Map<_, _>>>().map(Value::Object)
         }
     }
@@ -384,15 +388,33 @@ mod tests {
         ] {
             assert_eq!(resolve(text), meaning, "{text}");
         }
-        for text in ["yes", "No", "on", "OFF", "y", "017", "00", "0o17", "0x1F", "1_000", "1_0.5", ".inf", "-.inf", ".nan", "1e400", "9223372036854775808"]
-        {
+        for text in [
+            "yes",
+            "No",
+            "on",
+            "OFF",
+            "y",
+            "017",
+            "00",
+            "0o17",
+            "0x1F",
+            "1_000",
+            "1_0.5",
+            ".inf",
+            "-.inf",
+            ".nan",
+            "1e400",
+            "9223372036854775808",
+        ] {
             assert!(matches!(resolve(text), Plain::Trap(_)), "{text}: {:?}", resolve(text));
         }
     }
 
     #[test]
     fn durations_are_read_in_five_units() {
-        for (text, millis) in [("500ms", 500), ("300s", 300_000), ("300", 300_000), ("5m", 300_000), ("1h", 3_600_000), ("1d", 86_400_000), ("5 m", 300_000)] {
+        for (text, millis) in
+            [("500ms", 500), ("300s", 300_000), ("300", 300_000), ("5m", 300_000), ("1h", 3_600_000), ("1d", 86_400_000), ("5 m", 300_000)]
+        {
             assert_eq!(read_duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for (text, help) in [

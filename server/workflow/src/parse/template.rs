@@ -83,7 +83,7 @@ fn without_braces(text: &str) -> &str {
 }
 
 /// Any value, with templates in its texts.
-pub(super) fn value(context: &mut Context, label: &str, node: &Node) -> Option<TemplateValue> {
+pub(super) fn value(context: &mut Context, node: &Node) -> Option<TemplateValue> {
     match &node.content {
         Content::Refused => None,
         Content::Scalar(scalar) => {
@@ -91,10 +91,10 @@ pub(super) fn value(context: &mut Context, label: &str, node: &Node) -> Option<T
             if is_template(&scalar.text) {
                 return parsed(context, node, &scalar.text).map(TemplateValue::Template);
             }
-            scalar::json(&mut context.report, label, node).map(TemplateValue::Literal)
+            scalar::json(&mut context.report, node).map(TemplateValue::Literal)
         }
         Content::List(items) => {
-            let values: Vec<_> = items.iter().map(|item| value(context, label, item)).collect();
+            let values: Vec<_> = items.iter().map(|item| value(context, item)).collect();
             let values = values.into_iter().collect::<Option<Vec<_>>>()?;
             Some(literal_list(values))
         }
@@ -103,10 +103,14 @@ pub(super) fn value(context: &mut Context, label: &str, node: &Node) -> Option<T
             let mut complete = true;
             for entry in entries {
                 if is_template(&entry.key) {
-                    context.report.error(entry.key_place, "not_evaluated", "a name is taken as it is written: expressions are not evaluated here");
+                    context.report.error(
+                        entry.key_place,
+                        "not_evaluated",
+                        "a name is taken as it is written: expressions are not evaluated here",
+                    );
                     complete = false;
                 }
-                match value(context, &entry.key, &entry.node) {
+                match value(context, &entry.node) {
                     Some(value) => fields.push((entry.key.clone(), value)),
                     None => complete = false,
                 }
@@ -140,9 +144,9 @@ fn literal(value: TemplateValue) -> Option<Value> {
 }
 
 /// The `value` of an output: an expression even without braces, or a list or mapping of values.
-pub(super) fn expression_or_value(context: &mut Context, label: &str, node: &Node) -> Option<TemplateValue> {
+pub(super) fn expression_or_value(context: &mut Context, node: &Node) -> Option<TemplateValue> {
     let bare = node.scalar().filter(|scalar| !is_template(&scalar.text) && !scalar.is_null());
-    let Some(scalar) = bare else { return value(context, label, node) };
+    let Some(scalar) = bare else { return value(context, node) };
     without_references(&mut context.report, node, &scalar.text)?;
     match Expression::parse(&scalar.text) {
         Ok(expression) => {

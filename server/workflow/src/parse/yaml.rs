@@ -102,13 +102,20 @@ impl Node {
     /// The place of the sign at `offset` (in bytes of the scalar's text): also inside blocks, folded lines
     /// and quotes with escapes. The node's own place when this is no scalar.
     pub(super) fn place_at(&self, offset: usize, length: usize) -> Place {
-        let Some(scalar) = self.scalar() else { return self.place };
-        let (line, column) = scalar.position(offset);
-        Place {
-            line: self.place.line.saturating_add(line),
-            column: if line == 0 { self.place.column.saturating_add(column) } else { column.saturating_add(1) },
-            length: count(length).max(1),
-        }
+        self.places_at(&[(offset, length)]).pop().unwrap_or(self.place)
+    }
+
+    /// As [`Node::place_at`], for many offsets with their lengths, in ascending order: one walk for all.
+    pub(super) fn places_at(&self, offsets: &[(usize, usize)]) -> Vec<Place> {
+        let Some(scalar) = self.scalar() else { return vec![self.place; offsets.len()] };
+        let places = scalar.positions(offsets.iter().map(|(offset, _)| *offset)).into_iter().zip(offsets);
+        places
+            .map(|((line, column), (_, length))| Place {
+                line: self.place.line.saturating_add(line),
+                column: if line == 0 { self.place.column.saturating_add(column) } else { column.saturating_add(1) },
+                length: count(*length).max(1),
+            })
+            .collect()
     }
 }
 
@@ -119,28 +126,33 @@ impl Scalar {
     }
 
     /// Lines below the first, and columns (from 0, in characters of that line; on the first line counted
-    /// from the start of the scalar), of the sign at a byte offset of the text.
+    /// from the start of the scalar), of the signs at ascending byte offsets of the text.
     ///
     /// YAML changes blanks, line ends and escapes only. So the n-th sign that is no blank in the text is
     /// the n-th that is none in the source.
-    fn position(&self, offset: usize) -> (u32, u32) {
-        let before = self.text.char_indices().take_while(|(at, _)| *at < offset).filter(|(_, sign)| !sign.is_whitespace()).count();
+    fn positions(&self, offsets: impl Iterator<Item = usize>) -> Vec<(u32, u32)> {
+        let mut signs = self.text.char_indices().peekable();
         let mut units = Units { rest: self.raw.chars(), line: 0, column: 0, style: self.style() };
         if self.block {
             units.skip_line();
         }
-        let mut seen = 0;
-        let mut last = (0, 0);
-        while let Some((place, sign)) = units.next() {
-            if !sign.is_whitespace() {
-                if seen == before {
-                    return place;
-                }
-                seen += 1;
-                last = place;
+        // How many signs of the text come before the offset, and how many of the source were walked over.
+        let (mut before, mut walked, mut here) = (0_usize, 0_usize, (0, 0));
+        let mut positions = Vec::new();
+        for offset in offsets {
+            while let Some((_, sign)) = signs.next_if(|(at, _)| *at < offset) {
+                before += usize::from(!sign.is_whitespace());
             }
+            while walked <= before {
+                let Some((place, sign)) = units.next() else { break };
+                if !sign.is_whitespace() {
+                    walked += 1;
+                    here = place;
+                }
+            }
+            positions.push(here);
         }
-        last
+        positions
     }
 
     fn style(&self) -> Style {
@@ -231,8 +243,7 @@ impl Units<'_> {
 pub(super) struct Problem {
     place: Place,
     code: &'static str,
-    /// What is wrong.
-    pub(super) message: String,
+    message: String,
     help: Option<String>,
 }
 
@@ -251,28 +262,36 @@ impl Reading {
     }
 
     /// Hands the problems in, and gives the tree.
-    pub(super) fn report(self, report: &mut Report) -> Option<Node> {
-        for problem in self.problems {
-            report.error_with(problem.place, problem.code, problem.message, problem.help);
-        }
+    pub(super) fn report(self, into: &mut Report) -> Option<Node> {
+        report(&self.problems, into);
         self.node
+    }
+}
+
+/// Hands problems in.
+pub(super) fn report(problems: &[Problem], into: &mut Report) {
+    for problem in problems {
+        into.error_with(problem.place, problem.code, problem.message.clone(), problem.help.clone());
     }
 }
 
 /// Reads a piece of YAML.
 pub(super) fn read(excerpt: &Excerpt) -> Reading {
     let options = granit_parser::options! { emit_comments: false, flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
-    let mut loader =
-        Loader { excerpt, events: Parser::new_from_str_with_options(&excerpt.text, options), problems: Vec::new(), nodes: 0 };
+    let mut loader = Loader { excerpt, events: Parser::new_from_str_with_options(&excerpt.text, options), problems: Vec::new(), nodes: 0 };
     let node = match loader.document() {
         Ok(node) => node,
+        // What follows an expression without quotes is the same slip once more.
+        Err(_) if loader.problems.last().is_some_and(|last| last.code == UNQUOTED_BRACES) => None,
         Err(problem) => {
-            loader.problems.push(*problem);
+            loader.problems.push(problem);
             None
         }
     };
     Reading { node, problems: loader.problems }
 }
+
+const UNQUOTED_BRACES: &str = "unquoted_braces";
 
 struct Loader<'e> {
     excerpt: &'e Excerpt,
@@ -281,16 +300,13 @@ struct Loader<'e> {
     nodes: usize,
 }
 
-type Outcome<T> = Result<T, Box<Problem>>;
+type Outcome<T> = Result<T, Problem>;
 
 impl<'e> Loader<'e> {
     fn document(&mut self) -> Outcome<Option<Node>> {
         let mut root = None;
         loop {
-            let (event, span) = match self.next()? {
-                Some(next) => next,
-                None => return Ok(root),
-            };
+            let Some((event, span)) = self.next()? else { return Ok(root) };
             match event {
                 Event::StreamStart | Event::DocumentEnd => {}
                 Event::StreamEnd => return Ok(root),
@@ -313,7 +329,7 @@ impl<'e> Loader<'e> {
         match self.events.next_event() {
             None => Ok(None),
             Some(Ok(next)) => Ok(Some(next)),
-            Some(Err(error)) => Err(Box::new(self.broken(&error))),
+            Some(Err(error)) => Err(self.broken(&error)),
         }
     }
 
@@ -349,7 +365,7 @@ impl<'e> Loader<'e> {
         let (anchor, tag) = match event {
             Event::Alias(_) => {
                 let problem = self.problem(span, "alias", "YAML aliases (`*name`) are not part of the language");
-                self.problems.push(Problem { help: Some("write the value out".into()), ..*problem });
+                self.problems.push(Problem { help: Some("write the value out".into()), ..problem });
                 return true;
             }
             Event::Scalar(_, _, anchor, tag) | Event::SequenceStart(_, anchor, tag) | Event::MappingStart(_, anchor, tag) => {
@@ -358,15 +374,26 @@ impl<'e> Loader<'e> {
             _ => (0, None),
         };
         if anchor != 0 {
-            let problem = self.problem(span, "anchor", "YAML anchors (`&name`) are not part of the language");
-            self.problems.push(Problem { help: Some("write the value out where it is used".into()), ..*problem });
+            let problem = self.problem(self.sign_before(span, '&'), "anchor", "YAML anchors (`&name`) are not part of the language");
+            self.problems.push(Problem { help: Some("write the value out where it is used".into()), ..problem });
         }
         if let Some(tag) = tag {
             let start = span.tag_start().map_or(span, Span::empty);
             let problem = self.problem(start, "tag", format!("YAML tags (`{}`) are not part of the language", tag.original()));
-            self.problems.push(Problem { help: Some("put quotes around a text that looks like a number".into()), ..*problem });
+            self.problems.push(Problem { help: Some("put quotes around a text that looks like a number".into()), ..problem });
         }
         anchor != 0 || tag.is_some()
+    }
+
+    /// The place of a sign that stands before a value on its line, or of the value.
+    fn sign_before(&self, span: Span, sign: char) -> Span {
+        let start = span.start;
+        let before = start.byte_offset().and_then(|offset| self.excerpt.text.get(..offset)).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        match line.chars().rev().position(|other| other == sign) {
+            Some(back) => Span::empty(granit_parser::Marker::new(0, start.line(), start.col().saturating_sub(back + 1))),
+            None => span,
+        }
     }
 
     fn list(&mut self, depth: usize) -> Outcome<Vec<Node>> {
@@ -391,13 +418,21 @@ impl<'e> Loader<'e> {
             let Some((event, span)) = self.next()? else { break };
             let mut node = self.node(event, span, depth + 1)?;
             let Some(scalar) = key.scalar() else {
-                if !matches!(key.content, Content::Refused) {
-                    self.problems.push(Problem {
+                match key.content {
+                    Content::Refused => {}
+                    // `{{ x }}` without quotes is a mapping whose key is a mapping.
+                    Content::Map(_) if depth > 1 => self.problems.push(Problem {
+                        place: Place { column: key.place.column.saturating_sub(1).max(1), length: 2, ..key.place },
+                        code: UNQUOTED_BRACES,
+                        message: "a value that begins with `{{` needs quotes".into(),
+                        help: Some("put quotes around the whole value".into()),
+                    }),
+                    _ => self.problems.push(Problem {
                         place: key.place,
                         code: "key_not_text",
                         message: "a key is a text, not a list or a mapping".into(),
-                        help: Some("put quotes around a value that begins with `{{`".into()),
-                    });
+                        help: None,
+                    }),
                 }
                 continue;
             };
@@ -410,7 +445,11 @@ impl<'e> Loader<'e> {
                 Some(("key_missing", "a key is missing before this".to_owned(), None))
             } else {
                 lines.get(&scalar.text).map(|first| {
-                    ("duplicate_key", format!("`{}` was already given on line {first}", scalar.text), Some("keep one of the two".to_owned()))
+                    (
+                        "duplicate_key",
+                        format!("`{}` was already given on line {first}", scalar.text),
+                        Some("keep one of the two".to_owned()),
+                    )
                 })
             };
             if let Some((code, message, help)) = problem {
@@ -429,8 +468,8 @@ impl<'e> Loader<'e> {
         Place { line, column: count(span.start.col()).saturating_add(1), length: count(length).max(1) }
     }
 
-    fn problem(&self, span: Span, code: &'static str, message: impl Into<String>) -> Box<Problem> {
-        Box::new(Problem { place: self.place(span), code, message: message.into(), help: None })
+    fn problem(&self, span: Span, code: &'static str, message: impl Into<String>) -> Problem {
+        Problem { place: self.place(span), code, message: message.into(), help: None }
     }
 
     /// What the scanner could not read, with the help that fits the usual causes.
@@ -441,7 +480,9 @@ impl<'e> Loader<'e> {
         let column = count(error.marker().col()).min(count(text.chars().count()));
         let help = match error.kind() {
             _ if text.contains(": {{") || text.contains("- {{") => Some("put quotes around a value that begins with `{{`"),
-            ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => Some("indent with spaces, not tabs"),
+            ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
+                Some("indent with spaces, not tabs")
+            }
             ErrorKind::MappingValueNotAllowed => Some("put quotes around a text that contains `: `"),
             ErrorKind::UnexpectedCharacter { .. } => Some("put quotes around a text that begins with a special sign"),
             ErrorKind::UnclosedQuotedScalar => Some("close the quote"),
@@ -456,7 +497,11 @@ impl<'e> Loader<'e> {
             _ => None,
         };
         Problem {
-            place: Place { line: line.saturating_sub(1).saturating_add(self.excerpt.first_line), column: column.saturating_add(1), length: 1 },
+            place: Place {
+                line: line.saturating_sub(1).saturating_add(self.excerpt.first_line),
+                column: column.saturating_add(1),
+                length: 1,
+            },
             code: "broken_yaml",
             message: format!("this is not valid YAML: {}", error.info()),
             help: help.map(str::to_owned),

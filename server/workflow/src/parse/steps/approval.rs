@@ -10,33 +10,28 @@ use crate::{
         fields::{Fields, take_from_either},
         front_matter::RISKS,
         scalar::{self, short},
-        source::Place,
         template,
-        yaml::{Content, Entry, Node},
+        yaml::{Content, Entry, Node, Scalar},
     },
     plan::{AfterRefusal, ApprovalStep, Approver, Quorum, StepKind},
 };
 
 /// How long an approval that does not say can be decided.
-const EXPIRES_IN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const EXPIRES_IN: Duration = Duration::from_hours(7 * 24);
 
 impl Reader<'_> {
-    pub(super) fn approval(&mut self, fields: &mut Fields<'_>, _place: Place) -> Option<StepKind> {
+    pub(super) fn approval(&mut self, fields: &mut Fields<'_>) -> Option<StepKind> {
         let context = &mut *self.context;
         let entry = fields.take(&mut context.report, "approval", &[]);
-        let nested = match entry {
-            Some(entry) if entry.node.scalar().is_some_and(|scalar| scalar.is_null()) => Some(Fields::none()),
-            Some(entry) => Fields::of(&mut context.report, "approval", &entry.node),
-            None => Some(Fields::none()),
+        let null = entry.is_some_and(|entry| entry.node.scalar().is_some_and(Scalar::is_null));
+        let mut nested = match entry.filter(|_| !null) {
+            Some(entry) => Fields::of(&mut context.report, "approval", &entry.node)?,
+            None => Fields::none(),
         };
-        let mut nested = nested?;
-        let flat = entry.is_none();
         let mut nothing = Fields::none();
-        let outer = if flat { fields } else { &mut nothing };
-        let mut take = |context: &mut Context, key: &'static str| {
-            let entry = take_from_either(&mut context.report, [&mut *outer, &mut nested], key, &[]);
-            entry
-        };
+        let outer = if entry.is_none() || null { fields } else { &mut nothing };
+        let mut take =
+            |context: &mut Context, key: &'static str| take_from_either(&mut context.report, [&mut *outer, &mut nested], key, &[]);
         let title = take(context, "title");
         let description = take(context, "description");
         let approvers = take(context, "approvers");
@@ -55,28 +50,22 @@ impl Reader<'_> {
             // The name holds no expressions: it was checked.
             None => Template::parse(&self.identity.name).ok(),
         };
-        let description = description.map(|entry| template::template(context, "description", &entry.node));
+        let description = description.and_then(|entry| template::template(context, "description", &entry.node));
         let approvers = match approvers {
             Some(entry) => read_approvers(context, entry),
             None => Some(vec![Approver::Anyone]),
         };
-        let quorum = match quorum {
-            Some(entry) => read_quorum(context, entry, approvers.as_deref()),
-            None => Some(Quorum::Of(1)),
-        };
+        let quorum = quorum.and_then(|entry| read_quorum(context, entry, approvers.as_deref())).unwrap_or(Quorum::Of(1));
         let report = &mut context.report;
-        let risk = risk.map_or(Some(self.header.risk), |entry| scalar::word(report, "risk", &entry.node, RISKS, &[]));
-        let expires_in = expires_in.map_or(Some(EXPIRES_IN), |entry| scalar::positive_duration(report, "expires_in", &entry.node));
-        let on_reject = on_reject.map_or(Some(AfterRefusal::Stop), |entry| after(context, entry, "stop"));
+        let risk = risk.and_then(|entry| scalar::word(report, "risk", &entry.node, RISKS, &[])).unwrap_or(self.header.risk);
+        let expires_in = expires_in.and_then(|entry| scalar::positive_duration(report, "expires_in", &entry.node)).unwrap_or(EXPIRES_IN);
+        let on_reject = on_reject.and_then(|entry| after(context, entry, "stop")).unwrap_or(AfterRefusal::Stop);
         // An approval that nobody decides counts as rejected, so it goes on as a rejected one does.
-        let on_expiry = match on_expiry {
-            Some(entry) => match after(context, entry, "reject") {
-                Some(AfterRefusal::Stop) => on_reject,
-                other => other,
-            },
-            None => on_reject,
+        let on_expiry = match on_expiry.and_then(|entry| after(context, entry, "reject")) {
+            Some(AfterRefusal::Continue) => AfterRefusal::Continue,
+            Some(AfterRefusal::Stop) | None => on_reject,
         };
-        let shows = shows.map_or_else(|| Some(Vec::new()), |entry| read_shows(context, entry));
+        let shows = shows.and_then(|entry| read_shows(context, entry)).unwrap_or_default();
         for approver in approvers.iter().flatten() {
             match approver {
                 Approver::Role(role) => {
@@ -92,17 +81,14 @@ impl Reader<'_> {
         }
         Some(StepKind::Approval(ApprovalStep {
             title: title?,
-            description: match description {
-                None => None,
-                Some(description) => Some(description?),
-            },
+            description,
             approvers: approvers?,
-            quorum: quorum?,
-            risk: risk?,
-            shows: shows?,
-            expires_in: expires_in?,
-            on_expiry: on_expiry?,
-            on_reject: on_reject?,
+            quorum,
+            risk,
+            shows,
+            expires_in,
+            on_expiry,
+            on_reject,
         }))
     }
 }
@@ -146,29 +132,24 @@ fn read_approvers(context: &mut Context, entry: &Entry) -> Option<Vec<Approver>>
 fn read_approver(context: &mut Context, node: &Node) -> Option<Approver> {
     let report = &mut context.report;
     // `- role: approver` is a mapping to YAML, and means the same.
-    let (kind, name, place) = match &node.content {
-        Content::Map(entries) => match entries.as_slice() {
-            [entry] => {
-                let name = scalar::name(report, &entry.key, &entry.node)?;
-                let written = format!("{}:{name}", entry.key);
-                report.hint(entry.key_place, "other_spelling", format!("this is read as `{written}`"), format!("write `{written}`"));
-                (entry.key.as_str(), name, entry.key_place)
-            }
-            _ => {
-                let help = "write `role:approver` or `email:name@example.com`".to_owned();
-                report.error_with(node.place, "wrong_type", "an approver is a role or a person", help);
-                return None;
-            }
-        },
-        _ => {
-            let text = scalar::name(report, "approvers", node)?;
-            let Some((kind, name)) = text.split_once(':') else {
-                let help = if text.contains('@') { format!("write `email:{text}`") } else { format!("write `role:{text}`") };
-                report.error_with(node.place, "unknown_value", format!("`{}` is neither a role nor a person", short(text)), help);
-                return None;
-            };
-            (kind.trim(), name.trim(), node.place)
-        }
+    let (kind, name, place) = if let Content::Map(entries) = &node.content {
+        let [entry] = entries.as_slice() else {
+            let help = "write `role:approver` or `email:name@example.com`".to_owned();
+            report.error_with(node.place, "wrong_type", "an approver is a role or a person", help);
+            return None;
+        };
+        let name = scalar::name(report, &entry.key, &entry.node)?;
+        let written = format!("{}:{name}", entry.key);
+        report.hint(entry.key_place, "other_spelling", format!("this is read as `{written}`"), format!("write `{written}`"));
+        (entry.key.as_str(), name, entry.key_place)
+    } else {
+        let text = scalar::name(report, "approvers", node)?;
+        let Some((kind, name)) = text.split_once(':') else {
+            let help = if text.contains('@') { format!("write `email:{text}`") } else { format!("write `role:{text}`") };
+            report.error_with(node.place, "unknown_value", format!("`{}` is neither a role nor a person", short(text)), help);
+            return None;
+        };
+        (kind.trim(), name.trim(), node.place)
     };
     match kind {
         "role" if !name.is_empty() && name.chars().all(|sign| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_')) => {

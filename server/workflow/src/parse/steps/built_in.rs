@@ -2,13 +2,7 @@
 
 use super::Reader;
 use crate::{
-    parse::{
-        diagnostic::did_you_mean,
-        fields::{Fields, required},
-        scalar,
-        source::Place,
-        template,
-    },
+    parse::{diagnostic::did_you_mean, fields::Fields, scalar, source::Place, template},
     plan::{LogLevel, StepKind},
 };
 
@@ -17,20 +11,11 @@ const LEVELS: &[(&str, LogLevel)] =
 
 impl Reader<'_> {
     pub(super) fn assert(&mut self, inputs: &mut Fields<'_>, place: Place) -> Option<StepKind> {
-        let condition = inputs.take(&mut self.context.report, "condition", &[]);
+        let help = "add `condition:` below `inputs`";
+        let condition = inputs.take_required(&mut self.context.report, "condition", ("`workflow.assert`", place), help);
         let message = inputs.take(&mut self.context.report, "message", &[]);
-        let condition = match condition {
-            Some(entry) => template::expression(self.context, "condition", &entry.node),
-            None => {
-                let help = "add `condition:` below `inputs`".to_owned();
-                required(&mut self.context.report, place, "condition", "`workflow.assert`", help);
-                None
-            }
-        };
-        let message = match message {
-            Some(entry) => Some(template::template(self.context, "message", &entry.node)?),
-            None => None,
-        };
+        let condition = condition.and_then(|entry| template::expression(self.context, "condition", &entry.node));
+        let message = message.and_then(|entry| template::template(self.context, "message", &entry.node));
         Some(StepKind::Assert { condition: condition?, message })
     }
 
@@ -44,6 +29,9 @@ impl Reader<'_> {
         let mut values = Vec::new();
         let mut complete = true;
         for entry in entries {
+            if self.context.report.is_full() {
+                return None;
+            }
             let declared = self.header.output_names.iter().any(|(name, _)| *name == entry.key);
             // Without readable front matter nothing is known about outputs.
             if !declared && !self.header.id.is_empty() {
@@ -57,7 +45,7 @@ impl Reader<'_> {
                 );
                 complete = false;
             }
-            match template::value(self.context, &entry.key, &entry.node) {
+            match template::value(self.context, &entry.node) {
                 Some(value) => values.push((entry.key.clone(), value)),
                 None => complete = false,
             }
@@ -68,15 +56,9 @@ impl Reader<'_> {
     pub(super) fn log(&mut self, inputs: &mut Fields<'_>, place: Place) -> Option<StepKind> {
         let report = &mut self.context.report;
         let level = inputs.take(report, "level", &[]);
-        let message = inputs.take(report, "message", &[]);
-        let level = level.map_or(Some(LogLevel::Info), |entry| scalar::word(report, "level", &entry.node, LEVELS, &[]));
-        let message = match message {
-            Some(entry) => template::template(self.context, "message", &entry.node),
-            None => {
-                required(report, place, "message", "`workflow.log`", "add `message:` below `inputs`".to_owned());
-                None
-            }
-        };
-        Some(StepKind::Log { level: level?, message: message? })
+        let message = inputs.take_required(report, "message", ("`workflow.log`", place), "add `message:` below `inputs`");
+        let level = level.and_then(|entry| scalar::word(report, "level", &entry.node, LEVELS, &[])).unwrap_or_default();
+        let message = message.and_then(|entry| template::template(self.context, "message", &entry.node));
+        Some(StepKind::Log { level, message: message? })
     }
 }

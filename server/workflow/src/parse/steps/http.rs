@@ -20,7 +20,7 @@ impl Reader<'_> {
     pub(super) fn http(&mut self, inputs: &mut Fields<'_>, place: Place) -> Option<HttpStep> {
         let report = &mut self.context.report;
         let method_entry = inputs.take(report, "method", &[]);
-        let url = inputs.take(report, "url", &[]);
+        let url = inputs.take_required(report, "url", ("`http.request`", place), "add `url:` below `inputs`");
         let headers = inputs.take(report, "headers", &[]);
         let query = inputs.take(report, "query", &[]);
         let bodies: Vec<&Entry> = ["json", "body", "form"].into_iter().filter_map(|key| inputs.take(report, key, &[])).collect();
@@ -29,28 +29,21 @@ impl Reader<'_> {
 
         let method = self.method(method_entry, bodies.first().copied(), place);
         let context = &mut *self.context;
-        let url = match url {
-            Some(entry) => address(context, &entry.node),
-            None => {
-                required(&mut context.report, place, "url", "`http.request`", "add `url:` below `inputs`".to_owned());
-                None
-            }
-        };
-        let headers = headers.map_or_else(|| Some(Vec::new()), |entry| read_headers(context, entry));
-        let query = query.map_or_else(|| Some(Vec::new()), |entry| values(context, entry));
+        let url = url.and_then(|entry| address(context, &entry.node));
+        let headers = headers.and_then(|entry| read_headers(context, entry)).unwrap_or_default();
+        let query = query.and_then(|entry| values(context, entry)).unwrap_or_default();
         let body = body(context, &bodies);
-        let accept_status = accept_status.map_or_else(|| Some(Vec::new()), |entry| status_codes(context, entry));
-        let follow_redirects =
-            follow_redirects.map_or(Some(false), |entry| scalar::boolean(&mut context.report, "follow_redirects", &entry.node));
+        let accept_status = accept_status.and_then(|entry| status_codes(context, entry)).unwrap_or_default();
+        let follow_redirects = follow_redirects.and_then(|entry| scalar::boolean(&mut context.report, "follow_redirects", &entry.node));
         let (url, host) = url?;
         let step = HttpStep {
             method: method?,
             url,
-            headers: headers?,
-            query: query?,
+            headers,
+            query,
             body: body?,
-            accept_status: accept_status?,
-            follow_redirects: follow_redirects?,
+            accept_status,
+            follow_redirects: follow_redirects.unwrap_or(false),
         };
         self.context.needs.hosts.insert(host.clone());
         self.outline.reach(&step, host);
@@ -98,7 +91,8 @@ fn address(context: &mut Context, node: &Node) -> Option<(crate::expression::Tem
                 node.place,
                 "invalid_url",
                 "an address begins with `http://`, `https://` or an expression",
-                (!text.contains("://") && !is_template(text)).then(|| format!("did you mean `https://{}`?", short(text.trim_start_matches('/')))),
+                (!text.contains("://") && !is_template(text))
+                    .then(|| format!("did you mean `https://{}`?", short(text.trim_start_matches('/')))),
             );
             return None;
         }
@@ -183,7 +177,7 @@ fn values(context: &mut Context, entry: &Entry) -> Option<Vec<(String, TemplateV
                 context.report.error(field.node.place, "wrong_type", message);
                 return None;
             }
-            template::value(context, &field.key, &field.node).map(|value| (field.key.clone(), value))
+            template::value(context, &field.node).map(|value| (field.key.clone(), value))
         })
         .collect();
     values.into_iter().collect()
@@ -201,7 +195,7 @@ fn body(context: &mut Context, bodies: &[&Entry]) -> Option<HttpStepBody> {
     }
     let Some(entry) = bodies.first() else { return Some(HttpStepBody::None) };
     match entry.key.as_str() {
-        "json" => template::value(context, "json", &entry.node).map(HttpStepBody::Json),
+        "json" => template::value(context, &entry.node).map(HttpStepBody::Json),
         "form" => values(context, entry).map(HttpStepBody::Form),
         _ => {
             if matches!(entry.node.content, Content::Map(_) | Content::List(_)) {

@@ -14,24 +14,64 @@ pub(in crate::parse) const NAMING_KEYS: &[&str] =
 
 /// Keys whose presence shows that a mapping is meant to be a step, even when nothing names its kind.
 pub(in crate::parse) const TELLING_KEYS: &[&str] = &[
-    "inputs", "output_variable", "condition", "conditions", "depends_on", "on_error", "error_handling", "retry", "max_retries", "compensate",
-    "approval_required", "approval_reason", "idempotency_key", "steps", "cases", "catch", "finally",
+    "inputs",
+    "output_variable",
+    "condition",
+    "conditions",
+    "depends_on",
+    "on_error",
+    "error_handling",
+    "retry",
+    "max_retries",
+    "compensate",
+    "approval_required",
+    "approval_reason",
+    "idempotency_key",
+    "steps",
+    "cases",
+    "catch",
+    "finally",
 ];
 
 /// Further keys of every step: under a step heading they too show that a mapping is meant to be a step.
 pub(in crate::parse) const COMMON_KEYS: &[&str] =
     &["id", "name", "type", "output", "timeout", "agent", "model", "agent_hints", "permissions", "budget"];
 
+/// Whether a key can stand on every step.
+pub(super) fn is_common(key: &str) -> bool {
+    COMMON_KEYS.contains(&key) || TELLING_KEYS.contains(&key)
+}
+
 /// Actions that run.
-pub(super) const ACTIONS: &[&str] = &[
-    "http.request", "agent.analyze", "agent.generate", "workflow.assert", "workflow.set_outputs", "workflow.log",
-];
+pub(super) const ACTIONS: &[&str] =
+    &["http.request", "agent.analyze", "agent.generate", "workflow.assert", "workflow.set_outputs", "workflow.log"];
 
 /// Actions that the language has and that cannot be run yet.
 pub(super) const LATER_ACTIONS: &[&str] = &[
-    "workflow.fail", "workflow.sleep", "workflow.timestamp", "workflow.noop", "core.set", "core.log", "core.transform", "core.extract",
-    "core.format", "core.aggregate", "core.compare", "core.rename_keys", "core.limit", "core.sort", "core.crypto", "core.datetime",
-    "core.parse", "core.compress", "core.decompress", "file.read", "file.write", "script.execute", "agent.chat", "agent.chat.completions",
+    "workflow.fail",
+    "workflow.sleep",
+    "workflow.timestamp",
+    "workflow.noop",
+    "core.set",
+    "core.log",
+    "core.transform",
+    "core.extract",
+    "core.format",
+    "core.aggregate",
+    "core.compare",
+    "core.rename_keys",
+    "core.limit",
+    "core.sort",
+    "core.crypto",
+    "core.datetime",
+    "core.parse",
+    "core.compress",
+    "core.decompress",
+    "file.read",
+    "file.write",
+    "script.execute",
+    "agent.chat",
+    "agent.chat.completions",
     "mail.send",
 ];
 
@@ -40,5 +80,4 @@ pub(super) const LATER_KEYS: &[&str] =
     &["depends_on", "compensate", "approval_required", "approval_reason", "agent", "agent_hints", "permissions"];
 
 /// Keys below which the steps of a refused kind may set names of their own.
-pub(super) const SETTING_KEYS: &[&str] =
-    &["output_variable", "output", "item_variable", "index_variable", "accumulator_variable"];
+pub(super) const SETTING_KEYS: &[&str] = &["output_variable", "output", "item_variable", "index_variable", "accumulator_variable"];

@@ -21,13 +21,16 @@ use super::{
     scalar::{self, is_identifier, short, slug},
     source::Place,
     template,
-    yaml::{Content, Entry, Node},
+    yaml::{self, Content, Entry, Node},
 };
-use crate::plan::{Retry, Step, StepKind};
+use crate::{
+    expression::Expression,
+    plan::{Retry, Step, StepKind},
+};
 
 /// A block, read.
 pub(super) struct Read {
-    /// `None` when something in it was refused.
+    /// `None` when so much of it was refused that there is none. What else was refused is in the report.
     pub(super) step: Option<Step>,
     pub(super) outline: StepOutline,
     pub(super) sets: Sets,
@@ -62,7 +65,10 @@ pub(super) fn identify(context: &mut Context, block: &StepBlock<'_>) -> Identity
             context.report.error_with(
                 entry.node.place,
                 "invalid_id",
-                format!("`{}` cannot be the id of a step: it begins with a letter, and letters, digits, `_` and `-` follow, 64 at most", short(text)),
+                format!(
+                    "`{}` cannot be the id of a step: it begins with a letter, and letters, digits, `_` and `-` follow, 64 at most",
+                    short(text)
+                ),
                 help.map(|help| format!("write `{help}`")),
             );
         }
@@ -76,7 +82,9 @@ pub(super) fn identify(context: &mut Context, block: &StepBlock<'_>) -> Identity
 fn from_heading(block: &StepBlock<'_>, name: Option<&str>) -> Option<String> {
     let suffix = match u32::try_from(block.before).ok()? {
         0 => String::new(),
-        before => char::from_u32(u32::from('a').saturating_add(before)).filter(char::is_ascii_lowercase).map_or_else(|| format!("_{}", before + 1), String::from),
+        before => char::from_u32(u32::from('a').saturating_add(before))
+            .filter(char::is_ascii_lowercase)
+            .map_or_else(|| format!("_{}", before + 1), String::from),
     };
     let named = || name.and_then(|name| slug(name, '_'));
     let id = match block.heading {
@@ -99,6 +107,7 @@ fn is_step_id(text: &str) -> bool {
 /// Reads a block at that position in the order of the steps.
 pub(super) fn read(context: &mut Context, block: &StepBlock<'_>, identity: Identity, position: usize, header: &Header) -> Read {
     context.enter_step(&identity.id, position);
+    yaml::report(&block.problems, &mut context.report);
     let mut outline = StepOutline { id: identity.id.clone(), name: identity.name.clone(), line: block.line, ..StepOutline::default() };
     let mut sets = Sets { id: identity.id.clone(), line: block.line, ..Sets::default() };
     let Some((node, entries)) = block.node.as_ref().and_then(|node| Some((node, node.entries()?))) else {
@@ -107,7 +116,8 @@ pub(super) fn read(context: &mut Context, block: &StepBlock<'_>, identity: Ident
         return Read { step: None, outline, sets };
     };
     let errors = context.report.error_count();
-    let step = Reader { context, header, outline: &mut outline, sets: &mut sets, identity, line: block.line }.step(node, entries);
+    let step = Reader { context, header, outline: &mut outline, sets: &mut sets, identity, line: block.line, inputs_read: true }
+        .step(node, entries);
     outline.complete = step.is_some() && context.report.error_count() == errors;
     Read { step, outline, sets }
 }
@@ -155,11 +165,14 @@ struct Reader<'r> {
     sets: &'r mut Sets,
     identity: Identity,
     line: u32,
+    /// Whether `inputs` is a mapping: otherwise keys that would have been below it are not known.
+    inputs_read: bool,
 }
 
 /// The kind that a step names.
 enum Named<'n> {
-    Action(&'n str),
+    /// The action, and where it stands.
+    Action(&'n str, Place),
     Approval,
 }
 
@@ -177,8 +190,8 @@ impl Reader<'_> {
         };
         let condition = self.condition(&mut fields);
         let kind = match named {
-            Named::Action(action) => self.action(action, &mut fields, node.place),
-            Named::Approval => self.approval(&mut fields, node.place),
+            Named::Action(action, place) => self.action(action, &mut fields, place),
+            Named::Approval => self.approval(&mut fields),
         };
         let output_variable = self.output_variable(&mut fields);
         let report = &mut self.context.report;
@@ -193,45 +206,33 @@ impl Reader<'_> {
             let why = "an approval is asked once and costs nothing";
             fields.refuse_meaningless(report, &["retry", "max_retries", "budget", "idempotency_key", "model"], why, None);
         }
-        let time_limit = fields.take(report, "timeout", &[]).map(|entry| scalar::positive_duration(report, "timeout", &entry.node));
-        let retry = if is_approval {
-            Some(Retry::ONCE)
-        } else {
-            limits::retry(report, &mut fields, self.header.max_retries.filter(|_| is_call))
-        };
-        let budget = fields.take(report, "budget", &[]).map(|entry| limits::step_budget(report, entry));
+        let time_limit = fields.take(report, "timeout", &[]).and_then(|entry| scalar::positive_duration(report, "timeout", &entry.node));
+        let retry =
+            if is_approval { Some(Retry::ONCE) } else { limits::retry(report, &mut fields, self.header.max_retries.filter(|_| is_call)) };
+        let budget = fields.take(report, "budget", &[]).and_then(|entry| limits::step_budget(report, entry));
         if !is_approval && kind.is_some() && !is_call {
             fields.refuse_meaningless(report, &["idempotency_key", "model"], "nothing is called", None);
         } else if matches!(kind, Some(StepKind::Http(_))) {
             fields.refuse_meaningless(report, &["model"], "no model is asked", None);
         }
         let idempotency_key = fields.take(report, "idempotency_key", &[]);
-        let idempotency_key = idempotency_key.map(|entry| template::template(self.context, "idempotency_key", &entry.node));
+        let idempotency_key = idempotency_key.and_then(|entry| template::template(self.context, "idempotency_key", &entry.node));
         let report = &mut self.context.report;
         fields.refuse(report, kinds::LATER_KEYS);
-        if kind.is_some() {
+        if self.inputs_read {
             fields.finish(report, &format!("a step of kind `{}`", self.outline.kind));
-        }
-        let read = |present: Option<Option<()>>| present != Some(None);
-        let complete = read(condition.as_ref().map(|value| value.as_ref().map(|_| ())))
-            && read(output_variable.as_ref().map(|value| value.as_ref().map(|_| ())))
-            && read(time_limit.map(|value| value.map(|_| ())))
-            && read(budget.map(|value| value.map(|_| ())))
-            && read(idempotency_key.as_ref().map(|value| value.as_ref().map(|_| ())));
-        if !complete {
-            return None;
         }
         Some(Step {
             id: self.identity.id,
             name: self.identity.name,
             line: self.line,
-            condition: condition.flatten(),
+            condition,
             kind: kind?,
-            output_variable: output_variable.flatten(),
-            time_limit: time_limit.flatten(),
+            output_variable,
+            time_limit,
             retry: retry?,
-            budget: budget.flatten(),
-            idempotency_key: idempotency_key.flatten(),
+            budget,
+            idempotency_key,
         })
     }
 
@@ -242,7 +243,7 @@ impl Reader<'_> {
         let action = fields.take(report, "action", &[]);
         let type_text = kind.and_then(|entry| entry.node.scalar()).map(|scalar| scalar.text.as_str());
         if let (Some(entry), Some(text)) = (kind, type_text) {
-            self.outline.kind = text.to_owned();
+            text.clone_into(&mut self.outline.kind);
             if !kinds::TYPES.contains(&text) {
                 let help = nearest(text, kinds::TYPES.iter().copied()).map(|near| format!("did you mean `{near}`?"));
                 report.error_with(entry.node.place, "unknown_type", format!("there is no type of step `{}`", short(text)), help);
@@ -268,16 +269,21 @@ impl Reader<'_> {
             }
             (Some(action), false) => {
                 let text = scalar::name(report, "action", &action.node)?;
-                self.outline.kind = text.to_owned();
+                text.clone_into(&mut self.outline.kind);
                 if kinds::ACTIONS.contains(&text) {
-                    return Some(Named::Action(text));
+                    return Some(Named::Action(text, action.node.place));
                 }
                 if kinds::LATER_ACTIONS.contains(&text) {
                     report.not_supported(action.node.place, format!("`{text}`"));
                 } else {
                     let known = kinds::ACTIONS.iter().chain(kinds::LATER_ACTIONS).copied();
                     let help = nearest(text, known).map_or_else(
-                        || format!("what runs is {}", kinds::ACTIONS.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ")),
+                        || {
+                            format!(
+                                "what runs is {}",
+                                kinds::ACTIONS.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ")
+                            )
+                        },
                         |near| format!("did you mean `{near}`?"),
                     );
                     report.error_with(action.node.place, "unknown_action", format!("there is no action `{}`", short(text)), help);
@@ -305,32 +311,42 @@ impl Reader<'_> {
                         return None;
                     }
                 }
-                let place = kind.map_or(Place { length: 3, ..Place::line(self.line) }, |kind| kind.node.place);
-                report.error_with(
-                    place,
-                    "step_without_action",
-                    "nothing here says what the step does",
-                    "add `action:`, such as `action: http.request`".to_owned(),
-                );
+                let fence = Place { length: 3, ..Place::line(self.line) };
+                let near = |key: &str| nearest(&super::fields::snake_case(key), kinds::NAMING_KEYS.iter().copied());
+                let slip = fields
+                    .left()
+                    .into_iter()
+                    .filter(|entry| !kinds::is_common(&entry.key))
+                    .find_map(|entry| Some((entry, near(&entry.key)?)));
+                let (place, help) = match (slip, kind) {
+                    (Some((entry, near)), _) => (entry.key_place, format!("did you mean `{near}`?")),
+                    (None, Some(kind)) => (kind.node.place, "add `action:`, such as `action: http.request`".to_owned()),
+                    (None, None) => (
+                        fence,
+                        "add `action:`, such as `action: http.request`; if this is no step, put it below a heading such as Example"
+                            .to_owned(),
+                    ),
+                };
+                report.error_with(place, "step_without_action", "nothing here says what the step does", help);
                 None
             }
         }
     }
 
-    fn condition(&mut self, fields: &mut Fields<'_>) -> Option<Option<crate::expression::Expression>> {
+    fn condition(&mut self, fields: &mut Fields<'_>) -> Option<Expression> {
         let entry = fields.take(&mut self.context.report, "condition", &["conditions"])?;
         let condition = template::all_of(self.context, "condition", &entry.node);
         self.outline.condition = condition.as_ref().map(|condition| condition.source().to_owned());
-        Some(condition)
+        condition
     }
 
-    fn output_variable(&mut self, fields: &mut Fields<'_>) -> Option<Option<String>> {
+    fn output_variable(&mut self, fields: &mut Fields<'_>) -> Option<String> {
         let report = &mut self.context.report;
         let entry = fields.take(report, "output_variable", &["output"])?;
-        let Some(name) = scalar::name(report, "output_variable", &entry.node) else { return Some(None) };
+        let name = scalar::name(report, "output_variable", &entry.node)?;
         self.sets.variables.push(name.to_owned());
         if is_identifier(name) && !names::is_reserved(name) {
-            return Some(Some(name.to_owned()));
+            return Some(name.to_owned());
         }
         let help = slug(name, '_').filter(|slug| is_identifier(slug) && !names::is_reserved(slug)).map(|slug| format!("write `{slug}`"));
         let message = if names::is_reserved(name) {
@@ -339,13 +355,19 @@ impl Reader<'_> {
             format!("`{}` cannot be the name of a variable: letters, digits and `_` only", short(name))
         };
         report.error_with(entry.node.place, "invalid_name", message, help);
-        Some(None)
+        None
     }
 
     fn action<'n>(&mut self, action: &str, fields: &mut Fields<'n>, place: Place) -> Option<StepKind> {
         let report = &mut self.context.report;
-        let mut inputs: Fields<'n> = match fields.take(report, "inputs", &[]) {
-            Some(entry) => Fields::of(report, "inputs", &entry.node)?,
+        let entry = fields.take(report, "inputs", &[]);
+        let place = entry.map_or(place, |entry| entry.key_place);
+        let mut inputs: Fields<'n> = match entry {
+            Some(entry) => {
+                let read = Fields::of(report, "inputs", &entry.node);
+                self.inputs_read = read.is_some();
+                read?
+            }
             None => Fields::none(),
         };
         let kind = match action {

@@ -19,13 +19,7 @@ use crate::{
 const MAX_TOKENS: i64 = 10_000_000;
 
 impl Reader<'_> {
-    pub(super) fn model<'n>(
-        &mut self,
-        action: &str,
-        fields: &mut Fields<'n>,
-        inputs: &mut Fields<'n>,
-        place: Place,
-    ) -> Option<ModelStep> {
+    pub(super) fn model<'n>(&mut self, action: &str, fields: &mut Fields<'n>, inputs: &mut Fields<'n>, place: Place) -> Option<ModelStep> {
         let context = &mut *self.context;
         let prompt = take_from_either(&mut context.report, [fields, inputs], "prompt", &[]);
         let system = take_from_either(&mut context.report, [fields, inputs], "system", &[]);
@@ -36,44 +30,30 @@ impl Reader<'_> {
         for keys in [fields, inputs] {
             keys.refuse(&mut context.report, &["prompt_inputs", "tools", "messages"]);
         }
-        let prompt = match prompt {
-            Some(entry) => prompt_text(context, &entry.node),
-            None => {
-                required(&mut context.report, place, "prompt", &format!("`{action}`"), "add `prompt:` below `inputs`".to_owned());
-                None
-            }
-        };
-        let system = system.map(|entry| template::template(context, "system", &entry.node));
-        let output_schema = schema.map(|entry| output_schema(context, entry));
-        let max_tokens = max_tokens.map(|entry| {
-            scalar::integer(&mut context.report, "max_tokens", &entry.node, 1..=MAX_TOKENS).and_then(|tokens| u32::try_from(tokens).ok())
-        });
-        let temperature = temperature.map(|entry| scalar::number(&mut context.report, "temperature", &entry.node, 0.0..=2.0));
-        let model = model.map(|entry| scalar::name(&mut context.report, "model", &entry.node).map(str::to_owned));
-        if let Some(name) = model.clone().flatten().or_else(|| self.header.default_model.clone()) {
-            context.needs.models.insert(name);
-        } else if model.is_none() {
-            context.needs.default_model = true;
+        if prompt.is_none() {
+            required(&mut context.report, place, "prompt", &format!("`{action}`"), "add `prompt:` below `inputs`".to_owned());
         }
-        self.outline.model = model.clone().flatten();
+        let prompt = prompt.and_then(|entry| prompt_text(context, &entry.node));
+        let system = system.and_then(|entry| template::template(context, "system", &entry.node));
+        let output_schema = schema.and_then(|entry| output_schema(context, entry));
+        let report = &mut context.report;
+        let max_tokens = max_tokens.and_then(|entry| scalar::integer(report, "max_tokens", &entry.node, 1..=MAX_TOKENS));
+        let temperature = temperature.and_then(|entry| scalar::number(report, "temperature", &entry.node, 0.0..=2.0));
+        let model = model.and_then(|entry| scalar::name(report, "model", &entry.node)).map(str::to_owned);
+        match model.as_ref().or(self.header.default_model.as_ref()) {
+            Some(name) => drop(context.needs.models.insert(name.clone())),
+            None => context.needs.default_model = true,
+        }
+        self.outline.model.clone_from(&model);
         Some(ModelStep {
             task: if action == ModelTask::Analyze.action() { ModelTask::Analyze } else { ModelTask::Generate },
-            model: given(model)?,
-            system: given(system)?,
+            model,
+            system,
             prompt: prompt?,
-            output_schema: given(output_schema)?,
-            max_tokens: given(max_tokens)?,
-            temperature: given(temperature)?,
+            output_schema,
+            max_tokens: max_tokens.and_then(|tokens| u32::try_from(tokens).ok()),
+            temperature,
         })
-    }
-}
-
-/// What was given and could be read, or was not given; `None` when it was given and could not be read.
-#[expect(clippy::option_option, reason = "not given, given and read, given and refused are three answers")]
-fn given<T>(value: Option<Option<T>>) -> Option<Option<T>> {
-    match value {
-        None => Some(None),
-        Some(read) => read.map(Some),
     }
 }
 
@@ -97,7 +77,12 @@ fn output_schema(context: &mut Context, entry: &Entry) -> Option<Value> {
     let Content::Map(entries) = &entry.node.content else {
         if !matches!(entry.node.content, Content::Refused) {
             let help = "write `type: object` with `properties`".to_owned();
-            report.error_with(entry.node.place, "invalid_schema", format!("`output_schema` is a JSON Schema, not {}", entry.node.description()), help);
+            report.error_with(
+                entry.node.place,
+                "invalid_schema",
+                format!("`output_schema` is a JSON Schema, not {}", entry.node.description()),
+                help,
+            );
         }
         return None;
     };
@@ -105,7 +90,7 @@ fn output_schema(context: &mut Context, entry: &Entry) -> Option<Value> {
         report.error(node.place, "not_evaluated", "a schema is taken as it is written: expressions are not evaluated here");
         return None;
     }
-    let schema = scalar::json(report, "output_schema", &entry.node)?;
+    let schema = scalar::json(report, &entry.node)?;
     match entries.iter().find(|entry| entry.key == "type") {
         Some(kind) if kind.node.scalar().is_some_and(|scalar| scalar.text == "object") => Some(schema),
         Some(kind) => {
