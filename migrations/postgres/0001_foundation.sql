@@ -65,7 +65,6 @@ create table session (
 comment on table session is 'Signed-in browsers. Only the hash of the cookie is kept.';
 
 create index session_of_person on session (person_id);
-create index session_by_expiry on session (expires_at);
 
 create table throttle (
     key text collate "C" not null,

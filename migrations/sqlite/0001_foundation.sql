@@ -62,7 +62,6 @@ create table session (
 ) strict;
 
 create index session_of_person on session (person_id);
-create index session_by_expiry on session (expires_at);
 
 -- Token buckets: thousandths of a token left for a key at a moment.
 create table throttle (

@@ -10,7 +10,7 @@ use std::{
 
 use database::{Engine, Reach, Statement, catalogue};
 use sqlx::{
-    Arguments, Column as _, Connection as _, Either, Encode, Executor as _, Row as _, SqlSafeStr as _, Statement as _, Type,
+    Arguments, AssertSqlSafe, Column as _, Connection as _, Either, Encode, Executor as _, Row as _, SqlSafeStr as _, Statement as _, Type,
     TypeInfo as _,
     postgres::{PgArguments, PgTypeInfo},
     sqlite::SqliteArguments,
@@ -390,4 +390,33 @@ async fn what_was_recorded_in_a_sqlite_file_cannot_be_changed() {
             assert!(refusing.contains(&format!("{table}_refuses_{change}")), "{table} takes {change}");
         }
     }
+}
+
+/// Tables that grow with every run, in rows too many to be read one by one.
+const LARGE: &[&str] =
+    &["account", "approval", "approval_decision", "audit_event", "credential_use", "hold", "inbox", "journal", "mail", "run", "run_queue"];
+
+#[tokio::test]
+async fn no_statement_reads_all_of_a_large_table() {
+    let mut engines = Engines::migrated().await;
+    let mut wrong = Vec::new();
+    for statement in catalogue::all() {
+        let explained = format!("explain query plan {}", statement.text(Engine::Sqlite));
+        let steps = sqlx::query(AssertSqlSafe(explained)).fetch_all(&mut engines.sqlite).await.unwrap();
+        // An alias hides the name of a table: what stands before it says which it is.
+        let text = words(statement.text(Engine::Sqlite));
+        for step in steps {
+            let detail: String = step.get("detail");
+            let Some(scanned) = detail.strip_prefix("SCAN ") else { continue };
+            let name = scanned.split(' ').next().unwrap();
+            let is = |table: &&&str| {
+                name == **table || text.contains(&format!(" {table} {name} ")) || text.contains(&format!(" {table} as {name} "))
+            };
+            // Along an index it stops at the limit or reads only what the index was made for.
+            if LARGE.iter().find(is).is_some() && !scanned.contains("USING") {
+                wrong.push(format!("{}: {detail}", statement.name()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -12,7 +12,7 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::site::{Site, at, authorized, event, scope};
+use crate::site::{Site, at, authorized, event, lease_of, scope};
 
 on_both_engines! {
     an_approval_ends_when_enough_have_agreed
@@ -58,7 +58,9 @@ async fn ask(site: &Site, run: RunId, quorum: i64, rounds: i64) -> Vec<ApprovalI
     let keys = site.claimed(&site.acme, run).await;
     site.record(keys, move |batch| {
         asked.iter().try_for_each(|request| batch.ask_approval(request.clone()))?;
-        links.iter().for_each(|link| batch.approval_link(link.clone()));
+        for link in &links {
+            batch.approval_link(link.clone());
+        }
         Ok(())
     })
     .await;
@@ -184,7 +186,7 @@ async fn the_ended_approvals_are_paged_without_losing_one(site: &Site) {
     let ids = ask(site, run, 1, 6).await;
     decide(site, ids[0], &decision(site.acme.approver, Verdict::Approved, at(2000))).await;
     // A cancelled run ends four at the same moment.
-    let mut keys = site.lease_of(&site.acme, run, 1);
+    let mut keys = lease_of(&site.acme, run, 1);
     keys.approvals.clone_from(&ids);
     let cancelled = ids[1..5].to_vec();
     site.record(keys, move |batch| {

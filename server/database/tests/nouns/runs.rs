@@ -10,7 +10,7 @@ use database::{
 use domain::{RunId, permission::RunRead};
 use serde_json::json;
 
-use crate::site::{Site, at, authorized, event, scope};
+use crate::site::{Site, at, authorized, event, new_run, scope};
 
 on_both_engines! {
     runs_are_numbered_without_gaps_in_each_tenant
@@ -35,7 +35,7 @@ async fn runs_are_numbered_without_gaps_in_each_tenant(site: &Site) {
     // A number that was taken by a transaction that did not commit is given again.
     let actor = site.actor(&site.acme).await;
     let mut tx = site.write(&actor).await;
-    let lost = runs::create(&mut tx, &scope(&actor), &site.new_run(&site.acme, site.id(), at(1))).await.unwrap();
+    let lost = runs::create(&mut tx, &scope(&actor), &new_run(&site.acme, site.id(), at(1))).await.unwrap();
     drop(tx);
     let id = site.run(&site.acme, at(2)).await;
     let mut tx = site.read(&actor).await;
@@ -78,7 +78,7 @@ async fn a_page_of_runs_is_stable_while_runs_are_added(site: &Site) {
 
 async fn a_start_key_starts_one_run(site: &Site) {
     let actor = site.actor(&site.acme).await;
-    let keyed = |id| runs::NewRun { start_key: Some("order-1".to_owned()), ..site.new_run(&site.acme, id, at(0)) };
+    let keyed = |id| runs::NewRun { start_key: Some("order-1".to_owned()), ..new_run(&site.acme, id, at(0)) };
     let first = keyed(site.id());
     let mut tx = site.write(&actor).await;
     assert!(runs::find_by_start_key(&mut tx, "order-1").await.unwrap().is_none());
@@ -94,10 +94,10 @@ async fn a_start_key_starts_one_run(site: &Site) {
     // The same key of another tenant is another key.
     let other = site.actor(&site.globex).await;
     let mut tx = site.write(&other).await;
-    let new = runs::NewRun { start_key: Some("order-1".to_owned()), ..site.new_run(&site.globex, site.id(), at(0)) };
+    let new = runs::NewRun { start_key: Some("order-1".to_owned()), ..new_run(&site.globex, site.id(), at(0)) };
     runs::create(&mut tx, &scope(&other), &new).await.unwrap();
     // A run cannot be of another tenant's workflow.
-    let crossed = runs::create(&mut tx, &scope(&other), &site.new_run(&site.acme, site.id(), at(0))).await;
+    let crossed = runs::create(&mut tx, &scope(&other), &new_run(&site.acme, site.id(), at(0))).await;
     assert!(matches!(crossed, Err(Error::Violation { rule: database::Rule::ForeignKey, .. })), "{crossed:?}");
 }
 

@@ -99,7 +99,9 @@ async fn the_uses_of_a_credential_are_paged_without_losing_one(site: &Site) {
         .collect();
     let keys = site.claimed(&site.acme, run).await;
     site.record(keys, move |batch| {
-        uses.iter().for_each(|used| batch.credential_use(used.clone()));
+        for used in &uses {
+            batch.credential_use(used.clone());
+        }
         Ok(())
     })
     .await;

@@ -58,6 +58,25 @@ pub fn scope<P: PermissionMarker>(actor: &Actor) -> Scope<'_, P> {
     Scope::of(actor, "test").expect("the actor may do everything")
 }
 
+pub fn new_run(tenant: &Tenant, id: RunId, accepted_at: Timestamp) -> NewRun {
+    NewRun {
+        id,
+        workflow: tenant.workflow,
+        version: tenant.version,
+        plan_hash: [7; 32],
+        starter: tenant.admin,
+        starter_label: "admin@acme.example".to_owned(),
+        inputs: json!({"invoice_id": "INV-20417"}),
+        start_key: None,
+        accepted_at,
+    }
+}
+
+/// The keys of a run that was claimed before, under this fence.
+pub fn lease_of(tenant: &Tenant, run: RunId, fence: i64) -> Keys {
+    Keys::of_run(tenant.id, run, LeaseClaim { owner: "node".to_owned(), fence })
+}
+
 impl Site {
     pub async fn on(opened: Opened) -> Self {
         let entropy = SeededEntropy::new(2);
@@ -136,24 +155,10 @@ impl Site {
         let mut tx = self.write(&actor).await;
         let id: RunId = self.id();
         let scope = scope::<WorkflowExecute>(&actor);
-        runs::create(&mut tx, &scope, &self.new_run(tenant, id, accepted_at)).await.unwrap();
+        runs::create(&mut tx, &scope, &new_run(tenant, id, accepted_at)).await.unwrap();
         inbox::create(&mut tx, &self.wish(id, accepted_at)).await.unwrap();
         tx.commit(event()).await.unwrap();
         id
-    }
-
-    pub fn new_run(&self, tenant: &Tenant, id: RunId, accepted_at: Timestamp) -> NewRun {
-        NewRun {
-            id,
-            workflow: tenant.workflow,
-            version: tenant.version,
-            plan_hash: [7; 32],
-            starter: tenant.admin,
-            starter_label: "admin@acme.example".to_owned(),
-            inputs: json!({"invoice_id": "INV-20417"}),
-            start_key: None,
-            accepted_at,
-        }
     }
 
     pub fn wish(&self, run: RunId, created_at: Timestamp) -> InboxRow {
@@ -166,12 +171,7 @@ impl Site {
         let claimed = leases::claim(&mut tx, "node", at(1000), at(100_000), 1000).await.unwrap();
         tx.housekeep(database::Housekeeping::Leases).await.unwrap();
         let lease = claimed.iter().find(|lease| lease.run == run).expect("the run is due");
-        self.lease_of(tenant, run, lease.fence)
-    }
-
-    /// The keys of a run that was claimed before, under this fence.
-    pub fn lease_of(&self, tenant: &Tenant, run: RunId, fence: i64) -> Keys {
-        Keys::of_run(tenant.id, run, LeaseClaim { owner: "node".to_owned(), fence })
+        lease_of(tenant, run, lease.fence)
     }
 
     /// Writes records of a run as the engine does.
