@@ -27,7 +27,7 @@ impl CommitPoint {
 pub enum Fate {
     /// Nothing.
     Go,
-    /// The step fails, as when a disk is full; the database goes on.
+    /// The step fails, as when a disk is full; the database goes on. After the commit nothing can fail: it is passed.
     Fail,
     /// The process is dead from here on: nothing that follows happens, and nobody gets an answer but an error.
     Die,
@@ -71,6 +71,7 @@ impl Faults {
     pub(crate) fn reach(&self, point: CommitPoint) -> Result<(), Broken> {
         match self.points.as_ref().map_or(Fate::Go, |decide| decide(point)) {
             Fate::Go => Ok(()),
+            Fate::Fail if point == CommitPoint::AfterCommit => Ok(()),
             Fate::Fail => Err(Broken::Failed(Error::unavailable(format!("a crash point failed the group at {point:?}")))),
             Fate::Die => {
                 self.dead.store(true, std::sync::atomic::Ordering::SeqCst);

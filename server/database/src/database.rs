@@ -84,12 +84,7 @@ impl Database {
     /// [`Error::StalePolicy`] when the actor's rights were read under another state of the policy,
     /// [`Error::TenantClosed`], or [`Error::Unavailable`].
     pub async fn read<'a>(&self, actor: &'a Actor) -> Result<ReadTx<'a>, Error> {
-        self.0.committer.0.faults.alive()?;
-        let link = match &self.0.pools {
-            Pools::Sqlite { readers, .. } => Link::Reader(readers.begin().await.map_err(Error::unavailable)?),
-            Pools::Postgres { app, .. } => Link::Postgres(postgres::begin(app, Begin::Read, [actor.tenant()]).await?),
-        };
-        let mut session = Session::new(link);
+        let mut session = self.reading(actor.tenant()).await?;
         gate::pass(&mut session, actor).await?;
         Ok(ReadTx::new(actor, session))
     }
@@ -99,12 +94,7 @@ impl Database {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn read_for_engine(&self, tenant: TenantId) -> Result<EngineRead, Error> {
-        self.0.committer.0.faults.alive()?;
-        let link = match &self.0.pools {
-            Pools::Sqlite { readers, .. } => Link::Reader(readers.begin().await.map_err(Error::unavailable)?),
-            Pools::Postgres { app, .. } => Link::Postgres(postgres::begin(app, Begin::Read, [tenant]).await?),
-        };
-        Ok(EngineRead::new(tenant, Session::new(link)))
+        self.reading(tenant).await.map(|session| EngineRead::new(tenant, session))
     }
 
     /// Opens a transaction that changes the actor's tenant. On SQLite it has a deadline and holds others up: whatever
@@ -191,6 +181,15 @@ impl Database {
             app.close().await;
             system.close().await;
         }
+    }
+
+    async fn reading(&self, tenant: TenantId) -> Result<Session, Error> {
+        self.0.committer.0.faults.alive()?;
+        let link = match &self.0.pools {
+            Pools::Sqlite { readers, .. } => Link::Reader(readers.begin().await.map_err(Error::unavailable)?),
+            Pools::Postgres { app, .. } => Link::Postgres(postgres::begin(app, Begin::Read, [tenant]).await?),
+        };
+        Ok(Session::new(link))
     }
 
     async fn turn(&self) -> Result<Session, Error> {

@@ -129,12 +129,31 @@ async fn a_turn_that_outlives_its_deadline_is_undone_and_others_go_on() {
     assert_eq!(house.number("select count(*) from account").await, 1);
 }
 
+static ENDLESS: database::Statement = database::Statement::tenant(
+    "test.endless",
+    "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) as c from n, membership where tenant_id = $1",
+);
+
+#[tokio::test]
+async fn a_statement_that_nobody_waits_for_any_more_holds_nobody_up_for_ever() {
+    let house = House::sqlite_with(|settings| settings.turn_deadline = Duration::from_millis(100)).await;
+    let tenant = house.tenant("acme").await;
+    let mut tx = house.database.write(&tenant.actor).await.unwrap();
+    // As when a client goes away in the middle of a request.
+    tokio::select! {
+        biased;
+        _ = tx.query(&ENDLESS).rows() => panic!("it never ends"),
+        () = std::future::ready(()) => {}
+    }
+    drop(tx);
+    if set_limit(&house, &tenant, "beside").await.is_err() {
+        set_limit(&house, &tenant, "after").await.unwrap();
+    }
+    assert_eq!(house.number(LIMITS).await, 1);
+}
+
 #[tokio::test]
 async fn a_statement_that_never_ends_is_stopped_at_the_deadline() {
-    static ENDLESS: database::Statement = database::Statement::tenant(
-        "test.endless",
-        "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) as c from n, membership where tenant_id = $1",
-    );
     let house = House::sqlite_with(|settings| settings.turn_deadline = Duration::from_millis(100)).await;
     let tenant = house.tenant("acme").await;
     let mut tx = house.database.write(&tenant.actor).await.unwrap();

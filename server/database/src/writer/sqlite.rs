@@ -236,24 +236,30 @@ impl Writer {
         Ok(())
     }
 
-    /// The batch of all members, in a savepoint: when it fails, the turns of the group go on without it.
+    /// The batch of all members. Beside turns it has a savepoint: when it fails, they go on without it.
     async fn batch(&mut self, group: &mut Group) -> Result<(), Broken> {
         if group.seats.is_empty() {
             return Ok(());
         }
-        self.execute(&LEND).await?;
+        let beside_turns = !group.answers.is_empty();
+        if beside_turns {
+            self.execute(&LEND).await?;
+        }
         let now = self.committing.clock.now();
         match batch::run(&mut self.arm()?, &mut group.seats, now).await {
             Ok(outcome) => {
-                self.execute(&KEEP).await?;
+                if beside_turns {
+                    self.execute(&KEEP).await?;
+                }
                 group.intents.extend(outcome.intents);
                 group.announcements.extend(outcome.announcements);
             }
-            Err(cause) => {
+            Err(cause) if beside_turns => {
                 tracing::warn!(%cause, members = group.seats.len(), "a batch failed; its members are decided again, each alone");
                 self.execute(&UNDO).await?;
                 group.again = std::mem::take(&mut group.seats);
             }
+            Err(cause) => return Err(Broken::Failed(cause)),
         }
         Ok(())
     }
@@ -286,16 +292,20 @@ impl Writer {
         }
         let ending = in_time.ok().and_then(Result::ok);
         let Ok(mut slot) = timeout(self.limits.turn_deadline, self.slot.lock()).await else {
-            // Somebody holds on to the connection without working: it is theirs, the writer takes another one.
+            // Somebody holds on to the connection without working: it is theirs, but no statement runs on it any more, and
+            // the writer takes another one.
             self.slot = Arc::default();
-            self.outlived.store(false, Ordering::Relaxed);
+            self.outlived = Arc::default();
             return Err(Error::unavailable("a turn did not give the connection back"));
         };
         self.connection = slot.take();
         drop(slot);
         self.outlived.store(false, Ordering::Relaxed);
-        self.execute(if ending.is_some() { &KEEP } else { &UNDO }).await?;
-        Ok(ending)
+        // A statement that nobody waits for any more may still run: what is behind it waits no longer than a turn.
+        match timeout(self.limits.turn_deadline, self.execute(if ending.is_some() { &KEEP } else { &UNDO })).await {
+            Ok(done) => done.map(|()| ending),
+            Err(_) => Err(Error::unavailable("a statement of a turn that is over does not end")),
+        }
     }
 
     fn arm(&mut self) -> Result<Arm<'_>, Error> {
@@ -312,11 +322,14 @@ impl Writer {
     /// Replaces the connection after a failure: what its transaction did is gone with it.
     async fn reopen(&mut self) {
         if let Some(old) = self.connection.take() {
-            // Waiting for the end of the old one lets go of its lock before the new one wants it.
+            // Waiting for the end of the old one lets go of its lock before the new one wants it. What still runs on it
+            // is stopped.
+            self.outlived.store(true, Ordering::Relaxed);
             if let Err(error) = old.close().await {
                 tracing::warn!(%error, "the connection that failed did not close in order");
             }
         }
+        self.outlived.store(false, Ordering::Relaxed);
         let opened = match self.options.connect().await {
             Ok(connection) => watched(connection, Arc::clone(&self.outlived)).await,
             Err(error) => Err(error),
