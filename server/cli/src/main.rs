@@ -1,3 +1,108 @@
-//! The binary mandate.
+//! The binary `mandate`: reads the configuration, holds the keys, wires the rooms together and runs the commands
+//! that work on the machine itself.
+//!
+//! Every failure ends in one sentence on standard error that says what to do, and an exit code: 1 for a failure, 2 for
+//! a wrong command line.
 
-fn main() {}
+mod audit;
+mod backup;
+mod config;
+mod keys;
+mod logging;
+mod serve;
+mod tenant;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Runs AI-agent workflows that a company can sign off on.
+#[derive(Debug, Parser)]
+#[command(name = "mandate", version, about, propagate_version = true)]
+struct Arguments {
+    /// The configuration file; without one the defaults hold, and `mandate.toml` here is read if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server.
+    Serve {
+        /// Start the rehearsal services too, and open their ports for this process: an invoice book, a payment desk and
+        /// a scripted model, all of them look-alikes.
+        #[arg(long)]
+        rehearsal: bool,
+    },
+    /// Bring the database up to this version, and nothing else.
+    Migrate,
+    /// Write the database and, encrypted in a file of their own, the keys to a new folder. The server may be running.
+    Backup(backup::Backup),
+    /// Put a backup into an empty data folder.
+    Restore(backup::Restore),
+    /// Tenants of this installation.
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// Audit logs.
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+#[derive(Debug, Subcommand)]
+enum Tenant {
+    /// Print a one-time link that makes a further tenant.
+    Invite,
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Check an exported log offline: every row, their order, and that none is missing in between.
+    Verify {
+        /// The JSONL export.
+        file: PathBuf,
+    },
+}
+
+/// A sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Failure(String);
+
+impl Failure {
+    fn new(sentence: impl ToString) -> Self {
+        Self(sentence.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("mandate: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    // Works without configuration and without a database, anywhere.
+    if let Command::Audit(Audit::Verify { file }) = &arguments.command {
+        return audit::verify(file);
+    }
+    let config = config::read(arguments.config.as_deref())?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new(format!("The system does not let this process start threads: {error}.")))?;
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Serve { rehearsal } => serve::serve(config, rehearsal).await,
+            Command::Migrate => serve::migrate(config).await,
+            Command::Backup(backup) => backup::backup(config, backup).await,
+            Command::Restore(restore) => backup::restore(config, restore).await,
+            Command::Tenant(Tenant::Invite) => tenant::invite(&config),
+            Command::Audit(Audit::Verify { file }) => audit::verify(&file),
+        }
+    })
+}

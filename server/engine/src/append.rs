@@ -46,6 +46,8 @@ pub(crate) struct Append<H: StepHost> {
     /// Whether parked steps are looked at again.
     pub look_again: bool,
     pub keys: Option<Keys>,
+    /// The effects whose facts are among the keys; others wait for the next append.
+    pub foreseen: BTreeSet<Identity>,
 
     pub state: Run,
     pub seq: i64,
@@ -63,14 +65,14 @@ pub(crate) struct Append<H: StepHost> {
 const PARKED_LOOK: Duration = Duration::from_secs(60);
 
 impl<H: StepHost> Append<H> {
-    /// Effects that are due and not out, in the state given.
-    fn due(&self, state: &Run, now: Timestamp) -> Vec<Effect> {
+    /// Effects that are due and not out, in the state given; those of parked steps only if wanted.
+    fn due(&self, state: &Run, now: Timestamp, parked_too: bool) -> Vec<Effect> {
         pending(&self.context.plan, state)
             .into_iter()
             .filter(|effect| effect.not_before().is_none_or(|at| at <= now))
             .filter(|effect| match effect {
                 Effect::Call(call) => {
-                    !self.in_flight.contains(&(call.step.clone(), call.attempt)) && (self.look_again || call.parked.is_none())
+                    !self.in_flight.contains(&(call.step.clone(), call.attempt)) && (parked_too || call.parked.is_none())
                 }
                 _ => true,
             })
@@ -91,7 +93,8 @@ impl<H: StepHost> Append<H> {
                 }
             }
         }
-        let effects = self.due(&state, now);
+        let effects = self.due(&state, now, self.look_again);
+        self.foreseen = effects.iter().map(identity).collect();
         let mut keys = Keys::of_run(self.context.tenant, self.context.run, self.lease.clone());
         self.host.keys(&self.context, &state, &effects, &mut keys);
         self.keys = Some(keys);
@@ -137,10 +140,13 @@ impl<H: StepHost> Append<H> {
     /// Puts every due effect before the host until nothing changes any more. An effect that only appears
     /// here and whose facts were not read waits for the next append.
     fn allow_effects(&mut self, batch: &mut Batch<'_>, now: Timestamp, events: &mut Vec<Event>) -> Result<(), MemberRefused> {
-        let mut seen: BTreeSet<(String, u32, u32)> = BTreeSet::new();
+        let mut seen: BTreeSet<Identity> = BTreeSet::new();
         loop {
-            let next = self.due(&self.state, now).into_iter().find(|effect| {
-                !seen.contains(&identity(effect)) && !self.allowed.iter().any(|allowed| Some(allowed.call.step.as_str()) == effect.step())
+            let next = self.due(&self.state, now, self.look_again).into_iter().find(|effect| {
+                let identity = identity(effect);
+                self.foreseen.contains(&identity)
+                    && !seen.contains(&identity)
+                    && !self.allowed.iter().any(|allowed| Some(allowed.call.step.as_str()) == effect.step())
             });
             let Some(effect) = next else { return Ok(()) };
             seen.insert(identity(&effect));
@@ -190,10 +196,10 @@ impl<H: StepHost> Append<H> {
         if !self.consumed.is_empty() {
             batch.inbox_done(self.consumed.iter().copied())?;
         }
-        let out = self.in_flight.len() + self.allowed.len();
+        let nothing_out = self.in_flight.is_empty() && self.allowed.is_empty();
         // Whatever is in the inbox wakes a run at once that is handed back.
-        let rests = self.in_inbox || self.state.is_over() || self.due(&self.state, now).is_empty();
-        self.released = out == 0 && !self.again && rests;
+        let rests = nothing_out && !self.again && (self.in_inbox || self.due(&self.state, now, false).is_empty());
+        self.released = rests || self.state.is_over();
         if self.released {
             batch.queue(self.next_wake(now), true)?;
         }
@@ -225,8 +231,10 @@ fn finished_input<E>(finished: &Finished<E>, charge: Option<workflow::event::Cha
     }
 }
 
-/// Tells effects of one append apart, so that each is put before the host once.
-fn identity(effect: &Effect) -> (String, u32, u32) {
+/// What tells effects of one append apart, so that each is put before the host once.
+pub(crate) type Identity = (String, u32, u32);
+
+fn identity(effect: &Effect) -> Identity {
     match effect {
         Effect::Call(call) => (format!("call {}", call.step), call.attempt, call.dispatch),
         Effect::Ask { step, round, .. } => (format!("ask {step}"), *round, 0),

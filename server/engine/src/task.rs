@@ -135,6 +135,7 @@ impl<H: StepHost> Task<'_, H> {
             in_flight: self.in_flight.clone(),
             look_again,
             keys: None,
+            foreseen: BTreeSet::new(),
             state: Run::default(),
             seq: self.last_seq,
             allowed: Vec::new(),

@@ -1,0 +1,13 @@
+//! `mandate audit verify`: checks an exported log, offline and without keys.
+
+use std::{fs::File, io::BufReader, path::Path};
+
+use crate::Failure;
+
+pub(crate) fn verify(file: &Path) -> Result<(), Failure> {
+    let shown = file.display();
+    let opened = File::open(file).map_err(|error| Failure::new(format!("{shown} cannot be read: {error}.")))?;
+    let verified = platform::audit::verify_export(BufReader::new(opened)).map_err(|bad| Failure::new(format!("{shown}: {bad}")))?;
+    println!("{shown}: {verified}");
+    Ok(())
+}

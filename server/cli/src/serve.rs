@@ -1,0 +1,196 @@
+//! `mandate serve`: everything wired together, from the configuration to the listening socket.
+
+use std::{future::Future, net::TcpListener, sync::Arc};
+
+use database::{Database, Location, Settings as DatabaseSettings};
+use domain::{
+    Clock, Entropy, Secret,
+    call::EgressRules,
+    machine::{OsEntropy, SystemClock},
+};
+use engine::{Driver, Embedded, EmbeddedSettings};
+use platform::{Platform, RehearsalAddresses, Settings, execution::Execution};
+use rehearsal::Rehearsal;
+use tokio::{signal::unix, sync::watch};
+use tools::Egress;
+use url::Url;
+
+use crate::{Failure, config::Config, keys, logging};
+
+/// Brings the database up to date and ends.
+pub(crate) async fn migrate(config: Config) -> Result<(), Failure> {
+    logging::start(&config.log)?;
+    let location = config.location()?;
+    if matches!(location, Location::Sqlite { .. }) {
+        keys::make_private_folder(&config.data.directory)?;
+    }
+    let database = open(location).await?;
+    database.close().await;
+    println!("The database is up to date.");
+    Ok(())
+}
+
+async fn open(location: Location) -> Result<Database, Failure> {
+    let settings = DatabaseSettings::new(Arc::new(SystemClock), Arc::new(OsEntropy));
+    Database::open(location, settings).await.map_err(Failure::new)
+}
+
+/// `host:port` of an address, for what must never be reached by a run.
+fn endpoint(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let port = url.port_or_known_default().or_else(|| url.scheme().starts_with("postgres").then_some(5432))?;
+    Some(format!("{}:{port}", url.host_str()?))
+}
+
+/// What outgoing calls may and may never reach: the operator's list and the look-alikes of this process; never this
+/// server, its database or its mail server.
+fn egress_rules(config: &Config, public_url: &str, rehearsal: Option<&Rehearsal>) -> EgressRules {
+    let mut allow = config.egress.allow.clone();
+    if let Some(rehearsal) = rehearsal {
+        allow.extend([rehearsal.invoice_book(), rehearsal.payment_desk(), rehearsal.model()].map(|address| address.to_string()));
+    }
+    let mut deny = vec![config.server.listen.clone()];
+    deny.extend(endpoint(public_url));
+    deny.extend([&config.database.owner_url, &config.database.app_url, &config.database.system_url].into_iter().filter_map(|url| endpoint(url)));
+    if !config.mail.host.is_empty() {
+        deny.push(format!("{}:{}", config.mail.host, config.mail.port));
+    }
+    EgressRules { allow, deny }
+}
+
+async fn start_rehearsal(config: &Config) -> Result<Rehearsal, Failure> {
+    let ports = &config.rehearsal;
+    Rehearsal::start(rehearsal::Config { invoice_book: ports.invoice_book_port, payment_desk: ports.payment_desk_port, model: ports.model_port })
+        .await
+        .map_err(|error| {
+            Failure::new(format!(
+                "The rehearsal services cannot listen on ports {}, {} and {} of 127.0.0.1 ({error}): stop what uses them, or set others in [rehearsal].",
+                ports.invoice_book_port, ports.payment_desk_port, ports.model_port
+            ))
+        })
+}
+
+/// Starts the server and returns when it was told to stop and everything has come to rest.
+pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Failure> {
+    logging::start(&config.log)?;
+    tools::install_crypto();
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    vault::self_test(entropy.as_ref()).map_err(Failure::new)?;
+
+    let public_url = config.public_url()?;
+    let smtp = config.smtp()?;
+    let location = config.location()?;
+    let listener = TcpListener::bind(&config.server.listen).map_err(|error| {
+        Failure::new(format!(
+            "The server cannot listen on {} ({error}): stop what uses that port, or set server.listen to another.",
+            config.server.listen
+        ))
+    })?;
+    let fresh = match &location {
+        Location::Sqlite { path } => {
+            keys::make_private_folder(&config.data.directory)?;
+            !path.exists()
+        }
+        // Whether PostgreSQL is empty is only known when it is open; a wrong key is found by what it cannot open.
+        Location::Postgres { .. } => true,
+    };
+    let keyring = Arc::new(keys::read_or_make(&config.key_file(), fresh, entropy.as_ref())?);
+    let rehearsal = if with_rehearsal { Some(start_rehearsal(&config).await?) } else { None };
+    let rules = egress_rules(&config, &public_url, rehearsal.as_ref());
+    let egress = Arc::new(Egress::new(&rules).map_err(|error| Failure::new(format!("egress.allow cannot be used: {error}.")))?);
+    let database = open(location).await?;
+
+    let (session_idle, session_absolute) = config.session_limits();
+    let settings = Settings {
+        public_url: public_url.clone(),
+        smtp,
+        egress: rules,
+        rehearsal: rehearsal.as_ref().map(addresses),
+        session_idle,
+        session_absolute,
+    };
+    let platform = Platform::new(database.clone(), Arc::clone(&clock), Arc::clone(&entropy), keyring, egress, settings);
+    let driver = Embedded::new(
+        database.clone(),
+        Arc::new(Execution::new(platform.clone())),
+        clock,
+        entropy,
+        EmbeddedSettings::default(),
+    );
+    welcome(&platform, &public_url, with_rehearsal).await?;
+
+    let (stop, stopped) = watch::channel(false);
+    let working = tokio::spawn({
+        let stopped = stopped.clone();
+        async move { driver.work(stopped).await }
+    });
+    let courier = tokio::spawn({
+        let (platform, stopped) = (platform.clone(), stopped.clone());
+        async move {
+            if let Err(error) = platform.deliver_forever(stopped).await {
+                tracing::error!(%error, "mail is not being sent: {error}");
+            }
+        }
+    });
+    let keeper = tokio::spawn({
+        let (platform, stopped) = (platform.clone(), stopped.clone());
+        async move { platform.keep_house_forever(stopped).await }
+    });
+    let signalled = stop_signal()?;
+    tokio::spawn(async move {
+        signalled.await;
+        tracing::info!("asked to stop: what is under way comes to rest first");
+        // Nobody listens any more only when everything has ended already.
+        let _ended = stop.send(true);
+    });
+
+    let web = web::WebConfig { public_url, trusted_proxies: config.server.trusted_proxies.clone() };
+    let served = web::serve(platform, web, listener, stopped).await;
+    for task in [working, courier, keeper] {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "a part of the server ended unexpectedly: {error}");
+        }
+    }
+    if let Some(rehearsal) = rehearsal {
+        rehearsal.stop().await;
+    }
+    database.close().await;
+    served.map_err(|error| Failure::new(format!("The server ended: {error}.")))
+}
+
+fn addresses(rehearsal: &Rehearsal) -> RehearsalAddresses {
+    RehearsalAddresses {
+        invoice_book: rehearsal.invoice_book().to_string(),
+        payment_desk: rehearsal.payment_desk().to_string(),
+        model: rehearsal.model().to_string(),
+        payment_key: Secret::new(rehearsal::PAYMENT_DESK_KEY),
+        model_key: Secret::new(rehearsal::MODEL_KEY),
+    }
+}
+
+/// The first line a new user reads: where to go.
+async fn welcome(platform: &Platform, public_url: &str, with_rehearsal: bool) -> Result<(), Failure> {
+    let link = platform.setup_link().await.map_err(|error| Failure::new(format!("The database cannot be read: {error}.")))?;
+    match link {
+        Some(link) => println!("Mandate is ready. Open this link once, within 24 hours, to set it up: {link}"),
+        None => println!("Mandate is ready at {public_url}"),
+    }
+    if with_rehearsal {
+        println!("The rehearsal services are on: an invoice book, a payment desk and a scripted model, all of them look-alikes.");
+    }
+    Ok(())
+}
+
+/// Resolves at the first SIGINT or SIGTERM.
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let wrong = |error: std::io::Error| Failure::new(format!("Signals cannot be listened for: {error}."));
+    let mut interrupted = unix::signal(unix::SignalKind::interrupt()).map_err(wrong)?;
+    let mut terminated = unix::signal(unix::SignalKind::terminate()).map_err(wrong)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
+}
