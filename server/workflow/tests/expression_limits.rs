@@ -151,6 +151,8 @@ fn steps_are_bounded() {
     exceeds("{% for a in hundred %}{{ 1 if long =~ /(x+x+)+y/ else 2 }}{% endfor %}");
     exceeds("{% for a in numbers %}{{ 1 if s =~ 'a{50}' ~ a else 2 }}{% endfor %}");
     exceeds("{% for a in hundred %}{% set x = numbers | list + [a] %}{% endfor %}");
+    exceeds("{% for a in numbers %}{{ long[-1] }}{% endfor %}");
+    exceeds("{% for a in numbers %}{{ words is endingwith words }}{% endfor %}");
     exceeds(
         "{{ numbers | map('string') | map('list') | map('join') | map('int') | sort | list | unique | sum }}{{ numbers | map('string') | map('list') | map('join') | unique | list | length }}{{ numbers | map('string') | map('list') | map('join') | list | length }}",
     );

@@ -289,3 +289,28 @@ fn a_template_is_stored_as_its_text() {
     assert_eq!(stored, json!("Pay {{ total }}"));
     assert_eq!(serde_json::from_value::<Template>(stored).unwrap(), template);
 }
+
+#[test]
+fn a_prompt_with_parts_that_may_be_missing() {
+    let source = "Invoice {{ invoice.id }} over {{ invoice.amount }} {{ invoice.currency }}.\n\
+        {% if invoice.lines is defined %}Lines:\n\
+        {% for line in invoice.lines %}- {{ line.text }}: {{ line.amount }}\n\
+        {% endfor %}{% endif %}Agreed by {{ agreement.decided_by | default('nobody') }}.\n";
+    let template = Template::parse(source).unwrap();
+    let render = |invoice: Value| {
+        let names = Map::from_iter([("invoice".to_owned(), invoice), ("agreement".to_owned(), Value::Null)]);
+        template.evaluate(&names, &Limits::default())
+    };
+    assert_eq!(
+        render(json!({"id": "INV-7", "amount": 1840.50, "currency": "EUR"})),
+        Ok(json!("Invoice INV-7 over 1840.5 EUR.\nAgreed by nobody.\n"))
+    );
+    assert_eq!(
+        render(
+            json!({"id": "INV-8", "amount": 3, "currency": "EUR", "lines": [{"text": "ink", "amount": 1}, {"text": "paper", "amount": 2}]})
+        ),
+        Ok(json!("Invoice INV-8 over 3 EUR.\nLines:\n- ink: 1\n- paper: 2\nAgreed by nobody.\n"))
+    );
+    let slip = render(json!({"id": "INV-9", "amount": 3, "curency": "EUR"})).unwrap_err();
+    assert_eq!(slip.to_string(), "`invoice.currency` is not defined; `invoice` has id, amount, curency; did you mean `curency`?");
+}

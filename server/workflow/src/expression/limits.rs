@@ -20,7 +20,7 @@ pub const MAX_DEPTH: usize = 64;
 /// The most parts (names, literals, operations, tags) an expression or template may have.
 pub const MAX_NODES: usize = 1_000;
 /// The most regular expressions an expression or template may contain.
-pub const MAX_PATTERNS: usize = 50;
+pub const MAX_PATTERNS: usize = 16;
 /// The longest regular expression, in bytes.
 pub const MAX_PATTERN_BYTES: usize = 1_024;
 /// How deeply lists and objects of a result may be nested: what the JSON reader accepts too, so that
@@ -28,11 +28,11 @@ pub const MAX_PATTERN_BYTES: usize = 1_024;
 pub const MAX_VALUE_DEPTH: usize = 120;
 
 /// The most memory a compiled regular expression may take, in bytes.
-const PATTERN_SIZE_LIMIT: usize = 256 * 1024;
+const PATTERN_SIZE_LIMIT: usize = 512 * 1024;
 /// Compiled patterns kept during one evaluation.
-const PATTERNS_KEPT: usize = 16;
+const PATTERNS_KEPT: usize = MAX_PATTERNS;
 /// What compiling a pattern costs, in steps.
-const PATTERN_STEPS: usize = 200;
+const PATTERN_STEPS: usize = 4_000;
 /// Bytes of text that cost as much as one step when they are copied or walked.
 const BYTES_PER_STEP: usize = 256;
 /// Bytes of text that cost as much as one step when a regular expression walks them.
@@ -206,9 +206,11 @@ pub(super) fn compile(source: &str) -> Result<Regex, String> {
     if source.len() > MAX_PATTERN_BYTES {
         return Err(format!("the regular expression is longer than {MAX_PATTERN_BYTES} bytes"));
     }
-    RegexBuilder::new(source).size_limit(PATTERN_SIZE_LIMIT).dfa_size_limit(4 * PATTERN_SIZE_LIMIT).nest_limit(50).build().map_err(
+    RegexBuilder::new(source).size_limit(PATTERN_SIZE_LIMIT).dfa_size_limit(2 * PATTERN_SIZE_LIMIT).nest_limit(50).build().map_err(
         |error| match error {
-            regex::Error::CompiledTooBig(_) => "the regular expression needs too much memory".to_owned(),
+            regex::Error::CompiledTooBig(_) => {
+                r"the regular expression needs too much memory; `[a-z0-9_]` in place of `\w` needs less".to_owned()
+            }
             // The library draws the pattern with a caret under it; its last line is the reason.
             other => {
                 let text = other.to_string();

@@ -20,6 +20,7 @@
 //! Where to add things: an operator in [`parser`], a filter in [`filters`], a test in [`predicates`], a tag
 //! in [`template`].
 
+mod access;
 mod ast;
 mod error;
 mod evaluate;

@@ -203,6 +203,7 @@ impl Predicate {
                         kind(argument)
                     )));
                 };
+                work.read(part.len())?;
                 match self.test {
                     Test::StartingWith => text.starts_with(part.as_str()),
                     Test::EndingWith => text.ends_with(part.as_str()),

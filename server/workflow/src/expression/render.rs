@@ -18,12 +18,32 @@ pub(super) struct Renderer<'a> {
     text: String,
     /// Whether what is not yet known stays the text of its expression.
     keeps_unknown: bool,
+    /// What the text of every value passes through before it is written.
+    escape: Option<&'a dyn Fn(&str) -> String>,
     unknown: BTreeSet<String>,
 }
 
 impl<'a> Renderer<'a> {
     pub(super) fn new(source: &'a str, work: Work<'a>, settable: &'a [String], keeps_unknown: bool) -> Self {
-        Self { evaluator: Evaluator::new(source, work, settable), text: String::new(), keeps_unknown, unknown: BTreeSet::new() }
+        Self {
+            evaluator: Evaluator::new(source, work, settable),
+            text: String::new(),
+            keeps_unknown,
+            escape: None,
+            unknown: BTreeSet::new(),
+        }
+    }
+
+    /// Writes what expressions give through `escape`, the text of the template itself as it is.
+    pub(super) fn escaping(mut self, escape: &'a dyn Fn(&str) -> String) -> Self {
+        self.escape = Some(escape);
+        self
+    }
+
+    /// The text of a template, also of one that is a lone expression.
+    pub(super) fn into_text(mut self, template: &'a Template) -> Result<String, EvaluationError> {
+        self.run(&template.body, 0)?;
+        Ok(self.text)
     }
 
     pub(super) fn uuid_calls(&self) -> u32 {
@@ -109,7 +129,10 @@ impl<'a> Renderer<'a> {
     fn output(&mut self, node: &'a Node, start: usize) -> Result<(), EvaluationError> {
         let value = self.evaluator.value(node)?;
         let text = Evaluator::at(value::text(&mut self.evaluator.work, &value), start)?;
-        self.push(&text, start)
+        match self.escape {
+            Some(escape) => self.push(&escape(&text), start),
+            None => self.push(&text, start),
+        }
     }
 
     fn push(&mut self, text: &str, offset: usize) -> Result<(), EvaluationError> {

@@ -125,6 +125,12 @@ impl Template {
         Ok(Known { value, unknown: renderer.into_unknown() })
     }
 
+    /// Its text, in which everything that an expression gives went through `escape` first; what the author wrote
+    /// stays as it is. Conditions and loops inside see the values themselves.
+    pub fn evaluate_escaped(&self, scope: &dyn Scope, limits: &Limits, escape: &dyn Fn(&str) -> String) -> Result<String, EvaluationError> {
+        Renderer::new(&self.source, Work::new(scope, *limits, 0), &self.settable, false).escaping(escape).into_text(self)
+    }
+
     /// The one `{{ }}` that the template is, if it is one alone.
     pub(super) fn lone(&self) -> Option<(&Node, Span)> {
         self.body.iter().filter(|_| self.lone).find_map(|segment| match segment {
