@@ -377,7 +377,7 @@ create table run_queue (
 ) with (fillfactor = 70);
 comment on table run_queue is 'When a run wants attention, and who holds its lease. Without a time in wake_at it sleeps until something arrives.';
 
-create index run_queue_due on run_queue (wake_at, tenant_id) where owner is null and wake_at is not null;
+create index run_queue_due on run_queue (wake_at, tenant_id, run_id) where owner is null and wake_at is not null;
 create index run_queue_leased on run_queue (lease_until) where owner is not null;
 create index run_queue_of_owner on run_queue (owner) where owner is not null;
 

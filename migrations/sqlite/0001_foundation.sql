@@ -374,7 +374,7 @@ create table run_queue (
     constraint a_queued_run_is_a_run foreign key (tenant_id, run_id) references run (tenant_id, id)
 ) strict;
 
-create index run_queue_due on run_queue (wake_at, tenant_id) where owner is null and wake_at is not null;
+create index run_queue_due on run_queue (wake_at, tenant_id, run_id) where owner is null and wake_at is not null;
 create index run_queue_leased on run_queue (lease_until) where owner is not null;
 create index run_queue_of_owner on run_queue (owner) where owner is not null;
 

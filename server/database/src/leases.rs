@@ -55,6 +55,19 @@ pub async fn release_all(tx: &mut SystemTx, owner: &str, now: Timestamp) -> Resu
     tx.query(&system::LEASE_RELEASE_ALL).bind(owner).bind(now).execute().await
 }
 
+/// Gives up every lease of anybody but `owner`: only right where nobody else can be alive, on an embedded database that
+/// this process has just opened. Gives how many.
+pub async fn release_others(tx: &mut SystemTx, owner: &str, now: Timestamp) -> Result<u64> {
+    tx.query(&system::LEASE_RELEASE_OTHERS).bind(owner).bind(now).execute().await
+}
+
+/// Gives up one lease, if it is still held, to be claimed again from `again` on.
+pub async fn give_back(tx: &mut SystemTx, owner: &str, lease: Lease, again: Timestamp) -> Result<bool> {
+    let given =
+        tx.query(&system::LEASE_GIVE_BACK).bind(lease.tenant).bind(lease.run).bind(owner).bind(lease.fence).bind(again).execute().await?;
+    Ok(given == 1)
+}
+
 /// When the next run becomes due or the next lease runs out; nothing when every run sleeps until something arrives.
 pub async fn next_due(tx: &mut impl SystemReads) -> Result<Option<Timestamp>> {
     Ok(tx.query(&system::LEASE_NEXT_DUE).one::<Moment>().await?.0)

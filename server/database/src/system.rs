@@ -149,6 +149,8 @@ pub(crate) static USED_LINK_FIND: Statement = Statement::system("links.was_used"
 
 // Leases of runs. A run is due when its time came and nobody holds it, or when the lease of who held it ran out.
 
+/// On PostgreSQL several claim at once and pass over what others are just taking, so each looks at a few more than it
+/// wants; it does not look at everything that is due, which may be much more than anybody can claim.
 pub(crate) static LEASE_CLAIM: Statement = Statement::system_each(
     "leases.claim",
     "update run_queue set owner = $2, fence = fence + 1, lease_until = $3
@@ -161,7 +163,7 @@ pub(crate) static LEASE_CLAIM: Statement = Statement::system_each(
                  from run_queue where owner is null and wake_at is not null and wake_at <= $1
                  union all
                  select tenant_id, run_id, lease_until as due_at
-                 from run_queue where owner is not null and lease_until <= $1
+                 from run_queue where owner is not null and owner <> $2 and lease_until <= $1
              ) as due
          ) as turns
          order by turn, due_at
@@ -175,8 +177,10 @@ pub(crate) static LEASE_CLAIM: Statement = Statement::system_each(
              from run_queue where owner is null and wake_at is not null and wake_at <= $1
              union all
              select tenant_id, run_id, lease_until as due_at
-             from run_queue where owner is not null and lease_until <= $1
+             from run_queue where owner is not null and owner <> $2 and lease_until <= $1
          ) as due
+         order by turn, due_at
+         limit 4 * cast($4 as bigint)
      ),
      taken as materialized (
          select q.tenant_id, q.run_id
@@ -196,6 +200,13 @@ pub(crate) static LEASE_RENEW: Statement =
     Statement::system("leases.renew", "update run_queue set lease_until = $2 where owner = $1 returning tenant_id, run_id, fence");
 pub(crate) static LEASE_RELEASE_ALL: Statement =
     Statement::system("leases.release_all", "update run_queue set owner = null, lease_until = null, wake_at = $2 where owner = $1");
+pub(crate) static LEASE_RELEASE_OTHERS: Statement =
+    Statement::system("leases.release_others", "update run_queue set owner = null, lease_until = null, wake_at = $2 where owner <> $1");
+pub(crate) static LEASE_GIVE_BACK: Statement = Statement::system(
+    "leases.give_back",
+    "update run_queue set owner = null, lease_until = null, wake_at = $5
+     where tenant_id = $1 and run_id = $2 and owner = $3 and fence = $4",
+);
 pub(crate) static LEASE_NEXT_DUE: Statement = Statement::system(
     "leases.next_due",
     "select min(at) as at
@@ -328,6 +339,8 @@ pub(crate) static ALL: &[&Statement] = &[
     &LEASE_CLAIM,
     &LEASE_RENEW,
     &LEASE_RELEASE_ALL,
+    &LEASE_RELEASE_OTHERS,
+    &LEASE_GIVE_BACK,
     &LEASE_NEXT_DUE,
     &MAIL_CLAIM,
     &MAIL_SENT,
