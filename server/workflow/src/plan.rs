@@ -218,7 +218,7 @@ impl Retry {
     pub const ONCE: Self = Self {
         max_attempts: 1,
         initial_interval: Duration::from_secs(1),
-        max_interval: Duration::from_secs(60),
+        max_interval: Duration::from_mins(1),
         factor: 2.0,
         jitter: 0.1,
     };

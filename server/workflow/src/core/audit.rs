@@ -12,11 +12,6 @@ const INSIDE: [&str; 7] = ["assertion", "expression", "rejected", "expired", "id
 /// The audit event of a fact, if it is an act. Runs are named by the actor of the commit, which is the run.
 pub fn of(event: &Event) -> Option<AuditEvent> {
     match event {
-        Event::Started(started) => Some(
-            AuditEvent::done("workflow.executed", "run", &started.run, format!("#{}", started.number))
-                .with("plan", started.plan.as_str())
-                .with("started_by", started.started_by.as_str()),
-        ),
         Event::Completed { outputs } => {
             let names: Vec<&str> = outputs.keys().map(String::as_str).collect();
             Some(AuditEvent::done("workflow.completed", "run", "", "").with("outputs", json!(names)))
@@ -58,10 +53,19 @@ pub fn of(event: &Event) -> Option<AuditEvent> {
                 .with("ceiling", ceiling.to_dollars())
                 .with("expires_at", expires_at.to_string()),
         ),
-        Event::ApprovalEnded { step, round, approval, decision, by, .. } => Some(
-            on_step(ending(*decision), step).with("approval", approval.to_string()).with("round", *round).with("by", text(by.as_deref())),
-        ),
-        Event::StepSkipped { .. }
+        Event::ApprovalEnded { step, round, approval, decision, by, .. } => {
+            let action = match decision {
+                // The decision of a person is recorded by the door it came through, with its address.
+                Decision::Approved | Decision::Rejected => return None,
+                Decision::Expired => "approval.expired",
+                Decision::Voided => "approval.voided",
+                Decision::Cancelled => "approval.cancelled",
+            };
+            Some(on_step(action, step).with("approval", approval.to_string()).with("round", *round).with("by", text(by.as_deref())))
+        }
+        // So is the start of a run.
+        Event::Started(_)
+        | Event::StepSkipped { .. }
         | Event::StepStarted { .. }
         | Event::StepCompleted { .. }
         | Event::ApprovalPrepared { .. }
@@ -69,16 +73,6 @@ pub fn of(event: &Event) -> Option<AuditEvent> {
         | Event::Resumed { .. }
         | Event::OutputsSet { .. }
         | Event::Logged { .. } => None,
-    }
-}
-
-const fn ending(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Approved => "approval.approved",
-        Decision::Rejected => "approval.rejected",
-        Decision::Expired => "approval.expired",
-        Decision::Voided => "approval.voided",
-        Decision::Cancelled => "approval.cancelled",
     }
 }
 

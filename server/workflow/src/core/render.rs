@@ -242,8 +242,11 @@ impl<'a> Renderer<'a> {
 
     /// Markdown of the file in which values are text and nothing else.
     fn markdown(&self, template: &Template, what: &str) -> Result<String, Trouble> {
-        let text = readable(&self.value(template, what)?);
-        Ok(if template.is_literal() { text } else { escape::markdown(&text) })
+        self.names.next_evaluation();
+        let text =
+            template.evaluate_escaped(&self.names, &Limits::default(), &escape::markdown).map_err(|error| Trouble::of(what, &error))?;
+        self.make_room(&Value::String(text.clone()), what)?;
+        Ok(text)
     }
 
     /// A template with names that are not known yet: its text, in which their expressions stand as they are

@@ -64,7 +64,7 @@ fn what_nobody_decides_in_time_is_no_yes() {
 fn the_variable_of_an_approval_says_who_and_when() {
     let mut desk = Desk::start(asking(ask("Pay?")), json!({}));
     let approval = desk.put();
-    desk.later(Duration::from_secs(60));
+    desk.later(Duration::from_mins(1));
     desk.feed(Input::ApprovalEnded {
         approval,
         decision: Decision::Approved,
@@ -255,6 +255,19 @@ fn nothing_invisible_reaches_an_approver() {
     let request = desk.question().request;
     assert_eq!(request.title, "Pay Al\\u{202e}ice");
     assert_eq!(request.shows[0].1, "DE\\u{200b}02");
+}
+
+#[test]
+fn what_formats_in_a_value_is_escaped_but_conditions_see_the_value_itself() {
+    let mut question = crate::plans::approval("Pay?");
+    question.description =
+        Some(template("{% if page.to == 'a_b' %}*to* {{ page.to }}{% for one in page.more %}, {{ one }}{% endfor %}{% endif %}"));
+    let mut desk = Desk::start(
+        plan(vec![step("read", get("https://a.example/x")).sets("page"), step("ask", workflow::plan::StepKind::Approval(question))]),
+        json!({}),
+    );
+    desk.answer(json!({"to": "a_b", "more": ["<b>", "[x](y)"]}));
+    assert_eq!(desk.question().request.description.unwrap(), "*to* a\\_b, \\<b\\>, \\[x\\]\\(y\\)");
 }
 
 #[test]

@@ -161,19 +161,22 @@ fn what_was_covered_in_full_is_exactly_what_is_called() {
     assert!(desk.run.is_over());
 }
 
+/// A change to a request that was approved otherwise.
+type Edit<'a> = &'a dyn Fn(&mut workflow::HttpCall);
+
 #[test]
 fn any_change_to_what_was_known_is_noticed() {
     let mut desk = Desk::start(all_known(), json!({}));
     let effect = desk.question().coverage.effects[0].clone();
     desk.decide(workflow::event::Decision::Approved);
     let owed = desk.call();
-    let change = |edit: &dyn Fn(&mut workflow::HttpCall)| {
+    let change = |edit: Edit| {
         let Call::Http(mut http) = owed.call.clone() else { panic!("not a request") };
         edit(&mut http);
         matches(&effect, &Call::Http(http), &owed.idempotency_key)
     };
     change(&|_| ()).unwrap();
-    let edits: [(&str, &dyn Fn(&mut workflow::HttpCall)); 9] = [
+    let edits: [(&str, Edit); 9] = [
         ("method", &|http| http.method = "DELETE".to_owned()),
         ("address", &|http| http.url.push('0')),
         ("host", &|http| http.url = http.url.replace("a.example", "b.example")),

@@ -26,7 +26,7 @@ fn limited(seconds: u64) -> Plan {
 #[test]
 fn a_run_takes_no_longer_than_it_may() {
     let mut desk = Desk::start(limited(60), json!({}));
-    assert!(desk.effects().contains(&Effect::TimeLimit { at: desk.now.after(Duration::from_secs(60)) }));
+    assert!(desk.effects().contains(&Effect::TimeLimit { at: desk.now.after(Duration::from_mins(1)) }));
     desk.later(Duration::from_secs(59));
     assert_eq!(desk.feed(Input::Timer), [], "too early");
     desk.later(Duration::from_secs(1));
@@ -39,7 +39,7 @@ fn waiting_for_a_person_counts_and_the_question_is_taken_back() {
     let mut desk = Desk::start(limited(60), json!({}));
     desk.answer(json!({}));
     desk.put();
-    desk.later(Duration::from_secs(3_600));
+    desk.later(Duration::from_hours(1));
     desk.feed(Input::Timer);
     let trace = desk.trace();
     assert_eq!(trace[trace.len() - 2..], ["approval_ended ask cancelled", "failed"]);
@@ -49,7 +49,7 @@ fn waiting_for_a_person_counts_and_the_question_is_taken_back() {
 fn a_run_whose_time_is_up_begins_nothing_new() {
     let mut desk = Desk::start(limited(60), json!({}));
     let call = desk.dispatch();
-    desk.later(Duration::from_secs(120));
+    desk.later(Duration::from_mins(2));
     desk.feed(Desk::finished(&call, Ok(json!({})), None));
     assert_eq!(desk.state("call"), "completed", "the answer is recorded all the same");
     assert_eq!(desk.failed_with().0, "time_out");
@@ -110,7 +110,7 @@ fn late_inputs_never_change_a_run_that_is_over() {
     let approval = desk.put();
     desk.feed(Desk::ended(approval, Decision::Rejected));
     let before = desk.run.clone();
-    desk.later(Duration::from_secs(600));
+    desk.later(Duration::from_mins(10));
     for input in [
         Input::Continue,
         Input::Timer,

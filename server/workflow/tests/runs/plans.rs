@@ -139,7 +139,7 @@ pub fn approval(title: &str) -> ApprovalStep {
         quorum: Quorum::Of(1),
         risk: Risk::High,
         shows: Vec::new(),
-        expires_in: Duration::from_secs(3 * 86_400),
+        expires_in: Duration::from_hours(72),
         on_expiry: AfterRefusal::Stop,
         on_reject: AfterRefusal::Stop,
     }

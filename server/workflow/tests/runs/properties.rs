@@ -55,7 +55,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 fn example() -> workflow::Plan {
     workflow::Plan {
-        time_limit: Some(Duration::from_secs(5 * 86_400)),
+        time_limit: Some(Duration::from_hours(120)),
         ..plan(vec![
             step("read", get("https://a.example/x")).sets("page").tries(3),
             step("note", log("read {{ page.amount }}")),
@@ -182,7 +182,7 @@ fn hold(desk: &Desk) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     // `offer` compares the replay of the whole journal, through its bytes, with the run after every input.
     #[test]

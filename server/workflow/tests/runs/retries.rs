@@ -125,7 +125,7 @@ fn a_refused_step_fails_the_run() {
     assert_eq!(desk.failed_with().0, "budget");
     let audit: Vec<&str> =
         desk.journal.iter().filter_map(|(_, event)| workflow::core::audit::of(event)).map(|event| event.action).collect();
-    assert_eq!(audit, ["workflow.executed", "budget.exceeded", "workflow.failed"]);
+    assert_eq!(audit, ["budget.exceeded", "workflow.failed"]);
 }
 
 #[test]

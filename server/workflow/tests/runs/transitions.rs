@@ -22,7 +22,7 @@ const EXPECTED: &str = include_str!("../transitions.txt");
 
 fn example() -> Plan {
     Plan {
-        time_limit: Some(Duration::from_secs(86_400)),
+        time_limit: Some(Duration::from_hours(24)),
         ..plan(vec![
             step("read", get("https://a.example/x")).sets("page").tries(2),
             step("ask", ask("Pay?")).sets("agreed"),
