@@ -12,6 +12,8 @@ pub mod approvals;
 pub mod audit;
 pub mod audit_chain;
 mod backup;
+#[cfg(feature = "testing")]
+pub mod bare_journal;
 pub mod batch;
 pub mod budgets;
 mod bulk;
