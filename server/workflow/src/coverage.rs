@@ -1,7 +1,7 @@
 //! What a yes covers: every step that reaches out and can still run after an approval, up to the next
 //! approval that is reached, with all that was known when it was asked.
 //!
-//! [`compute`] renders the steps to come as far as they are known; [`matches`] says whether a call that is about
+//! [`compute`] renders the steps to come as far as they are known; [`matches()`] says whether a call that is about
 //! to go out is one of those. Both are pure, so that the same question can be put again at any time.
 //!
 //! In `arguments`, what is not known stands as `{"$unknown": "text with the expressions as they are written"}`,

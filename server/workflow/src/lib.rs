@@ -1,7 +1,7 @@
 //! What a workflow is and how a run of it proceeds. Pure: no async, no clock, no randomness, no IO.
 //!
-//! [`parse`] turns a file into a [`plan::Plan`] or into all of its errors at once; [`expression`] is the
-//! language inside the file; [`core`] decides, from a plan and the facts recorded so far, which facts to
+//! [`parse()`] turns a file into a [`plan::Plan`] or into all of its errors at once; [`expression`] is the
+//! language inside the file; [`core`](mod@crate::core) decides, from a plan and the facts recorded so far, which facts to
 //! record next and what the world owes the run. What a step *does* lives in other rooms.
 #![cfg_attr(
     test,

@@ -50,7 +50,7 @@ impl Plan {
     /// SHA-256 of the plan's canonical JSON: two files that mean the same have the same hash.
     ///
     /// # Errors
-    /// When the plan cannot be written as JSON, which a plan that came from [`crate::parse`] always can.
+    /// When the plan cannot be written as JSON, which a plan that came from [`crate::parse()`] always can.
     pub fn hash(&self) -> Result<[u8; 32], serde_json::Error> {
         Ok(canonical::digest(&serde_json::to_value(self)?))
     }
