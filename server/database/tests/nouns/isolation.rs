@@ -1,11 +1,12 @@
 //! What one tenant has does not exist for the other.
 
 use database::{
-    HoldState, RunStatus, approvals, audit, batch::ApprovalRequest, batch::HoldRequest, budgets, credentials, inbox, invitations, journal,
-    members, providers, roles, runs, tenants, variables, workflows,
+    HoldState, Location, RunStatus, approvals, audit, batch::ApprovalRequest, batch::HoldRequest, budgets, credentials, inbox, invitations,
+    journal, members, providers, roles, runs, tenants, testing, variables, workflows,
 };
 use domain::{ApprovalId, CredentialId, HoldId, InvitationId, ModelId, Money, ProviderId, RunId, VariableId, permission::AgentWrite};
 use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::site::{Site, at, authorized, event, scope};
 
@@ -186,4 +187,63 @@ async fn no_list_of_one_tenant_shows_what_the_other_has(site: &Site) {
         let log = audit::page(tx, &scope(&actor), &audit::Filter::default(), None, 100).await.unwrap();
         assert!(log.items.iter().all(|row| row.canonical.contains(&tenant.id.to_string())));
     }
+}
+
+/// The tables with rows of tenants, as the superuser knows them.
+async fn tables_of_tenants(superuser: &mut PgConnection) -> Vec<String> {
+    sqlx::query_scalar(
+        "select c.relname::text from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
+         where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace and c.relname <> 'used_link' order by 1",
+    )
+    .fetch_all(superuser)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn the_application_sees_only_rows_of_the_tenants_that_its_transaction_names() {
+    let site = Site::on(crate::engines::postgres().await).await;
+    fill(&site).await;
+    let Location::Postgres { app_url, .. } = &site.opened.location else { panic!("this is PostgreSQL") };
+    let superuser_url = testing::superuser_url(&site.opened.location);
+    let mut superuser = PgConnection::connect(&superuser_url).await.unwrap();
+    let mut app = PgConnection::connect(app_url).await.unwrap();
+    let mut filled = 0;
+    for table in tables_of_tenants(&mut superuser).await {
+        let count = |condition: &str| AssertSqlSafe(format!("select count(*) from {table} where {condition}"));
+        let of_acme = format!("tenant_id = '{}'", site.acme.id.uuid());
+        let rows: i64 = sqlx::query_scalar(count(&of_acme)).fetch_one(&mut superuser).await.unwrap();
+        filled += i64::from(rows > 0);
+        for (setting, visible) in [
+            (String::new(), 0),
+            (site.globex.id.uuid().to_string(), 0),
+            (site.acme.id.uuid().to_string(), rows),
+            (format!("{},{}", site.globex.id.uuid(), site.acme.id.uuid()), rows),
+        ] {
+            let mut tx = app.begin().await.unwrap();
+            sqlx::query("select set_config('mandate.tenants', $1, true)").bind(&setting).execute(&mut *tx).await.unwrap();
+            // The statement itself asks for the rows of acme, as a forgetful one might.
+            let seen: i64 = sqlx::query_scalar(count(&of_acme)).fetch_one(&mut *tx).await.unwrap();
+            assert_eq!(seen, visible, "{table} under the setting {setting:?}");
+        }
+    }
+    assert!(filled >= 15, "too few tables have rows for this to say much: {filled}");
+
+    let mut tx = app.begin().await.unwrap();
+    sqlx::query("select set_config('mandate.tenants', $1, true)").bind(site.globex.id.uuid().to_string()).execute(&mut *tx).await.unwrap();
+    let smuggled =
+        sqlx::query("insert into account (tenant_id, key) values ($1, 'tenant')").bind(site.acme.id.uuid()).execute(&mut *tx).await;
+    assert!(smuggled.is_err_and(|error| error.to_string().contains("row-level security")));
+}
+
+#[tokio::test]
+async fn a_name_and_address_are_seen_only_by_tenants_of_the_person() {
+    let site = Site::on(crate::engines::postgres().await).await;
+    let Location::Postgres { app_url, .. } = &site.opened.location else { panic!("this is PostgreSQL") };
+    let mut app = PgConnection::connect(app_url).await.unwrap();
+    let mut tx = app.begin().await.unwrap();
+    sqlx::query("select set_config('mandate.tenants', $1, true)").bind(site.globex.id.uuid().to_string()).execute(&mut *tx).await.unwrap();
+    let emails: Vec<String> = sqlx::query_scalar("select email from person order by email").fetch_all(&mut *tx).await.unwrap();
+    assert_eq!(emails, ["admin@globex.example", "approver@globex.example"]);
+    assert!(sqlx::query("select password_hash from person").fetch_all(&mut *tx).await.is_err());
 }
