@@ -33,7 +33,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(2);
 
 /// The pause before the next try, after this many.
 fn pause(attempts: i64) -> Duration {
-    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(16);
+    let doublings = attempts.saturating_sub(1).clamp(0, 16);
     FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
 }
 
@@ -120,9 +120,10 @@ impl Platform {
             NotSent::Later(reason) => (reason, Some(now.after(pause(mail.attempts)))),
         };
         let again = again.filter(|_| now.since(mail.created_at) < GIVE_UP_AFTER);
-        match again {
-            Some(at) => tracing::warn!(mail = %mail.id, "a mail could not be sent and is tried again at {at}: {reason}"),
-            None => tracing::error!(mail = %mail.id, "a mail could not be sent and is given up: {reason}"),
+        if let Some(at) = again {
+            tracing::warn!(mail = %mail.id, "a mail could not be sent and is tried again at {at}: {reason}");
+        } else {
+            tracing::error!(mail = %mail.id, "a mail could not be sent and is given up: {reason}");
         }
         (cut(&reason, 500), again)
     }

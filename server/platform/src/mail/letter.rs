@@ -26,6 +26,43 @@ enum Block {
     Action { label: String, url: String },
 }
 
+impl Block {
+    fn text(&self) -> String {
+        match self {
+            Self::Paragraph(text) => wrapped(text, 0),
+            Self::Facts(facts) => facts.iter().map(|(name, value)| wrapped(&format!("{name}: {value}"), 4)).collect::<Vec<_>>().join("\n"),
+            Self::Action { label, url } => format!("{}\n{url}", wrapped(&format!("{label}:"), 0)),
+        }
+    }
+
+    fn html(&self) -> String {
+        match self {
+            Self::Paragraph(text) => format!("<p style=\"margin:0 0 16px\">{}</p>\n", escaped(text)),
+            Self::Facts(facts) => {
+                let mut rows = String::with_capacity(facts.len() * 256);
+                for (name, value) in facts {
+                    rows += "<tr><td style=\"padding:4px 16px 4px 0;color:#59636e;vertical-align:top\">";
+                    rows += &escaped(name);
+                    rows += "</td><td style=\"padding:4px 0;word-break:break-word\">";
+                    rows += &escaped(value);
+                    rows += "</td></tr>\n";
+                }
+                format!(
+                    "<table role=\"presentation\" cellpadding=\"0\" cellspacing=\"0\" style=\"margin:0 0 16px;border-collapse:collapse\">\n{rows}</table>\n"
+                )
+            }
+            Self::Action { label, url } => {
+                let (label, url) = (escaped(label), escaped(url));
+                format!(
+                    "<p style=\"margin:24px 0 8px\"><a href=\"{url}\" style=\"display:inline-block;padding:12px 20px;border-radius:6px;\
+                     background:#0f5c5a;color:#ffffff;text-decoration:none;font-weight:600\">{label}</a></p>\n\
+                     <p style=\"margin:0 0 16px;font-size:14px;color:#59636e;word-break:break-all\">{url}</p>\n"
+                )
+            }
+        }
+    }
+}
+
 /// A mail in the making. Whatever text goes in, it cannot become a header or a line of its own.
 #[derive(Clone)]
 pub struct Letter {
@@ -118,17 +155,7 @@ impl Letter {
     }
 
     fn text(&self) -> String {
-        let mut parts: Vec<String> = self
-            .blocks
-            .iter()
-            .map(|block| match block {
-                Block::Paragraph(text) => wrapped(text, 0),
-                Block::Facts(facts) => {
-                    facts.iter().map(|(name, value)| wrapped(&format!("{name}: {value}"), 4)).collect::<Vec<_>>().join("\n")
-                }
-                Block::Action { label, url } => format!("{}\n{url}", wrapped(&format!("{label}:"), 0)),
-            })
-            .collect();
+        let mut parts: Vec<String> = self.blocks.iter().map(Block::text).collect();
         parts.push(format!("-- \n{}", wrapped(CLOSING, 0)));
         let mut text = parts.join("\n\n");
         text.push('\n');
@@ -136,32 +163,7 @@ impl Letter {
     }
 
     fn html(&self) -> String {
-        let mut body = String::with_capacity(4096);
-        for block in &self.blocks {
-            match block {
-                Block::Paragraph(text) => body.push_str(&format!("<p style=\"margin:0 0 16px\">{}</p>\n", escaped(text))),
-                Block::Facts(facts) => {
-                    body.push_str("<table role=\"presentation\" cellpadding=\"0\" cellspacing=\"0\" style=\"margin:0 0 16px;border-collapse:collapse\">\n");
-                    for (name, value) in facts {
-                        body.push_str(&format!(
-                            "<tr><td style=\"padding:4px 16px 4px 0;color:#59636e;vertical-align:top\">{}</td>\
-                             <td style=\"padding:4px 0;word-break:break-word\">{}</td></tr>\n",
-                            escaped(name),
-                            escaped(value)
-                        ));
-                    }
-                    body.push_str("</table>\n");
-                }
-                Block::Action { label, url } => {
-                    let (label, url) = (escaped(label), escaped(url));
-                    body.push_str(&format!(
-                        "<p style=\"margin:24px 0 8px\"><a href=\"{url}\" style=\"display:inline-block;padding:12px 20px;border-radius:6px;\
-                         background:#0f5c5a;color:#ffffff;text-decoration:none;font-weight:600\">{label}</a></p>\n\
-                         <p style=\"margin:0 0 16px;font-size:14px;color:#59636e;word-break:break-all\">{url}</p>\n"
-                    ));
-                }
-            }
-        }
+        let body: String = self.blocks.iter().map(Block::html).collect();
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\

@@ -1,0 +1,197 @@
+//! A run from its start to its end through the real engine, the real host and look-alike services on loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(missing_docs, reason = "the names of tests are sentences")]
+
+mod house;
+
+use std::{sync::Arc, time::Duration};
+
+use database::{RunStatus, workflows};
+use domain::{Actor, RunId, Scope, audit::{AuditEvent, AuditEvents}, call::EgressRules, permission::WorkflowWrite, time::Clock};
+use engine::{Driver, Embedded, EmbeddedSettings};
+use house::{Empty, House, empty, settings};
+use platform::{
+    Settings,
+    approvals::{Outcome, Say},
+    execution::Execution,
+    runs::{Given, RunShown, StepStanding, Waiting},
+};
+use rehearsal::{Config, Rehearsal};
+use serde_json::{Map, json};
+use tokio::sync::watch;
+
+struct Stage {
+    house: House,
+    rehearsal: Rehearsal,
+    stop: watch::Sender<bool>,
+    driver: tokio::task::JoinHandle<()>,
+}
+
+const SOURCE: &str = r#"---
+workflow:
+  id: pay
+  name: Pay
+inputs:
+  invoice_id: {type: string, required: true}
+outputs:
+  payment_id: {type: string}
+---
+
+## Step 1: Read the invoice
+
+```yaml
+action: http.request
+inputs:
+  url: "http://BOOK/invoices/{{ inputs.invoice_id }}"
+output_variable: invoice
+```
+
+## Step 2: Finance agrees
+
+```yaml
+approval:
+  title: "Pay {{ invoice.body.amount }} to {{ invoice.body.vendor }}"
+  approvers: [role:approver]
+  shows:
+    Account: "{{ invoice.body.iban }}"
+  expires_in: 3d
+output_variable: agreement
+```
+
+## Step 3: Note it
+
+```yaml
+action: http.request
+inputs:
+  method: GET
+  url: "http://BOOK/invoices/{{ invoice.body.id }}"
+output_variable: again
+```
+
+## Step 4: Say what was done
+
+```yaml
+action: workflow.set_outputs
+inputs:
+  payment_id: "{{ agreement.decided_by }}"
+```
+"#;
+
+impl Stage {
+    async fn set(empty: impl AsyncFnOnce(Settings) -> Empty) -> Self {
+        tools::install_crypto();
+        let rehearsal = Rehearsal::start(Config::default()).await.unwrap();
+        let allow = vec![rehearsal.invoice_book().to_string(), rehearsal.payment_desk().to_string(), rehearsal.model().to_string()];
+        let settings = Settings { egress: EgressRules { allow, deny: Vec::new() }, ..settings() };
+        let house = empty(settings).await.furnished().await;
+        let clock: Arc<dyn Clock> = house.clock.clone();
+        let driver = Embedded::new(
+            house.platform.database().clone(),
+            Arc::new(Execution::new(house.platform.clone())),
+            clock,
+            Arc::new(domain::machine::OsEntropy),
+            EmbeddedSettings::default(),
+        );
+        let (stop, stopped) = watch::channel(false);
+        let driver = tokio::spawn(async move { driver.work(stopped).await });
+        Self { house, rehearsal, stop, driver }
+    }
+
+    async fn on_sqlite() -> Self {
+        Self::set(async |settings| {
+            let (location, folder) = database::testing::sqlite();
+            empty(location, Some(folder), settings).await
+        })
+        .await
+    }
+
+    async fn on_postgres() -> Self {
+        Self::set(async |settings| empty(database::testing::postgres().await, None, settings).await).await
+    }
+
+    async fn save(&self, actor: &Actor, source: &str) {
+        let source = source.replace("BOOK", &self.rehearsal.invoice_book().to_string());
+        let parsed = workflow::parse(&source);
+        let plan = parsed.plan.unwrap_or_else(|| panic!("{:#?}", parsed.diagnostics));
+        let platform = &self.house.platform;
+        let mut tx = platform.database().write(actor).await.unwrap();
+        let scope = Scope::<WorkflowWrite>::of(actor, "workflow").unwrap();
+        let new = workflows::NewWorkflow { id: platform.new_id(), slug: plan.id.clone(), name: plan.name.clone(), description: String::new() };
+        let version = workflows::NewVersion {
+            id: platform.new_id(),
+            source,
+            plan: serde_json::to_string(&plan).unwrap(),
+            plan_hash: plan.hash().unwrap(),
+            label: String::new(),
+            saved_at: platform.now(),
+        };
+        assert!(workflows::create(&mut tx, &scope, &new, &version).await.unwrap());
+        tx.commit(AuditEvents::one(AuditEvent::done("workflow.created", "workflow", new.id, &*new.name))).await.unwrap();
+    }
+
+    async fn start(&self, actor: &Actor) -> RunId {
+        let inputs: Map<_, _> = json!({"invoice_id": "INV-20417"}).as_object().unwrap().clone();
+        self.house.platform.start_run(actor, "pay", Given::Values(inputs), None).await.unwrap().run
+    }
+
+    async fn until(&self, actor: &Actor, run: RunId, wanted: impl Fn(&RunShown) -> bool) -> RunShown {
+        let looking = async {
+            let mut watch = self.house.platform.watch_run(actor, run, 0).await.unwrap();
+            loop {
+                let shown = watch.next().await.unwrap().expect("the run ended another way");
+                if wanted(&shown) {
+                    return shown;
+                }
+                assert!(!shown.line.status.is_over(), "{shown:#?}");
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), looking).await.expect("the run did not get there")
+    }
+
+    async fn end(self) {
+        self.stop.send(true).unwrap();
+        self.driver.await.unwrap();
+        self.rehearsal.stop().await;
+    }
+}
+
+async fn a_run_waits_for_a_person_and_goes_on(stage: Stage) {
+    let admin = stage.house.acme_admin().await;
+    let approver = stage.house.acme_approver().await;
+    stage.save(&admin, SOURCE).await;
+    let run = stage.start(&admin).await;
+
+    let waiting = stage.until(&admin, run, |shown| shown.line.status == RunStatus::Waiting).await;
+    let Some(Waiting::Approval { approval: Some(approval), title, .. }) = waiting.line.waiting.clone() else { panic!("{waiting:#?}") };
+    assert_eq!(title, "Pay 1840.5 to Nordlicht Druck");
+    assert_eq!(waiting.steps[0].standing, StepStanding::Completed);
+    assert_eq!(waiting.steps[2].standing, StepStanding::Idle);
+    assert_eq!(stage.rehearsal.invoice_book_stage().requests().len(), 1, "nothing behind the gate has happened");
+
+    // The one who started it may not decide, and the other tenant knows nothing of it.
+    let shown = stage.house.platform.approval(&approver, approval).await.unwrap();
+    let say = |digest: &str| Say { approve: true, comment: String::new(), digest: digest.to_owned() };
+    assert_eq!(house::refusal(stage.house.platform.decide(&admin, approval, &say(&shown.digest)).await).0, 403);
+    let stranger = stage.house.globex_admin().await;
+    assert_eq!(house::refusal(stage.house.platform.approval(&stranger, approval).await).0, 404);
+    assert_eq!(house::refusal(stage.house.platform.run(&stranger, run).await).0, 404);
+    assert_eq!(house::refusal(stage.house.platform.decide(&approver, approval, &say("00")).await).0, 409);
+
+    let outcome = stage.house.platform.decide(&approver, approval, &say(&shown.digest)).await.unwrap();
+    assert_eq!(outcome, Outcome::Ended(database::ApprovalState::Approved));
+    assert_eq!(house::refusal(stage.house.platform.decide(&approver, approval, &say(&shown.digest)).await).0, 409);
+    let done = stage.until(&admin, run, |shown| shown.line.status == RunStatus::Completed).await;
+    assert_eq!(done.outputs, Some(json!({"payment_id": "approver@acme.example"})));
+    assert_eq!(stage.rehearsal.invoice_book_stage().requests().len(), 2);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_run_waits_for_a_person_and_goes_on_on_sqlite() {
+    a_run_waits_for_a_person_and_goes_on(Stage::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn a_run_waits_for_a_person_and_goes_on_on_postgres() {
+    a_run_waits_for_a_person_and_goes_on(Stage::on_postgres().await).await;
+}
