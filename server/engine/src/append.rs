@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use database::{Batch, Keys, LeaseClaim, Member, MemberRefused};
 use domain::{
     InboxId, Timestamp,
-    audit::{AuditActor, Recorded},
+    audit::{AuditActor, AuditEvent, Recorded},
 };
 use workflow::{Effect, Event, Input, Refusal, Run, core::CallEffect, decide, evolve, pending};
 
@@ -159,9 +159,6 @@ impl<H: StepHost> Append<H> {
             match host.before(batch, &context, &self.state, &effect)? {
                 Verdict::Go { input, go } => {
                     let Effect::Call(call) = effect else { continue };
-                    if call.parked.is_some() {
-                        self.tell(Input::Continue, now, events);
-                    }
                     self.tell(input, now, events);
                     self.allowed.push(Allowed { call, go });
                 }
@@ -187,7 +184,7 @@ impl<H: StepHost> Append<H> {
             self.seq += 1;
             rows.push((self.seq, now, event.bytes()));
             if let Some(event) = event.audit() {
-                batch.audit(actor.clone(), event);
+                batch.audit(actor.clone(), self.placed(event));
             }
         }
         if !rows.is_empty() {
@@ -204,6 +201,15 @@ impl<H: StepHost> Append<H> {
             batch.queue(self.next_wake(now), true)?;
         }
         Ok(())
+    }
+
+    /// An event of the core, which knows no ids, with the run it belongs to.
+    fn placed(&self, event: AuditEvent) -> AuditEvent {
+        if event.target_kind == "run" && event.target_id.is_empty() {
+            let target_name = format!("{} #{}", self.context.plan.name, self.context.number);
+            return AuditEvent { target_id: self.context.run.to_string(), target_name, ..event };
+        }
+        event.with("run", self.context.run.to_string())
     }
 
     /// When the run has to be looked at again, unless somebody wakes it before.
