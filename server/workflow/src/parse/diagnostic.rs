@@ -179,13 +179,15 @@ pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
         return None;
     }
     let lower = word.to_lowercase().replace('-', "_");
+    let known: Vec<&str> = known.into_iter().filter(|candidate| candidate.len() <= 64).collect();
+    let begun = known.iter().copied().find(|candidate| lower.len() >= 3 && candidate.starts_with(&lower));
     known
         .into_iter()
-        .filter(|candidate| candidate.len() <= 64)
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().min(lower.chars().count()) / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+        .or(begun)
 }
 
 /// The nearest word as a suggestion.

@@ -133,9 +133,6 @@ impl Scalar {
     fn positions(&self, offsets: impl Iterator<Item = usize>) -> Vec<(u32, u32)> {
         let mut signs = self.text.char_indices().peekable();
         let mut units = Units { rest: self.raw.chars(), line: 0, column: 0, style: self.style() };
-        if self.block {
-            units.skip_line();
-        }
         // How many signs of the text come before the offset, and how many of the source were walked over.
         let (mut before, mut walked, mut here) = (0_usize, 0_usize, (0, 0));
         let mut positions = Vec::new();
@@ -189,10 +186,6 @@ impl Units<'_> {
             self.column = self.column.saturating_add(1);
         }
         Some(sign)
-    }
-
-    fn skip_line(&mut self) {
-        while self.take().is_some_and(|sign| sign != '\n') {}
     }
 
     /// The next sign as the text has it, and where it begins.
@@ -351,7 +344,7 @@ impl<'e> Loader<'e> {
                 text: text.into_owned(),
             }),
             Event::SequenceStart(..) => Content::List(self.list(depth)?),
-            Event::MappingStart(..) => Content::Map(self.map(depth)?),
+            Event::MappingStart(..) => self.map(depth)?,
             _ => {
                 refused = true;
                 Content::Refused
@@ -407,8 +400,9 @@ impl<'e> Loader<'e> {
         Ok(items)
     }
 
-    fn map(&mut self, depth: usize) -> Outcome<Vec<Entry>> {
+    fn map(&mut self, depth: usize) -> Outcome<Content> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut refused = false;
         let mut lines: HashMap<String, u32> = HashMap::new();
         while let Some((event, span)) = self.next()? {
             if event == Event::MappingEnd {
@@ -419,14 +413,17 @@ impl<'e> Loader<'e> {
             let mut node = self.node(event, span, depth + 1)?;
             let Some(scalar) = key.scalar() else {
                 match key.content {
-                    Content::Refused => {}
                     // `{{ x }}` without quotes is a mapping whose key is a mapping.
-                    Content::Map(_) if depth > 1 => self.problems.push(Problem {
-                        place: Place { column: key.place.column.saturating_sub(1).max(1), length: 2, ..key.place },
-                        code: UNQUOTED_BRACES,
-                        message: "a value that begins with `{{` needs quotes".into(),
-                        help: Some("put quotes around the whole value".into()),
-                    }),
+                    Content::Map(_) if depth > 1 => {
+                        refused = true;
+                        self.problems.push(Problem {
+                            place: Place { column: key.place.column.saturating_sub(1).max(1), length: 2, ..key.place },
+                            code: UNQUOTED_BRACES,
+                            message: "a value that begins with `{{` needs quotes".into(),
+                            help: Some("put quotes around the whole value".into()),
+                        });
+                    }
+                    Content::Refused => {}
                     _ => self.problems.push(Problem {
                         place: key.place,
                         code: "key_not_text",
@@ -459,7 +456,7 @@ impl<'e> Loader<'e> {
             lines.insert(scalar.text.clone(), key.place.line);
             entries.push(Entry { key: scalar.text.clone(), key_place: key.place, node });
         }
-        Ok(entries)
+        Ok(if refused { Content::Refused } else { Content::Map(entries) })
     }
 
     fn place(&self, span: Span) -> Place {
@@ -485,7 +482,8 @@ impl<'e> Loader<'e> {
             }
             ErrorKind::MappingValueNotAllowed => Some("put quotes around a text that contains `: `"),
             ErrorKind::UnexpectedCharacter { .. } => Some("put quotes around a text that begins with a special sign"),
-            ErrorKind::UnclosedQuotedScalar => Some("close the quote"),
+            ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => Some("close the quote"),
+            ErrorKind::UnclosedFlowCollection { .. } => Some("close the bracket"),
             ErrorKind::RecursionLimitExceeded => {
                 return Problem {
                     place: Place { line: line.saturating_sub(1).saturating_add(self.excerpt.first_line), column: column + 1, length: 1 },

@@ -72,11 +72,20 @@ pub(super) fn identify(context: &mut Context, block: &StepBlock<'_>) -> Identity
                 help.map(|help| format!("write `{help}`")),
             );
         }
-    } else if from_place.is_none() {
+    } else if let Some(id) = id_in_text(block) {
+        return Identity { name: shown(&id), id, place: fence, given: true };
+    } else if from_place.is_none() && block.node.is_some() {
         context.report.error_with(fence, "id_missing", "nothing gives this step an id", "add `id:`, or put it below a heading".to_owned());
     }
     let id = from_place.unwrap_or_else(|| format!("line_{}", block.line));
     Identity { name: shown(&id), id, place: fence, given: false }
+}
+
+/// The id that a block with broken YAML was going to have, so that its errors can be found.
+fn id_in_text(block: &StepBlock<'_>) -> Option<String> {
+    let text = block.node.is_none().then_some(&block.text.text)?;
+    let id = text.lines().find_map(|line| line.strip_prefix("id:"))?.trim();
+    is_step_id(id).then(|| id.to_owned())
 }
 
 fn from_heading(block: &StepBlock<'_>, name: Option<&str>) -> Option<String> {
@@ -181,7 +190,8 @@ impl Reader<'_> {
         let mut fields = Fields::new(entries);
         let _ = fields.take(&mut self.context.report, "id", &[]);
         if let Some(entry) = fields.take(&mut self.context.report, "name", &[]) {
-            scalar::name(&mut self.context.report, "name", &entry.node)?;
+            // The name itself was taken when the step was identified; this reports one that cannot be used.
+            let _ = scalar::name(&mut self.context.report, "name", &entry.node);
         }
         let Some(named) = self.named(&mut fields) else {
             // The step is refused as a whole: its other keys are not looked at, but the names it would set count.
