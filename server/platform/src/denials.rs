@@ -112,7 +112,9 @@ mod tests {
 
     #[test]
     fn an_actor_is_the_same_after_being_counted() {
-        for (kind, door, run) in [("person", "page", None), ("person", "run", Some("run_1")), ("operator", "operator", None), ("system", "system", None)] {
+        for (kind, door, run) in
+            [("person", "page", None), ("person", "run", Some("run_1")), ("operator", "operator", None), ("system", "system", None)]
+        {
             let actor = AuditActor {
                 kind,
                 id: "per_1".to_owned(),

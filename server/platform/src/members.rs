@@ -61,7 +61,9 @@ fn not_found() -> Problem {
 /// Refuses when nobody is left who may give roles: then nobody could ever mend it.
 async fn demand_an_admin(tx: &mut WriteTx<'_>) -> Result<()> {
     if members::count_active_holders(tx, Role::Admin.name()).await? == 0 {
-        return Err(Problem::conflict("last_admin", "This is the last active admin of the tenant. Make somebody else an admin first.").into());
+        return Err(
+            Problem::conflict("last_admin", "This is the last active admin of the tenant. Make somebody else an admin first.").into()
+        );
     }
     Ok(())
 }

@@ -2,7 +2,10 @@
 //!
 //! How a tenant comes into being is in `identity::setup`.
 
-use database::{sessions::SignedIn, tenants::{self, TenancyRow, TenantRow}};
+use database::{
+    sessions::SignedIn,
+    tenants::{self, TenancyRow, TenantRow},
+};
 use domain::{Actor, TenantId};
 
 use crate::{Platform, Result};
@@ -56,7 +59,11 @@ pub mod slug {
     pub fn read(text: &str) -> Result<String, &'static str> {
         let is_slug = (2..=LONGEST).contains(&text.len())
             && text.split('-').all(|part| !part.is_empty() && part.bytes().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit()));
-        if is_slug { Ok(text.to_owned()) } else { Err("An address has 2 to 40 of the letters a to z, digits, and single hyphens between them.") }
+        if is_slug {
+            Ok(text.to_owned())
+        } else {
+            Err("An address has 2 to 40 of the letters a to z, digits, and single hyphens between them.")
+        }
     }
 
     /// The slug that suggests itself for a name; nothing for one without letters or digits of ASCII.

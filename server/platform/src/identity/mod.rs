@@ -14,8 +14,7 @@ use std::{
 };
 
 use database::{
-    AuditIntent, Chain, Housekeeping, SystemTx,
-    sessions as rows,
+    AuditIntent, Chain, Housekeeping, SystemTx, sessions as rows,
     tenants::TenancyRow,
     throttle::{self, Bucket, Taken},
 };
@@ -228,7 +227,9 @@ mod tests {
     fn an_email_address_is_kept_in_one_form() {
         assert_eq!(email("  Fin.Clerk+x@Acme.Example "), Ok("fin.clerk+x@acme.example".to_owned()));
         assert_eq!(email("root@localhost"), Ok("root@localhost".to_owned()));
-        for wrong in ["", "  ", "fin", "@acme.example", "fin@", "a b@acme.example", "fin@acme.example\r\nBcc: x@y.example", "ﬁn@acme.example"] {
+        for wrong in
+            ["", "  ", "fin", "@acme.example", "fin@", "a b@acme.example", "fin@acme.example\r\nBcc: x@y.example", "ﬁn@acme.example"]
+        {
             assert!(email(wrong).is_err(), "{wrong:?}");
         }
         for wrong in ["fin@[127.0.0.1]", "\"a b\"@acme.example", &format!("{}@acme.example", "x".repeat(250))] {

@@ -67,7 +67,8 @@ impl Platform {
             .into());
         }
         let ended = rows::delete_all(&mut tx, person.id, Some(signed_in.session.id)).await?;
-        let event = AuditEvent::done("user.updated", "user", person.id, &person.email).with("password", "changed").with("sessions_ended", ended);
+        let event =
+            AuditEvent::done("user.updated", "user", person.id, &person.email).with("password", "changed").with("sessions_ended", ended);
         commit(tx, for_each_tenant(&tenancies, &person_in_log(person.id, &person.email, &client.request), &event)).await?;
         Ok(ended)
     }

@@ -6,15 +6,14 @@
 use std::time::Duration;
 
 use database::{
-    AuditIntent, Chain, SystemTx,
-    invitations, links,
+    AuditIntent, Chain, SystemTx, invitations, links,
     people::{self, NewPerson, PersonRow},
     roles,
     tenants::{self, NewTenant as NewTenantRow},
 };
-use domain::{Problem, Secret, TenantId, Timestamp, audit::AuditEvent};
+use domain::{Entropy, Problem, Secret, TenantId, Timestamp, audit::AuditEvent};
 use policy::Role;
-use vault::{LinkClaims, LinkError, LinkPurpose, TenantKey, read_link, sign_link};
+use vault::{Keyring, LinkClaims, LinkError, LinkPurpose, TenantKey, read_link, sign_link};
 
 use super::{Client, Fields, Session, email as read_email, name as read_name, person_in_log};
 use crate::{Error, Platform, Result, tenants::slug};
@@ -85,23 +84,30 @@ const fn purpose_name(purpose: LinkPurpose) -> &'static str {
     }
 }
 
+/// The page of a link.
+fn page_of(claims: &LinkClaims, keyring: &Keyring, public_url: &str) -> String {
+    format!("{public_url}/setup/{}", sign_link(keyring, claims))
+}
+
+/// A link that makes one more tenant, for the operator to hand over; recorded when it is used. It takes the
+/// installation's keys and no database, so that it can be made beside a running server.
+pub fn tenant_invite(keyring: &Keyring, entropy: &dyn Entropy, now: Timestamp, public_url: &str) -> String {
+    page_of(&LinkClaims::new(LinkPurpose::TenantInvite, entropy, now, FURTHER), keyring, public_url)
+}
+
 impl Platform {
     /// A link that makes the first tenant, to be printed where the server was started; nothing when there is a
     /// tenant. Each call makes another one; the first that is used ends them all.
     pub async fn setup_link(&self) -> Result<Option<String>> {
         let mut tx = self.parts().database.system_read().await?;
         let is_empty = tenants::all(&mut tx).await?.is_empty();
-        Ok(is_empty.then(|| self.signed(LinkPurpose::Setup, FIRST)))
+        let claims = LinkClaims::new(LinkPurpose::Setup, self.parts().entropy.as_ref(), self.now(), FIRST);
+        Ok(is_empty.then(|| page_of(&claims, self.keyring(), &self.settings().public_url)))
     }
 
-    /// A link that makes one more tenant, for the operator to hand over. Recorded when it is used.
+    /// As [`tenant_invite`], with what this platform was made with.
     pub fn tenant_invite(&self) -> String {
-        self.signed(LinkPurpose::TenantInvite, FURTHER)
-    }
-
-    fn signed(&self, purpose: LinkPurpose, lifetime: Duration) -> String {
-        let claims = LinkClaims::new(purpose, self.parts().entropy.as_ref(), self.now(), lifetime);
-        self.page_url(&format!("/setup/{}", sign_link(self.keyring(), &claims)))
+        tenant_invite(self.keyring(), self.parts().entropy.as_ref(), self.now(), &self.settings().public_url)
     }
 
     fn claims(&self, token: &str) -> Result<LinkClaims> {

@@ -92,8 +92,7 @@ impl Platform {
     async fn record_failure(&self, person: &PersonRow, reason: &str, request: &RequestFacts) -> Result<()> {
         let mut tx = self.parts().database.system().await?;
         let tenancies = tenants::of_person(&mut tx, person.id).await?;
-        let event =
-            AuditEvent::done("auth.login_failed", "user", person.id, &person.email).outcome(Outcome::Failed).with("reason", reason);
+        let event = AuditEvent::done("auth.login_failed", "user", person.id, &person.email).outcome(Outcome::Failed).with("reason", reason);
         commit(tx, for_each_tenant(&tenancies, &person_in_log(person.id, &person.email, request), &event)).await
     }
 

@@ -123,7 +123,8 @@ impl Courier {
         }
         let headers = mail.headers.as_object().ok_or("the headers are no object")?;
         for (name, value) in headers {
-            let value = value.as_str().filter(|_| HEADERS.contains(&name.as_str())).ok_or_else(|| format!("`{name}` is no header of a letter"))?;
+            let value =
+                value.as_str().filter(|_| HEADERS.contains(&name.as_str())).ok_or_else(|| format!("`{name}` is no header of a letter"))?;
             builder = builder.raw_header(header(name, value)?);
         }
         match &mail.html_body {

@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use database::{Announcement, Housekeeping, Topic, mail::{self, MailRow}};
+use database::{
+    Announcement, Housekeeping, Topic,
+    mail::{self, MailRow},
+};
 use domain::Timestamp;
 use futures_util::future::join_all;
 use tokio::sync::{

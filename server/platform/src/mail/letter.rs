@@ -151,7 +151,14 @@ impl Letter {
 
     /// Both forms of the letter.
     pub fn compose(self) -> Outgoing {
-        Outgoing { text: self.text(), html: Some(self.html()), to: self.to, subject: self.subject, reference: self.reference, headers: self.headers }
+        Outgoing {
+            text: self.text(),
+            html: Some(self.html()),
+            to: self.to,
+            subject: self.subject,
+            reference: self.reference,
+            headers: self.headers,
+        }
     }
 
     fn text(&self) -> String {
@@ -180,7 +187,8 @@ impl Letter {
 
 impl Outgoing {
     fn headers_value(&self) -> Value {
-        let headers: Map<String, Value> = self.headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))).collect();
+        let headers: Map<String, Value> =
+            self.headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))).collect();
         Value::Object(headers)
     }
 

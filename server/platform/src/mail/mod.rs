@@ -23,7 +23,10 @@ pub use mailbox::MailShown;
 impl Platform {
     /// The name of the installation in mails: the host of its public address.
     pub fn mail_host(&self) -> String {
-        Url::parse(&self.settings().public_url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| "localhost".to_owned())
+        Url::parse(&self.settings().public_url)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned))
+            .unwrap_or_else(|| "localhost".to_owned())
     }
 
     /// The message id of a mail, the same however often it is sent.
