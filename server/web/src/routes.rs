@@ -1,0 +1,100 @@
+//! The table of routes: one line each, and no other way to be one.
+//!
+//! The test `route_table` prints it into a committed file, so that a change of who may is a visible diff.
+
+use domain::permission::{RoleWrite, UserManage, UserRead, UserWrite};
+
+use crate::{
+    account, assets, health, invitations, mailbox, members,
+    route::{Member, Method, Public, Route, RouteInfo, SignedIn, route},
+    setup, sign_in, tenants,
+};
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+
+/// Every route.
+#[rustfmt::skip]
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        route(Public, GET, "/healthz", health::live),
+        route(Public, GET, "/readyz", health::ready),
+        route(Public, GET, "/s/{file}", assets::file),
+
+        route(Public, GET, "/setup/{token}", setup::form),
+        route(Public, POST, "/setup/{token}", setup::set_up),
+        route(Public, GET, "/sign-in", sign_in::form),
+        route(Public, POST, "/sign-in", sign_in::sign_in),
+        route(SignedIn, POST, "/sign-out", sign_in::sign_out),
+        route(Public, GET, "/invitations/{token}", invitations::form),
+        route(Public, POST, "/invitations/{token}", invitations::accept),
+        route(Public, GET, "/mailbox", mailbox::list),
+        route(Public, GET, "/mailbox/{id}", mailbox::mail),
+
+        route(SignedIn, GET, "/", tenants::front_door),
+        route(SignedIn, GET, "/go/{tenant}", tenants::go),
+        route(SignedIn, GET, "/account", account::page),
+        route(SignedIn, POST, "/account/password", account::change_password),
+        route(SignedIn, POST, "/account/theme", account::choose_theme),
+        route(SignedIn, POST, "/account/sessions/ending", account::end_other_sessions),
+        route(SignedIn, POST, "/account/sessions/{id}/ending", account::end_session),
+
+        route(Member(UserRead), GET, "/t/{slug}/members", members::list),
+        route(Member(UserRead), GET, "/t/{slug}/members/{id}", members::member),
+        route(Member(RoleWrite), POST, "/t/{slug}/members/{id}/roles/{role}/grant", members::give_role),
+        route(Member(RoleWrite), POST, "/t/{slug}/members/{id}/roles/{role}/withdrawal", members::take_role),
+        route(Member(UserManage), POST, "/t/{slug}/members/{id}/disabling", members::disable),
+        route(Member(UserManage), POST, "/t/{slug}/members/{id}/enabling", members::enable),
+        route(Member(UserWrite), POST, "/t/{slug}/invitations", invitations::invite),
+        route(Member(UserWrite), POST, "/t/{slug}/invitations/{id}/resending", invitations::resend),
+        route(Member(UserWrite), POST, "/t/{slug}/invitations/{id}/withdrawal", invitations::withdraw),
+    ]
+}
+
+/// What the table says of every route, in the order of paths and methods.
+pub fn table() -> Vec<RouteInfo> {
+    let mut table: Vec<RouteInfo> = routes().iter().map(|route| route.info().clone()).collect();
+    table.sort_unstable();
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_route_stands_in_the_table_twice() {
+        let mut seen = HashSet::new();
+        for info in table() {
+            assert!(seen.insert((info.method, info.path)), "{} {}", info.method, info.path);
+        }
+    }
+
+    #[test]
+    fn a_route_is_for_members_exactly_when_its_path_names_a_tenant() {
+        for info in table() {
+            assert_eq!(info.path.starts_with("/t/{slug}"), info.access == "member", "{}", info.path);
+            assert_eq!(info.permission.is_some(), info.access == "member", "{}", info.path);
+        }
+    }
+
+    #[test]
+    fn only_what_must_be_is_public() {
+        let public: Vec<&str> = table().iter().filter(|info| info.access == "public").map(|info| info.path).collect();
+        let known = ["/healthz", "/readyz", "/s/{file}", "/setup/{token}", "/sign-in", "/invitations/{token}", "/mailbox", "/mailbox/{id}"];
+        for path in public {
+            assert!(known.contains(&path), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_changes_something_is_no_get() {
+        for info in table() {
+            let last = info.path.rsplit('/').next().unwrap();
+            let is_act = ["grant", "withdrawal", "disabling", "enabling", "resending", "ending", "decision", "cancellation"].contains(&last);
+            assert!(!is_act || info.method == "POST", "{} {}", info.method, info.path);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The server: the routes behind what stands around every request, listening until it is told to stop.
+
+use std::{future::Future, io, net::TcpListener, sync::Arc};
+
+use actix_web::{
+    App, HttpServer,
+    middleware::{Compress, from_fn},
+    web::ServiceConfig,
+};
+use platform::Platform;
+use tokio::sync::watch;
+
+use crate::{
+    route,
+    routes::routes,
+    site::{Site, WebConfig},
+    visit,
+};
+
+/// How long requests that are being answered may take when the server stops, in seconds.
+const GRACE_SECONDS: u64 = 10;
+
+/// Serves the pages on a listener until `stop` is ready, then finishes what it is answering; live streams are cut and
+/// come back elsewhere or later.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn serve(platform: Platform, config: WebConfig, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
+    let (stopping, stopped) = watch::channel(false);
+    let routes = Arc::new(routes());
+    let site = Arc::new(Site::new(platform, &config, &routes, stopped));
+    let server = HttpServer::new(move || {
+        let (site, routes) = (Arc::clone(&site), Arc::clone(&routes));
+        App::new()
+            .app_data(site)
+            .wrap(Compress::default())
+            .wrap(from_fn(visit::around))
+            .configure(move |config: &mut ServiceConfig| route::mount(&routes, config))
+    })
+    .workers(config.workers.max(1))
+    .shutdown_timeout(GRACE_SECONDS)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    let stop = async move {
+        stop.await;
+        // Nobody listens any more when the server ended by itself.
+        let _ = stopping.send(true);
+        handle.stop(true).await;
+    };
+    let mut running = std::pin::pin!(server);
+    tokio::select! {
+        ended = &mut running => ended,
+        () = stop => running.await,
+    }
+}
