@@ -232,7 +232,9 @@ impl Platform {
         let (change, cost, settled) = match said {
             Said::Cost(cost) if cost > hold.amount || cost < Money::ZERO => {
                 let most = hold.amount;
-                return Err(Problem::field("cost", format!("The call can have cost at most {most}: that much was set aside for it.")).into());
+                return Err(
+                    Problem::field("cost", format!("The call can have cost at most {most}: that much was set aside for it.")).into()
+                );
             }
             Said::Cost(cost) => ("confirmed", cost, rows::confirm(&mut tx, &hold, cost, self.now()).await?),
             Said::Nothing => ("released", Money::ZERO, rows::release(&mut tx, &hold, self.now()).await?),

@@ -10,6 +10,9 @@
 
 pub mod access;
 pub mod approvals;
+pub mod audit;
+pub mod budgets;
+pub mod credentials;
 pub mod denials;
 pub mod error;
 pub mod execution;
@@ -19,10 +22,15 @@ pub mod invitations;
 pub mod mail;
 pub mod mandate;
 pub mod members;
+mod names;
 mod needs;
+pub mod providers;
 pub mod runs;
+pub mod samples;
 pub mod tenants;
+pub mod variables;
 mod words;
+pub mod workflows;
 
 use std::{sync::Arc, time::Duration};
 

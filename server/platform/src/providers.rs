@@ -245,13 +245,7 @@ impl Platform {
     }
 
     /// Whether a credential exists and may be sent to the address.
-    async fn credential_fits(
-        &self,
-        tx: &mut WriteTx<'_>,
-        actor: &Actor,
-        name: &str,
-        base_url: Option<&str>,
-    ) -> Result<Result<(), String>> {
+    async fn credential_fits(&self, tx: &mut WriteTx<'_>, actor: &Actor, name: &str, base_url: Option<&str>) -> Result<Result<(), String>> {
         let Some(found) = credentials::find_by_name(tx, name).await? else {
             let shown = crate::mail::text::cut(&crate::mail::text::one_line(name), 64);
             return Ok(Err(format!("There is no credential `{shown}`. Set it under Credentials first.")));

@@ -30,7 +30,11 @@ const MAX_OUTPUT_TOKENS: i64 = 4096;
 const PRICE: Price = Price { input: Money::from_nanos(150_000_000), output: Money::from_nanos(600_000_000), cached: None };
 
 fn there_already(what: &str) -> Error {
-    Problem::conflict("samples_there", format!("There is {what} already, so nothing was put in. Remove it first, or set the rest up by hand.")).into()
+    Problem::conflict(
+        "samples_there",
+        format!("There is {what} already, so nothing was put in. Remove it first, or set the rest up by hand."),
+    )
+    .into()
 }
 
 impl Platform {
@@ -45,7 +49,11 @@ impl Platform {
         let of_credentials = Scope::<CredentialWrite>::of(actor, "credentials")?;
         let of_providers = Scope::<AgentWrite>::of(actor, "providers")?;
         let Some(rehearsal) = self.settings().rehearsal.clone() else {
-            return Err(Problem::conflict("no_rehearsal", "This server was started without its rehearsal services: `mandate serve --rehearsal` has them.").into());
+            return Err(Problem::conflict(
+                "no_rehearsal",
+                "This server was started without its rehearsal services: `mandate serve --rehearsal` has them.",
+            )
+            .into());
         };
         let credential = |name: &str, host: &str, value: &Secret, description: &str| NewCredential {
             name: name.to_owned(),
@@ -66,7 +74,8 @@ impl Platform {
             credential_name: Some("rehearsal-model-key".to_owned()),
             created_at: now,
         };
-        let model = NewModel { id: self.new_id(), name: MODEL.to_owned(), price: PRICE, max_output_tokens: MAX_OUTPUT_TOKENS, created_at: now };
+        let model =
+            NewModel { id: self.new_id(), name: MODEL.to_owned(), price: PRICE, max_output_tokens: MAX_OUTPUT_TOKENS, created_at: now };
 
         let mut tx = self.parts().database.write(actor).await?;
         let workflow = compiled.new_workflow(self);

@@ -40,7 +40,9 @@ fn one(text: &str) -> Result<String, String> {
     };
     let wrong = || format!("`{shown}` is not a host such as api.example.com, api.example.com:8443 or *.example.com.");
     let port = match port {
-        Some(digits) => Some(digits.parse::<u16>().ok().filter(|port| *port != 0 && digits.bytes().all(|sign| sign.is_ascii_digit())).ok_or_else(wrong)?),
+        Some(digits) => Some(
+            digits.parse::<u16>().ok().filter(|port| *port != 0 && digits.bytes().all(|sign| sign.is_ascii_digit())).ok_or_else(wrong)?,
+        ),
         None => None,
     };
     let host = match Host::parse(name).map_err(|_| wrong())? {
@@ -83,8 +85,23 @@ mod tests {
     #[test]
     fn what_could_never_match_or_matches_too_much_is_refused() {
         for wrong in [
-            "", " ,\n", "https://api.example.com", "api.example.com/v1", "user@example.com", "*", "*.", "*.com", "*.127.0.0.1",
-            "a.*.example.com", "example.com:0", "example.com:99999", "example.com:+80", "example.com:", ":80", "a..b", "exa mple.com:x",
+            "",
+            " ,\n",
+            "https://api.example.com",
+            "api.example.com/v1",
+            "user@example.com",
+            "*",
+            "*.",
+            "*.com",
+            "*.127.0.0.1",
+            "a.*.example.com",
+            "example.com:0",
+            "example.com:99999",
+            "example.com:+80",
+            "example.com:",
+            ":80",
+            "a..b",
+            "exa mple.com:x",
         ] {
             assert!(reads(wrong).is_err(), "{wrong}");
         }

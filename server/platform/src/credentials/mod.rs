@@ -13,12 +13,7 @@ use domain::{
 };
 use vault::{CREDENTIAL_VALUE, Context};
 
-use crate::{
-    Error, Platform, Result,
-    identity::Fields,
-    mail::text::one_line,
-    names,
-};
+use crate::{Error, Platform, Result, identity::Fields, mail::text::one_line, names};
 
 /// The kinds of credentials.
 pub const KINDS: &[&str] = &["api_key", "token", "password", "certificate", "ssh_key", "secret", "oauth_token", "custom"];
@@ -131,7 +126,11 @@ fn not_found() -> Problem {
 }
 
 fn changed_meanwhile() -> Error {
-    Problem::conflict("credential_changed", "Somebody changed this credential at the same moment, and nothing was done. Look at it and try again.").into()
+    Problem::conflict(
+        "credential_changed",
+        "Somebody changed this credential at the same moment, and nothing was done. Look at it and try again.",
+    )
+    .into()
 }
 
 fn kind(text: &str) -> Result<&'static str, String> {
@@ -209,7 +208,8 @@ impl Platform {
         let usable = fields.take("value", check_value(kind.unwrap_or("custom"), &new.value));
         let allowed_hosts = fields.take("allowed_hosts", hosts::read(&new.allowed_hosts));
         let description = fields.take("description", description(&new.description));
-        let (Some(name), Some(kind), Some(()), Some(allowed_hosts), Some(description)) = (name, kind, usable, allowed_hosts, description) else {
+        let (Some(name), Some(kind), Some(()), Some(allowed_hosts), Some(description)) = (name, kind, usable, allowed_hosts, description)
+        else {
             return Err(fields.problem());
         };
         let id: CredentialId = self.new_id();

@@ -1,0 +1,494 @@
+//! A workflow file looked at before it is saved, and a saved one as its page shows it: what it would do, what it needs
+//! and whether the tenant has it, and everything that is wrong, at its place.
+//!
+//! Reading the file is `workflow`'s. Added here is what takes another room to know: whether a schema can be used, and
+//! whether an address that is written out may be called.
+
+use agents::schema;
+use database::{Reads, credentials, providers, workflows as rows};
+use domain::{PersonId, Problem};
+use policy::{Role, TenantPolicy};
+use serde_json::{Map, Value};
+use workflow::{
+    Diagnostic, Parsed, Plan, parse,
+    parse::Needs,
+    plan::{Approver, InputField, OutputField, Step, StepKind},
+};
+
+use crate::{
+    Error, Platform, Result,
+    execution::directory::Directory,
+    mail::text::{cut, one_line},
+    mandate::Mandate,
+};
+
+pub use workflow::{
+    parse::{Block, Severity, StepOutline},
+    plan::FieldType,
+};
+
+/// Signs of a line that are shown before and behind the place that is meant.
+const AROUND: usize = 80;
+/// Signs of the place itself.
+const MARKED: usize = 160;
+/// The longest name and description that lists show, in signs.
+const LONGEST_NAME: usize = 200;
+const LONGEST_DESCRIPTION: usize = 1_000;
+
+/// A workflow file, looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Checked {
+    /// The slug it has or would have; nothing while the file has errors.
+    pub slug: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+    /// What it does.
+    pub description: Option<String>,
+    /// The version that the text calls itself.
+    pub label: Option<String>,
+    /// Every step, in the order of the file, as far as it could be read.
+    pub steps: Vec<StepOutline>,
+    /// What has to be given at a start: the fields of the form. Empty while the file has errors.
+    pub inputs: Vec<InputShown>,
+    /// What a completed run gives.
+    pub outputs: Vec<OutputShown>,
+    /// What has to be there before a run can start, and whether it is.
+    pub needs: Vec<Need>,
+    /// Where it reaches, as written.
+    pub hosts: Vec<String>,
+    /// Every fenced block that is no step, and why.
+    pub blocks: Vec<Block>,
+    /// All errors and hints, in the order of the file.
+    pub findings: Vec<Finding>,
+    /// What it may; nothing while the file has errors.
+    pub mandate: Option<Mandate>,
+}
+
+/// One thing to say about one place of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// An error keeps the file from being saved; a hint does not.
+    pub severity: Severity,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+    /// The id of the step, if it is about one.
+    pub step: Option<String>,
+    /// A stable word for the kind of finding.
+    pub code: &'static str,
+    /// What is wrong, as a sentence without its full stop.
+    pub message: String,
+    /// What to write instead, or what to do.
+    pub suggestion: Option<String>,
+    /// The line of the file; nothing for an empty one.
+    pub excerpt: Option<Excerpt>,
+}
+
+/// A line of the file in three parts, cut where it is very long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// What stands before the place that is meant.
+    pub before: String,
+    /// The place.
+    pub marked: String,
+    /// What stands behind it.
+    pub after: String,
+}
+
+/// Something given at the start of a run: one field of a form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputShown {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: FieldType,
+    /// The type of the elements of a list.
+    pub items: Option<FieldType>,
+    /// Whether a run cannot start without it.
+    pub required: bool,
+    /// What it is when it is not given.
+    pub default: Option<Value>,
+    /// The only values it may have, if limited.
+    pub one_of: Option<Vec<Value>>,
+    /// The smallest number, or the shortest length.
+    pub min: Option<f64>,
+    /// The largest number, or the longest length.
+    pub max: Option<f64>,
+    /// A regular expression that a text matches, anywhere in it.
+    pub pattern: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// Something a completed run gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputShown {
+    /// Its name.
+    pub name: String,
+    /// Its type, if the file says.
+    pub kind: Option<FieldType>,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// What a workflow may need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeedKind {
+    /// A tenant variable.
+    Variable,
+    /// A credential.
+    Credential,
+    /// A model, by name.
+    Model,
+    /// The tenant's default model.
+    DefaultModel,
+    /// Somebody who holds a role and may decide.
+    Role,
+    /// A member by e-mail address, who may decide.
+    Person,
+}
+
+/// One thing that has to be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// What kind of thing.
+    pub kind: NeedKind,
+    /// Its name; empty for the default model.
+    pub name: String,
+    /// What to do about it when it is not there; nothing when it is.
+    pub missing: Option<String>,
+}
+
+impl Checked {
+    /// Whether the file has no errors.
+    pub fn is_sound(&self) -> bool {
+        self.errors().next().is_none()
+    }
+
+    /// What keeps the file from being saved.
+    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Error)
+    }
+
+    /// What is not there yet.
+    pub fn missing(&self) -> impl Iterator<Item = &Need> {
+        self.needs.iter().filter(|need| need.missing.is_some())
+    }
+}
+
+impl From<&InputField> for InputShown {
+    fn from(field: &InputField) -> Self {
+        Self {
+            name: field.name.clone(),
+            kind: field.check.kind,
+            items: field.check.items.as_ref().map(|items| items.kind),
+            required: field.required,
+            default: field.default.clone(),
+            one_of: field.check.one_of.clone(),
+            min: field.check.min,
+            max: field.check.max,
+            pattern: field.check.pattern.clone(),
+            description: field.description.clone(),
+        }
+    }
+}
+
+impl From<&OutputField> for OutputShown {
+    fn from(field: &OutputField) -> Self {
+        Self { name: field.name.clone(), kind: field.check.as_ref().map(|check| check.kind), description: field.description.clone() }
+    }
+}
+
+/// The lines of a file, as every editor counts them: ended by LF, CRLF or CR, a byte order mark not counted.
+fn lines(source: &str) -> Vec<&str> {
+    let mut rest = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let mut lines = Vec::new();
+    while let Some((line, tail)) = rest.split_once(['\n', '\r']) {
+        lines.push(line);
+        let was_cr = rest.as_bytes().get(line.len()) == Some(&b'\r');
+        rest = tail.strip_prefix('\n').filter(|_| was_cr).unwrap_or(tail);
+    }
+    lines.push(rest);
+    lines
+}
+
+fn excerpt(line: &str, column: u32, length: u32) -> Option<Excerpt> {
+    if line.trim().is_empty() {
+        return None;
+    }
+    let signs: Vec<char> = line.chars().collect();
+    let from = (column.saturating_sub(1) as usize).min(signs.len());
+    let to = from.saturating_add(length as usize).min(signs.len());
+    let text = |signs: Option<&[char]>| signs.unwrap_or_default().iter().collect::<String>();
+    let begins = from.saturating_sub(AROUND);
+    let before = text(signs.get(begins..from));
+    Some(Excerpt {
+        before: if begins > 0 { format!("…{before}") } else { before },
+        marked: cut(&text(signs.get(from..to)), MARKED),
+        after: cut(&text(signs.get(to..)), AROUND),
+    })
+}
+
+fn finding(diagnostic: Diagnostic, lines: &[&str]) -> Finding {
+    let line = (diagnostic.line as usize).checked_sub(1).and_then(|index| lines.get(index));
+    Finding {
+        excerpt: line.and_then(|line| excerpt(line, diagnostic.column, diagnostic.length)),
+        severity: diagnostic.severity,
+        line: diagnostic.line,
+        column: diagnostic.column,
+        step: diagnostic.step,
+        code: diagnostic.code,
+        message: diagnostic.message,
+        suggestion: diagnostic.suggestion,
+    }
+}
+
+/// Something about one key of a step's block, at the place of the key, or of the block when it is not written plainly.
+fn about(step: &Step, key: &str, lines: &[&str], severity: Severity, code: &'static str, message: &str) -> Diagnostic {
+    let first = step.line as usize;
+    let of_block = lines.iter().enumerate().skip(first).take_while(|(_, line)| !line.trim_start().starts_with(['`', '~']));
+    let found = of_block.into_iter().find(|(_, line)| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
+    let (line, column, length) = match found {
+        Some((index, line)) => (index + 1, line.len() - line.trim_start().len() + 1, key.len()),
+        None => (first, 1, 1),
+    };
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Diagnostic {
+        severity,
+        line: count(line),
+        column: count(column),
+        length: count(length),
+        step: Some(step.id.clone()),
+        code,
+        message: message.trim_end_matches('.').to_owned(),
+        suggestion: None,
+    }
+}
+
+/// A file that was read.
+pub(super) struct Reading {
+    parsed: Parsed,
+    findings: Vec<Finding>,
+}
+
+/// A file without errors, as it is stored.
+pub(crate) struct Compiled {
+    plan: Plan,
+    text: String,
+    hash: [u8; 32],
+}
+
+impl Reading {
+    fn of(platform: &Platform, source: &str) -> Self {
+        let mut parsed = parse(source);
+        let lines = lines(source);
+        let mut diagnostics = std::mem::take(&mut parsed.diagnostics);
+        if let Some(index) = lines.iter().position(|line| line.contains('\0')) {
+            diagnostics.push(Diagnostic {
+                severity: Severity::Error,
+                line: u32::try_from(index + 1).unwrap_or(u32::MAX),
+                column: 1,
+                length: 1,
+                step: None,
+                code: "not_text",
+                message: "there is a NUL character in this line, which no text has".to_owned(),
+                suggestion: Some("save the file as text in UTF-8".to_owned()),
+            });
+        }
+        for step in parsed.plan.iter().flat_map(|plan| &plan.steps) {
+            diagnostics.extend(beyond_the_file(platform, step, &lines));
+        }
+        diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column, diagnostic.severity));
+        let findings: Vec<Finding> = diagnostics.into_iter().map(|diagnostic| finding(diagnostic, &lines)).collect();
+        if findings.iter().any(|finding| finding.severity == Severity::Error) {
+            parsed.plan = None;
+        }
+        Self { parsed, findings }
+    }
+
+    /// The plan as it is stored; nothing while the file has errors.
+    pub(super) fn compiled(&self) -> Result<Option<Compiled>> {
+        let Some(plan) = self.parsed.plan.clone() else { return Ok(None) };
+        let unwritable = |error: serde_json::Error| Error::Broken(format!("the plan of `{}` cannot be written: {error}", plan.id));
+        let text = serde_json::to_string(&plan).map_err(unwritable)?;
+        let hash = plan.hash().map_err(unwritable)?;
+        Ok(Some(Compiled { plan, text, hash }))
+    }
+}
+
+/// What the file alone does not say: whether a schema is one, and whether a literal address may be called.
+fn beyond_the_file(platform: &Platform, step: &Step, lines: &[&str]) -> Option<Diagnostic> {
+    match &step.kind {
+        StepKind::Model(model) => {
+            let wrong = schema::check(model.output_schema.as_ref()?).err()?;
+            Some(about(step, "output_schema", lines, Severity::Error, "invalid_schema", &wrong))
+        }
+        StepKind::Http(http) if http.url.is_literal() => {
+            let refused = platform.parts().egress.check(http.url.source().trim(), &platform.settings().egress).err()?;
+            Some(about(step, "url", lines, Severity::Hint, "not_open", &refused.message))
+        }
+        _ => None,
+    }
+}
+
+impl Compiled {
+    /// The slug, which the file gives as its id.
+    pub(super) fn slug(&self) -> &str {
+        &self.plan.id
+    }
+
+    /// The name as lists show it.
+    pub(super) fn name(&self) -> String {
+        cut(&one_line(&self.plan.name), LONGEST_NAME)
+    }
+
+    pub(super) fn description(&self) -> String {
+        cut(&one_line(self.plan.description.as_deref().unwrap_or_default()), LONGEST_DESCRIPTION)
+    }
+
+    /// Whether a version is this plan.
+    pub(super) fn is_plan_of(&self, version: &rows::VersionRow) -> bool {
+        version.facts.plan_hash == self.hash
+    }
+
+    /// A workflow that did not exist before.
+    pub(crate) fn new_workflow(&self, platform: &Platform) -> rows::NewWorkflow {
+        rows::NewWorkflow { id: platform.new_id(), slug: self.plan.id.clone(), name: self.name(), description: self.description() }
+    }
+
+    /// A version with the text it was compiled from.
+    pub(crate) fn new_version(&self, platform: &Platform, source: &str) -> rows::NewVersion {
+        rows::NewVersion {
+            id: platform.new_id(),
+            source: source.to_owned(),
+            plan: self.text.clone(),
+            plan_hash: self.hash,
+            label: cut(&one_line(self.plan.version.as_deref().unwrap_or_default()), LONGEST_NAME),
+            saved_at: platform.now(),
+        }
+    }
+}
+
+/// Who could decide.
+pub(super) struct People {
+    policy: std::sync::Arc<TenantPolicy>,
+    directory: Directory,
+    /// Who writes the file and so decides nothing about it.
+    author: Option<PersonId>,
+}
+
+impl People {
+    pub(super) async fn read(platform: &Platform, tenant: domain::TenantId, author: Option<PersonId>) -> Result<Self> {
+        let policy = platform.policy(tenant).await?;
+        Ok(Self { policy, directory: Directory::read(platform, tenant).await?, author })
+    }
+
+    fn can_decide(&self, approver: &Approver) -> bool {
+        let nobody = |person: PersonId| {
+            let approvers = std::slice::from_ref(approver);
+            crate::execution::approval::eligible(approvers, &self.policy, &self.directory, person, self.author).is_empty()
+        };
+        // Whoever starts a run does not decide about it either; who wrote the file stands for one who starts it.
+        match self.author {
+            Some(author) => !nobody(author),
+            None => self.directory.people().any(|(person, _)| !nobody(person)),
+        }
+    }
+}
+
+/// What has to be there, and whether it is.
+async fn needs<'a>(tx: &mut impl Reads<'a>, needs: &Needs, vars: &Map<String, Value>, people: &People) -> Result<Vec<Need>> {
+    let mut all = Vec::new();
+    let mut push = |kind, name: &str, missing: Option<String>| all.push(Need { kind, name: name.to_owned(), missing });
+    for name in &needs.vars {
+        let missing = (!vars.contains_key(name)).then(|| "Set it under Variables.".to_owned());
+        push(NeedKind::Variable, name, missing);
+    }
+    for name in &needs.credentials {
+        let missing = credentials::find_by_name(tx, name).await?.is_none().then(|| "Set it under Credentials.".to_owned());
+        push(NeedKind::Credential, name, missing);
+    }
+    if needs.default_model {
+        let missing = providers::resolve(tx, None).await?.is_none();
+        push(NeedKind::DefaultModel, "", missing.then(|| "Set a provider and a model up under Providers.".to_owned()));
+    }
+    for name in &needs.models {
+        let missing = providers::resolve(tx, Some(name)).await?.is_none();
+        push(NeedKind::Model, name, missing.then(|| "Add provider and model under Providers, and name it provider/model.".to_owned()));
+    }
+    for name in &needs.roles {
+        let missing = match name.parse::<Role>() {
+            Err(_) => Some(format!("There is no role `{}`.", cut(name, 40))),
+            Ok(_) if people.can_decide(&Approver::Role(name.clone())) => None,
+            Ok(_) => Some("Nobody else holds this role and may approve: give it to a member. Who wrote the file and who starts the run do not decide.".to_owned()),
+        };
+        push(NeedKind::Role, name, missing);
+    }
+    for email in &needs.people {
+        let missing = (!people.can_decide(&Approver::Email(email.clone())))
+            .then(|| "No other active member with this address may approve: invite them, or give them a role that may.".to_owned());
+        push(NeedKind::Person, email, missing);
+    }
+    Ok(all)
+}
+
+impl Platform {
+    /// Reads a file, beside the other work of the server: a large one takes a while.
+    pub(super) async fn reading(&self, source: &str) -> Result<Reading> {
+        let (platform, source) = (self.clone(), source.to_owned());
+        let reading = tokio::task::spawn_blocking(move || Reading::of(&platform, &source)).await;
+        reading.map_err(|error| Error::Broken(format!("a workflow file could not be read: {error}")))
+    }
+
+    /// A file that must be without errors, such as one of our own.
+    pub(crate) async fn compiled(&self, source: &str) -> Result<Compiled> {
+        let reading = self.reading(source).await?;
+        let first = reading.findings.first().map(|finding| finding.message.clone());
+        reading.compiled()?.ok_or_else(|| Problem::new(422, "workflow", first.unwrap_or_default()).into())
+    }
+}
+
+/// Everything the page shows. The plan is the one that runs: for a saved version the one that was stored.
+pub(super) async fn checked<'a>(tx: &mut impl Reads<'a>, reading: Reading, stored: Option<&Plan>, people: &People) -> Result<Checked> {
+    let Reading { parsed, findings } = reading;
+    let vars: Map<String, Value> = database::variables::for_start(tx).await?.into_iter().map(|row| (row.name, row.value)).collect();
+    let needs = needs(tx, &parsed.needs, &vars, people).await?;
+    let plan = stored.or(parsed.plan.as_ref());
+    Ok(Checked {
+        slug: plan.map(|plan| plan.id.clone()),
+        name: plan.map(|plan| plan.name.clone()),
+        description: plan.and_then(|plan| plan.description.clone()),
+        label: plan.and_then(|plan| plan.version.clone()),
+        inputs: plan.iter().flat_map(|plan| &plan.inputs).map(InputShown::from).collect(),
+        outputs: plan.iter().flat_map(|plan| &plan.outputs).map(OutputShown::from).collect(),
+        mandate: plan.map(|plan| Mandate::of_plan(plan, &vars)),
+        hosts: parsed.needs.hosts.into_iter().collect(),
+        steps: parsed.outline,
+        blocks: parsed.blocks,
+        needs,
+        findings,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_as_editors_do() {
+        assert_eq!(lines("\u{feff}a\r\nb\rc\n\nd"), ["a", "b", "c", "", "d"]);
+        assert_eq!(lines("a\n\r\nb"), ["a", "", "b"]);
+        assert_eq!(lines(""), [""]);
+    }
+
+    #[test]
+    fn an_excerpt_shows_the_place_and_never_a_whole_endless_line() {
+        let shown = excerpt("  inptu: 2", 3, 5).unwrap();
+        assert_eq!((shown.before.as_str(), shown.marked.as_str(), shown.after.as_str()), ("  ", "inptu", ": 2"));
+        let endless = excerpt(&"ü".repeat(100_000), 50_000, 50_000).unwrap();
+        assert!(endless.before.chars().count() + endless.marked.chars().count() + endless.after.chars().count() < 400);
+        assert_eq!(excerpt("   ", 1, 1), None);
+        assert_eq!(excerpt("a", 9, 1).unwrap().marked, "", "a place behind the end");
+    }
+}
