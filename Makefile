@@ -33,4 +33,4 @@ fmt: ## format everything
 	cargo fmt --all
 
 bench: toolchain set-up ## measure, and print what docs/benchmarks.md records
-	cargo run --release --locked --package tests --bin bench
+	cargo run --release --locked --package bench

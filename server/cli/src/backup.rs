@@ -89,7 +89,9 @@ pub(crate) async fn backup(config: Config, backup: Backup) -> Result<(), Failure
 
 pub(crate) async fn restore(config: Config, restore: Restore) -> Result<(), Failure> {
     let Location::Sqlite { path } = config.location()? else {
-        return Err(Failure::new("This installation keeps its data in PostgreSQL: restore it with pg_restore, as the owner of the database."));
+        return Err(Failure::new(
+            "This installation keeps its data in PostgreSQL: restore it with pg_restore, as the owner of the database.",
+        ));
     };
     for taken in [&path, &config.key_file()] {
         if taken.exists() {
@@ -97,7 +99,8 @@ pub(crate) async fn restore(config: Config, restore: Restore) -> Result<(), Fail
         }
     }
     let sealed_at = restore.from.join(KEYS);
-    let sealed = fs::read_to_string(&sealed_at).map_err(|error| Failure::new(format!("{} cannot be read: {error}.", sealed_at.display())))?;
+    let sealed =
+        fs::read_to_string(&sealed_at).map_err(|error| Failure::new(format!("{} cannot be read: {error}.", sealed_at.display())))?;
     let opened = match (&restore.unlock.passphrase_file, &restore.unlock.identity_file) {
         (Some(file), _) => seal::decrypt_with_passphrase(&secret_of(file)?, &sealed),
         (None, Some(file)) => seal::decrypt_with_identity(&secret_of(file)?, &sealed),

@@ -2,7 +2,11 @@
 //!
 //! `MANDATE__SECTION__KEY` sets a key, and `MANDATE__SECTION__KEY_FILE` sets it to what a file holds, for secrets.
 
-use std::{fs, path::{Path, PathBuf}, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use database::Location;
 use domain::Secret;
@@ -206,7 +210,9 @@ impl Config {
             [false, false, false] => {
                 Ok(Location::Postgres { owner_url: owner_url.clone(), app_url: app_url.clone(), system_url: system_url.clone() })
             }
-            _ => Err(Failure::new("PostgreSQL needs three logins: set database.owner_url, database.app_url and database.system_url, or none of them.")),
+            _ => Err(Failure::new(
+                "PostgreSQL needs three logins: set database.owner_url, database.app_url and database.system_url, or none of them.",
+            )),
         }
     }
 
@@ -217,12 +223,17 @@ impl Config {
 
     /// The file of the keys.
     pub fn key_file(&self) -> PathBuf {
-        if self.data.key_file.as_os_str().is_empty() { self.data.directory.join("keys/installation.key") } else { self.data.key_file.clone() }
+        if self.data.key_file.as_os_str().is_empty() {
+            self.data.directory.join("keys/installation.key")
+        } else {
+            self.data.key_file.clone()
+        }
     }
 
     /// Where browsers reach it, without a slash at the end.
     pub fn public_url(&self) -> Result<String, Failure> {
-        let text = if self.server.public_url.is_empty() { format!("http://{}", self.server.listen) } else { self.server.public_url.clone() };
+        let text =
+            if self.server.public_url.is_empty() { format!("http://{}", self.server.listen) } else { self.server.public_url.clone() };
         let wrong = |why: &str| Failure::new(format!("server.public_url is {text}, and {why}."));
         let url = Url::parse(&text).map_err(|_| wrong("that is not an address"))?;
         let local = match url.host() {
@@ -260,6 +271,9 @@ impl Config {
 
     /// When sessions end: idle, and at the latest.
     pub fn session_limits(&self) -> (Duration, Duration) {
-        (Duration::from_secs(self.session.idle_minutes.saturating_mul(60)), Duration::from_secs(self.session.absolute_hours.saturating_mul(3_600)))
+        (
+            Duration::from_secs(self.session.idle_minutes.saturating_mul(60)),
+            Duration::from_secs(self.session.absolute_hours.saturating_mul(3_600)),
+        )
     }
 }

@@ -19,9 +19,8 @@ pub(crate) fn read(path: &Path) -> Result<Keyring, Failure> {
     if mode & 0o077 != 0 {
         return Err(Failure::new(format!("The key file {shown} can be read by others: run `chmod 600 {shown}` and start again.")));
     }
-    let text = Secret::new(
-        fs::read_to_string(path).map_err(|error| Failure::new(format!("The key file {shown} cannot be read: {error}.")))?,
-    );
+    let text =
+        Secret::new(fs::read_to_string(path).map_err(|error| Failure::new(format!("The key file {shown} cannot be read: {error}.")))?);
     Keyring::from_file_text(text.expose())
         .map_err(|error| Failure::new(format!("The key file {shown} cannot be used: {error} Put the file back from your backup.")))
 }

@@ -51,7 +51,9 @@ fn egress_rules(config: &Config, public_url: &str, rehearsal: Option<&Rehearsal>
     }
     let mut deny = vec![config.server.listen.clone()];
     deny.extend(endpoint(public_url));
-    deny.extend([&config.database.owner_url, &config.database.app_url, &config.database.system_url].into_iter().filter_map(|url| endpoint(url)));
+    deny.extend(
+        [&config.database.owner_url, &config.database.app_url, &config.database.system_url].into_iter().filter_map(|url| endpoint(url)),
+    );
     if !config.mail.host.is_empty() {
         deny.push(format!("{}:{}", config.mail.host, config.mail.port));
     }
@@ -111,13 +113,7 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
         session_absolute,
     };
     let platform = Platform::new(database.clone(), Arc::clone(&clock), Arc::clone(&entropy), keyring, egress, settings);
-    let driver = Embedded::new(
-        database.clone(),
-        Arc::new(Execution::new(platform.clone())),
-        clock,
-        entropy,
-        EmbeddedSettings::default(),
-    );
+    let driver = Embedded::new(database.clone(), Arc::new(Execution::new(platform.clone())), clock, entropy, EmbeddedSettings::default());
     welcome(&platform, &public_url, with_rehearsal).await?;
 
     let (stop, stopped) = watch::channel(false);

@@ -11,7 +11,7 @@ use database::{
     sessions::SignedIn,
     tenants::{self, TenantStatus},
 };
-use domain::{Actor, Grants, Permission, PersonId, PolicyVersion, RequestFacts, RunId, TenantId};
+use domain::{Actor, Grants, PersonId, RequestFacts, TenantId};
 use policy::{PolicySource, TenantPolicy};
 
 use crate::{Error, Platform, Result};
@@ -85,23 +85,4 @@ impl Platform {
         let grants = self.grants(actor.tenant(), person).await?;
         Ok(actor.clone().with_grants(grants))
     }
-
-    /// A run, acting for the member who started it.
-    pub(crate) fn run_actor(tenant: TenantId, run: RunId, starter: PersonId, label: String, grants: Grants, request: RequestFacts) -> Actor {
-        Actor::of_run(tenant, run, starter, label, grants, request)
-    }
-
-    /// The installation itself, for housekeeping inside one tenant: may everything, under the version given.
-    pub(crate) fn system_actor(&self, tenant: TenantId, version: PolicyVersion) -> Actor {
-        Actor::system(tenant, everything(version), self.new_request(None))
-    }
-
-    /// The operator on the machine, for commands inside one tenant.
-    pub(crate) fn operator_actor(&self, tenant: TenantId, version: PolicyVersion) -> Actor {
-        Actor::operator(tenant, everything(version), self.new_request(None))
-    }
-}
-
-fn everything(version: PolicyVersion) -> Grants {
-    Grants::recorded(Permission::ALL.iter().fold(0, |bits, permission| bits | permission.bit()), version)
 }

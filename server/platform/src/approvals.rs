@@ -246,8 +246,7 @@ impl Platform {
             .into());
         }
         let verdict = if say.approve { Verdict::Approved } else { Verdict::Rejected };
-        let decision =
-            NewDecision { person, label: actor.label().to_owned(), verdict, comment: comment.to_owned(), at: self.now() };
+        let decision = NewDecision { person, label: actor.label().to_owned(), verdict, comment: comment.to_owned(), at: self.now() };
         let decided = rows::decide(&mut tx, &row, &decision).await?;
         let event = |action| {
             AuditEvent::done(action, "approval", id, row.title.clone())
@@ -258,7 +257,11 @@ impl Platform {
         };
         let (outcome, event) = match decided {
             Decided::TooLate => {
-                return Err(Problem::conflict("approval_ended", "It was decided, or its time was over, a moment ago. Nothing was changed.").into());
+                return Err(Problem::conflict(
+                    "approval_ended",
+                    "It was decided, or its time was over, a moment ago. Nothing was changed.",
+                )
+                .into());
             }
             Decided::AlreadyDecided => {
                 return Err(Problem::conflict("already_decided", "You have decided this already, and it counts once.").into());

@@ -47,13 +47,14 @@ impl Error {
             Self::Denied(Denied::Forbidden { permission, kind, .. }) => Problem::new(
                 403,
                 "forbidden",
-                format!("This needs the permission {permission} ({kind}), which you do not have here. An admin of the tenant can give you a role that has it."),
+                format!(
+                    "This needs the permission {permission} ({kind}), which you do not have here. An admin of the tenant can give you a role that has it."
+                ),
             ),
             Self::Problem(problem) => problem.clone(),
-            Self::Database(database::Error::StalePolicy { .. }) => Problem::conflict(
-                "rights_changed",
-                "Your rights changed while this was being done, and nothing was done. Try again.",
-            ),
+            Self::Database(database::Error::StalePolicy { .. }) => {
+                Problem::conflict("rights_changed", "Your rights changed while this was being done, and nothing was done. Try again.")
+            }
             Self::Database(database::Error::TenantClosed) => Problem::not_found("page"),
             Self::Database(database::Error::Unavailable { .. }) => Problem::unavailable(),
             Self::Throttled { retry_after } => Problem::new(
@@ -62,9 +63,11 @@ impl Error {
                 format!("There were too many tries. Try again in {} seconds.", retry_after.as_secs().max(1)),
             ),
             Self::Hashing(_) => Problem::new(503, "busy", "Too many people are signing in at this moment. Try again in a few seconds."),
-            Self::Database(_) | Self::Policy(_) | Self::Broken(_) => {
-                Problem::new(500, "internal", "Something went wrong here, and nothing was done. The log has the cause under this request's id.")
-            }
+            Self::Database(_) | Self::Policy(_) | Self::Broken(_) => Problem::new(
+                500,
+                "internal",
+                "Something went wrong here, and nothing was done. The log has the cause under this request's id.",
+            ),
         }
     }
 

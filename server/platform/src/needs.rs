@@ -26,7 +26,9 @@ pub(crate) async fn missing<'a>(tx: &mut impl Reads<'a>, plan: &Plan, vars: &Map
     }
     for name in &needs.models {
         if providers::resolve(tx, Some(name)).await?.is_none() {
-            missing.push(format!("There is no price for the model `{name}`: add provider and model under Providers, and name it provider/model."));
+            missing.push(format!(
+                "There is no price for the model `{name}`: add provider and model under Providers, and name it provider/model."
+            ));
         }
     }
     Ok(missing)

@@ -10,16 +10,16 @@ use database::{
 use domain::{
     Actor, ApprovalId, Authorized, Cursor, InboxId, Money, Page, Problem, RunId, Scope, Timestamp, VersionId,
     audit::{AuditEvent, AuditEvents},
-    problem::FieldProblem,
     permission::{RunCancel, RunRead, WorkflowExecute, WorkflowRead},
+    problem::FieldProblem,
 };
 use engine::Letter;
 use serde_json::{Map, Value};
 use tokio::sync::broadcast;
 use workflow::{
-    Event, Plan, Run, evolve,
+    Event, Plan, Run,
     event::{Decision, Started},
-    inputs,
+    evolve, inputs,
     plan::StepKind,
     run::{Calling, Progress, StepState, StepView},
 };
@@ -244,7 +244,8 @@ impl Platform {
                 return Ok(Accepted { run: known.facts.id, number: known.facts.number, repeated: true });
             }
         }
-        let version = workflows::version(&mut tx, workflow.id, workflow.current_version).await?.ok_or_else(|| Problem::not_found("version"))?;
+        let version =
+            workflows::version(&mut tx, workflow.id, workflow.current_version).await?.ok_or_else(|| Problem::not_found("version"))?;
         let version = version.authorize::<WorkflowRead>(actor)?;
         let plan = read_plan(&version.plan, version.facts.id)?;
         let inputs = match given {
@@ -308,12 +309,20 @@ impl Platform {
         Ok(rows::list(&mut tx, &scope, filter, after, limit).await?.map(line))
     }
 
+    /// How many runs wait for something, as far as lists count them.
+    pub async fn waiting_runs(&self, actor: &Actor) -> Result<i64> {
+        let scope = Scope::<RunRead>::of(actor, "run")?;
+        let mut tx = self.parts().database.read(actor).await?;
+        Ok(rows::count_by_status(&mut tx, &scope, RunStatus::Waiting).await?)
+    }
+
     /// A run with everything its page shows.
     pub async fn run(&self, actor: &Actor, id: RunId) -> Result<RunShown> {
         let mut tx = self.parts().database.read(actor).await?;
         let found = rows::find(&mut tx, id).await?.ok_or_else(|| Problem::not_found("run"))?;
         let run = found.authorize::<RunRead>(actor)?;
-        let version = workflows::pinned_version(&mut tx, run.version).await?.ok_or_else(|| Error::Broken(format!("{} is missing", run.version)))?;
+        let version =
+            workflows::pinned_version(&mut tx, run.version).await?.ok_or_else(|| Error::Broken(format!("{} is missing", run.version)))?;
         let plan = read_plan(&version.plan, run.version)?;
         let (state, log, last_seq) = fold(&mut tx, &run).await?;
         let can_cancel = actor.may(domain::Permission::RunCancel) && !state.is_over() && !run.facts.status.is_over();
@@ -475,9 +484,8 @@ fn shown(run: &RunRow, plan: &Plan, state: &Run, log: Vec<LogLine>, last_seq: i6
     let vars = state.started().map_or(&empty, |started| &started.vars);
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let failure = run.error.as_ref().and_then(|error| Some((text(error, "step"), text(error, "code")?, text(error, "message")?)));
-    let after_approval = state.waiting().map_or_else(Vec::new, |(_, asked)| {
-        asked.coverage.effects.iter().map(|effect| in_one_line(effect)).collect()
-    });
+    let after_approval =
+        state.waiting().map_or_else(Vec::new, |(_, asked)| asked.coverage.effects.iter().map(|effect| in_one_line(effect)).collect());
     RunShown {
         line: line(run.facts.clone()),
         version_number: run.version_number,
@@ -499,7 +507,8 @@ fn shown(run: &RunRow, plan: &Plan, state: &Run, log: Vec<LogLine>, last_seq: i6
 pub(crate) fn in_one_line(effect: &workflow::coverage::CoveredEffect) -> String {
     let what = effect.arguments.get("method").and_then(Value::as_str).unwrap_or(&effect.kind);
     let hosts = if effect.hosts.is_empty() { "a host that is not known yet".to_owned() } else { effect.hosts.join(", ") };
-    let with = if effect.credentials.is_empty() { String::new() } else { format!(" with the credential {}", effect.credentials.join(", ")) };
+    let with =
+        if effect.credentials.is_empty() { String::new() } else { format!(" with the credential {}", effect.credentials.join(", ")) };
     if effect.model.is_some() { format!("{what} at the model provider") } else { format!("{what} to {hosts}{with}") }
 }
 

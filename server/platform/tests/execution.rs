@@ -7,7 +7,13 @@ mod house;
 use std::{sync::Arc, time::Duration};
 
 use database::{RunStatus, workflows};
-use domain::{Actor, RunId, Scope, audit::{AuditEvent, AuditEvents}, call::EgressRules, permission::WorkflowWrite, time::Clock};
+use domain::{
+    Actor, RunId, Scope,
+    audit::{AuditEvent, AuditEvents},
+    call::EgressRules,
+    permission::WorkflowWrite,
+    time::Clock,
+};
 use engine::{Driver, Embedded, EmbeddedSettings};
 use house::{Empty, House, empty, settings};
 use platform::{
@@ -116,7 +122,8 @@ impl Stage {
         let platform = &self.house.platform;
         let mut tx = platform.database().write(actor).await.unwrap();
         let scope = Scope::<WorkflowWrite>::of(actor, "workflow").unwrap();
-        let new = workflows::NewWorkflow { id: platform.new_id(), slug: plan.id.clone(), name: plan.name.clone(), description: String::new() };
+        let new =
+            workflows::NewWorkflow { id: platform.new_id(), slug: plan.id.clone(), name: plan.name.clone(), description: String::new() };
         let version = workflows::NewVersion {
             id: platform.new_id(),
             source,

@@ -110,7 +110,8 @@ pub(super) fn ask(
             token_hash: token.hash(),
             expires_at: asking.expires_at,
         });
-        let mail = mailing::asked(execution, run, state, asking, id, email, &token, bound.ceiling, quorum, now);
+        let invitation = mailing::Invitation { approval: id, recipient: email, token: &token, ceiling: bound.ceiling, quorum };
+        let mail = mailing::asked(execution, run, state, asking, &invitation);
         batch.mail(mail);
     }
     Ok(Verdict::Tell(Input::ApprovalAsked {

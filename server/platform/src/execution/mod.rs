@@ -123,15 +123,15 @@ impl StepHost for Execution {
         let failure = match how {
             Broken::TimedOut => Failure {
                 code: "time_out".to_owned(),
-                message: format!("No answer within {} and the call was stopped; the other side may have acted on it.", duration(call.time_limit)),
+                message: format!(
+                    "No answer within {} and the call was stopped; the other side may have acted on it.",
+                    duration(call.time_limit)
+                ),
                 retryable: true,
             },
             Broken::Panicked => Failure::last("internal", "The call could not be made because of a defect here; the log has its cause."),
         };
-        Outcome {
-            result: Err(CallFailure { failure, retry_after: None }),
-            evidence: Evidence::Unknown,
-        }
+        Outcome { result: Err(CallFailure { failure, retry_after: None }), evidence: Evidence::Unknown }
     }
 
     fn after(

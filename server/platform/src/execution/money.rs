@@ -131,7 +131,8 @@ pub(super) fn most_of(batch: &Batch<'_>, run: &RunContext, prompt: &ModelUse, at
     let by_text = match prompt.prompt_bytes {
         Some(bytes) => {
             let bytes = bytes.saturating_mul(ESCAPED).saturating_add(AROUND);
-            let once = price::ceiling(usize::try_from(bytes).unwrap_or(usize::MAX), 2, max_tokens(model, prompt.max_tokens), &price_of(model)?);
+            let once =
+                price::ceiling(usize::try_from(bytes).unwrap_or(usize::MAX), 2, max_tokens(model, prompt.max_tokens), &price_of(model)?);
             once.and_then(|once| once.nanos().checked_mul(i64::from(attempts))).map(Money::from_nanos)
         }
         None => None,

@@ -7,11 +7,7 @@ use domain::call::CallContext;
 use engine::Outcome;
 use serde_json::{Map, Value, json};
 use tools::{CallError, Piece as OutgoingPiece, Text, http::Arguments};
-use workflow::{
-    Call, HttpBody, HttpCall, Piece,
-    core::CallFailure,
-    event::Failure,
-};
+use workflow::{Call, HttpBody, HttpCall, Piece, core::CallFailure, event::Failure};
 
 use super::{Evidence, Go, credentials, money::Chosen};
 use crate::Platform;
@@ -22,7 +18,10 @@ pub(super) async fn perform(platform: &Platform, go: Go) -> Outcome<Evidence> {
         Ok(secrets) => secrets,
         Err(message) => {
             return Outcome {
-                result: Err(CallFailure { failure: Failure { code: "credential".to_owned(), message, retryable: true }, retry_after: None }),
+                result: Err(CallFailure {
+                    failure: Failure { code: "credential".to_owned(), message, retryable: true },
+                    retry_after: None,
+                }),
                 evidence: Evidence::Nothing,
             };
         }

@@ -28,9 +28,7 @@ pub(super) fn recorded(batch: &mut Batch<'_>, run: &RunContext, state: &Run, eve
         Phase::Ended { end: End::Failed { step, failure }, .. } => {
             (RunStatus::Failed, None, Some(json!({"step": step, "code": failure.code, "message": failure.message})))
         }
-        Phase::Ended { end: End::Cancelled { by, reason }, .. } => {
-            (RunStatus::Cancelled, None, Some(json!({"by": by, "reason": reason})))
-        }
+        Phase::Ended { end: End::Cancelled { by, reason }, .. } => (RunStatus::Cancelled, None, Some(json!({"by": by, "reason": reason}))),
     };
     batch.run(RunUpdate {
         status,

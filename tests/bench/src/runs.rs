@@ -1,0 +1,228 @@
+//! Durable three-step runs a second, beside a bare group-committed journal that writes the same records.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use database::{Batch, Keys, MemberRefused, RunStatus, RunUpdate, Topic, bare_journal::BareJournal, journal};
+use domain::{
+    Entropy as _, RunId,
+    machine::{OsEntropy, SystemClock},
+};
+use engine::{Broken, Driver, Embedded, EmbeddedSettings, Outcome, RunContext, StepHost, Verdict};
+use serde_json::Value;
+use tokio::sync::{oneshot, watch};
+use workflow::{Effect, Event, Input, Run, core::CallEffect, event::Charge, run::Phase};
+
+use crate::fixture::{Engine, Fixture, THREE_STEPS};
+
+/// A host whose calls do nothing and cost nothing; what it writes is what every host writes.
+#[derive(Default)]
+struct Idle {
+    over: Mutex<HashSet<RunId>>,
+}
+
+impl StepHost for Idle {
+    type Go = ();
+    type Evidence = ();
+
+    fn keys(&self, _run: &RunContext, _state: &Run, _effects: &[Effect], _keys: &mut Keys) {}
+
+    fn before(&self, _batch: &mut Batch<'_>, _run: &RunContext, _state: &Run, effect: &Effect) -> Result<Verdict<()>, MemberRefused> {
+        let Effect::Call(call) = effect else { return Err(MemberRefused::because("only calls")) };
+        let input = Input::Dispatched {
+            step: call.step.clone(),
+            attempt: call.attempt,
+            dispatch: call.dispatch,
+            held: None,
+            model: None,
+            credentials: Vec::new(),
+        };
+        Ok(Verdict::Go { input, go: () })
+    }
+
+    async fn prepare(&self, _run: &RunContext) {}
+
+    async fn perform(&self, (): ()) -> Outcome<()> {
+        Outcome { result: Ok(Value::Null), evidence: () }
+    }
+
+    fn broken(&self, _call: &CallEffect, _how: Broken) -> Outcome<()> {
+        Outcome { result: Ok(Value::Null), evidence: () }
+    }
+
+    fn after(
+        &self,
+        _batch: &mut Batch<'_>,
+        _run: &RunContext,
+        _call: &CallEffect,
+        _outcome: &Outcome<()>,
+    ) -> Result<Option<Charge>, MemberRefused> {
+        Ok(None)
+    }
+
+    fn recorded(
+        &self,
+        batch: &mut Batch<'_>,
+        run: &RunContext,
+        state: &Run,
+        _events: &[Event],
+        last_seq: i64,
+    ) -> Result<(), MemberRefused> {
+        let status = match state.phase() {
+            Phase::New => RunStatus::Queued,
+            Phase::Running => RunStatus::Running,
+            Phase::Ended { .. } => RunStatus::Completed,
+        };
+        if state.is_over() {
+            self.over.lock().unwrap().insert(run.run);
+        }
+        batch.run(RunUpdate {
+            status,
+            waiting_for: None,
+            outputs: None,
+            error: None,
+            last_seq,
+            started_at: state.started_at(),
+            ended_at: state.ended_at(),
+        })
+    }
+}
+
+/// Records by append: number, moment, text.
+type Appends = Vec<Vec<(i64, i64, String)>>;
+
+type Waiting = Arc<Mutex<HashMap<RunId, oneshot::Sender<()>>>>;
+
+/// Runs in `concurrency` lines for `seconds` each way, twice in turn, and prints both rates and their ratio.
+pub async fn measure(engine: Engine, concurrency: usize, seconds: f64) {
+    let fixture = Arc::new(Fixture::new(engine, THREE_STEPS).await);
+    let database = fixture.platform.database().clone();
+    let host = Arc::new(Idle::default());
+    let driver =
+        Embedded::new(database.clone(), Arc::clone(&host), Arc::new(SystemClock), Arc::new(OsEntropy), EmbeddedSettings::default());
+    let (stop, stopped) = watch::channel(false);
+    let driver = tokio::spawn(async move { driver.work(stopped).await });
+    let waiting: Waiting = Arc::default();
+    let mut announcements = database.announcements();
+    let listener = tokio::spawn({
+        let (waiting, host) = (Arc::clone(&waiting), Arc::clone(&host));
+        async move {
+            loop {
+                if let Ok(heard) = announcements.recv().await {
+                    if let Topic::Run(run) = heard.topic {
+                        if host.over.lock().unwrap().contains(&run) {
+                            if let Some(done) = waiting.lock().unwrap().remove(&run) {
+                                let _gone = done.send(());
+                            }
+                        }
+                    }
+                } else {
+                    // Some were missed: whoever is over is told.
+                    let over = host.over.lock().unwrap().clone();
+                    waiting.lock().unwrap().extract_if(|run, _| over.contains(run)).for_each(|(_, done)| {
+                        let _gone = done.send(());
+                    });
+                }
+            }
+        }
+    });
+    let appends = records_of_one_run(&fixture, &waiting, &host).await;
+    let bare = BareJournal::open(&fixture.location).await.unwrap();
+    let (mut ours, mut theirs) = (0.0, 0.0);
+    for _ in 0..2 {
+        ours += lines(concurrency, seconds / 2.0, {
+            let (fixture, waiting, host) = (Arc::clone(&fixture), Arc::clone(&waiting), Arc::clone(&host));
+            move || {
+                let (fixture, waiting, host) = (Arc::clone(&fixture), Arc::clone(&waiting), Arc::clone(&host));
+                async move { one_run(&fixture, &waiting, &host).await }
+            }
+        })
+        .await
+            / 2.0;
+        theirs += lines(concurrency, seconds / 2.0, {
+            let (bare, appends) = (bare.clone(), appends.clone());
+            move || bare_run(bare.clone(), appends.clone())
+        })
+        .await
+            / 2.0;
+    }
+    println!(
+        "{engine:?}, {concurrency} at a time: {ours:.0} durable 3-step runs/s; bare journal with the same {} records in {} appends {theirs:.0}/s; ratio {:.2}",
+        appends.iter().map(Vec::len).sum::<usize>(),
+        appends.len(),
+        ours / theirs
+    );
+    stop.send(true).unwrap();
+    driver.await.unwrap();
+    listener.abort();
+}
+
+/// The same records under another id.
+async fn bare_run(bare: BareJournal, appends: Appends) {
+    let mut id = [0_u8; 16];
+    OsEntropy.fill(&mut id);
+    let run = uuid::Uuid::from_bytes(id);
+    for append in appends {
+        bare.append(append.into_iter().map(|(seq, at, event)| (run, seq, at, event)).collect()).await.unwrap();
+    }
+}
+
+async fn one_run(fixture: &Fixture, waiting: &Waiting, host: &Idle) -> RunId {
+    let run = fixture.start().await;
+    let (done, over) = oneshot::channel();
+    waiting.lock().unwrap().insert(run, done);
+    // It may have been over before anybody waited.
+    if host.over.lock().unwrap().contains(&run) {
+        return run;
+    }
+    over.await.unwrap();
+    run
+}
+
+/// What one run writes into its journal, append by append: the records of one append share their moment.
+async fn records_of_one_run(fixture: &Fixture, waiting: &Waiting, host: &Idle) -> Appends {
+    let run = one_run(fixture, waiting, host).await;
+    // Its last append may be over but not announced yet: its rows are there when the listener says so.
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let mut tx = fixture.platform.database().read_for_engine(fixture.actor.tenant()).await.unwrap();
+    let rows = journal::load(&mut tx, run, 0, 100).await.unwrap();
+    let mut appends: Appends = Vec::new();
+    for row in rows {
+        let record = (row.seq, row.at.micros(), row.event);
+        match appends.last_mut() {
+            Some(append) if append[0].1 == record.1 => append.push(record),
+            _ => appends.push(vec![record]),
+        }
+    }
+    appends
+}
+
+/// How often a second `work` is done by that many lines, each of which begins again when it is done.
+async fn lines<F: Future<Output = T> + Send + 'static, T: Send + 'static>(
+    concurrency: usize,
+    seconds: f64,
+    work: impl Fn() -> F + Clone + Send + 'static,
+) -> f64 {
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..concurrency)
+        .map(|_| {
+            let work = work.clone();
+            tokio::spawn(async move {
+                let mut count = 0_u32;
+                while start.elapsed().as_secs_f64() < seconds {
+                    work().await;
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    let mut count = 0;
+    for task in tasks {
+        count += task.await.unwrap();
+    }
+    f64::from(count) / start.elapsed().as_secs_f64()
+}
