@@ -196,8 +196,19 @@ pub(crate) static LEASE_CLAIM: Statement = Statement::system_each(
      where run_queue.tenant_id = taken.tenant_id and run_queue.run_id = taken.run_id
      returning run_queue.tenant_id, run_queue.run_id, run_queue.fence",
 );
-pub(crate) static LEASE_RENEW: Statement =
-    Statement::system("leases.renew", "update run_queue set lease_until = $2 where owner = $1 returning tenant_id, run_id, fence");
+/// On PostgreSQL the rows are locked in the order of their keys, as the batch of the engine locks them: two that lock many
+/// rows in different orders could wait for each other for ever.
+pub(crate) static LEASE_RENEW: Statement = Statement::system_each(
+    "leases.renew",
+    "update run_queue set lease_until = $2 where owner = $1 returning tenant_id, run_id, fence",
+    "with held as materialized (
+         select tenant_id, run_id from run_queue where owner = $1 order by tenant_id, run_id for no key update
+     )
+     update run_queue set lease_until = $2
+     from held
+     where run_queue.tenant_id = held.tenant_id and run_queue.run_id = held.run_id
+     returning run_queue.tenant_id, run_queue.run_id, run_queue.fence",
+);
 pub(crate) static LEASE_RELEASE_ALL: Statement =
     Statement::system("leases.release_all", "update run_queue set owner = null, lease_until = null, wake_at = $2 where owner = $1");
 pub(crate) static LEASE_RELEASE_OTHERS: Statement =

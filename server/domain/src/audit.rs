@@ -221,12 +221,15 @@ pub struct BadRow {
     pub reason: String,
 }
 
+/// Where a chain ends: the place of its last row, from 1, and that row's hash.
+pub type ChainEnd = (i64, [u8; 32]);
+
 /// Checks lines of an export one after another; keeps only the place and hash of the row before.
 #[derive(Debug, Default)]
 pub struct Verifier {
     line: usize,
     chain: Option<String>,
-    last: Option<(i64, [u8; 32])>,
+    last: Option<ChainEnd>,
 }
 
 impl Verifier {
@@ -283,7 +286,7 @@ impl Verifier {
     }
 
     /// Rows seen, the chain they belong to, and the place and hash of the last.
-    pub fn finish(self) -> (usize, Option<String>, Option<(i64, [u8; 32])>) {
+    pub fn finish(self) -> (usize, Option<String>, Option<ChainEnd>) {
         (self.line, self.chain, self.last)
     }
 }

@@ -89,8 +89,7 @@ impl fmt::Display for Money {
         let amount = self.0.unsigned_abs();
         let sign = if self.0 < 0 { "-" } else { "" };
         let decimals: u32 = match amount {
-            0 => 2,
-            1_000_000_000.. => 2,
+            0 | 1_000_000_000.. => 2,
             100_000.. => 4,
             1_000.. => 6,
             _ => 9,
@@ -101,7 +100,7 @@ impl fmt::Display for Money {
         let whole = (rounded / scale).to_string();
         let mut grouped = String::new();
         for (index, digit) in whole.chars().enumerate() {
-            if index > 0 && (whole.len() - index) % 3 == 0 {
+            if index > 0 && (whole.len() - index).is_multiple_of(3) {
                 grouped.push(',');
             }
             grouped.push(digit);

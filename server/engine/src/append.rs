@@ -62,7 +62,7 @@ pub(crate) struct Append<H: StepHost> {
 
 /// A run whose steps are parked is looked at again after this long: rights and holds
 /// change without the run being told.
-const PARKED_LOOK: Duration = Duration::from_secs(60);
+const PARKED_LOOK: Duration = Duration::from_mins(1);
 
 impl<H: StepHost> Append<H> {
     /// Effects that are due and not out, in the state given; those of parked steps only if wanted.

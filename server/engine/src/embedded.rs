@@ -87,7 +87,7 @@ impl<H: StepHost> Embedded<H> {
         Self {
             shared: Arc::new(Shared { database, host, clock, entropy, plans: Plans::new() }),
             settings,
-            owner: name.iter().map(|byte| format!("{byte:02x}")).collect(),
+            owner: format!("{:032x}", u128::from_be_bytes(name)),
             hot,
             wake,
         }

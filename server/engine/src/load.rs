@@ -84,18 +84,17 @@ pub(crate) async fn load<H: StepHost>(shared: &Shared<H>, claimed: &Lease) -> Re
         }
     }
     let inbox = messages(inbox::of_run(&mut tx, claimed.run).await?);
-    let (plan, author) = match shared.plans.known(row.version) {
-        Some(known) => known,
-        None => {
-            let version = workflows::pinned_version(&mut tx, row.version)
-                .await?
-                .ok_or_else(|| TaskError::Unreadable(format!("the version {} is missing", row.version)))?;
-            let plan: Plan = serde_json::from_str(&version.plan)
-                .map_err(|error| TaskError::Unreadable(format!("the plan of {} cannot be read: {error}", row.version)))?;
-            let known = (Arc::new(plan), version.facts.saved_by);
-            shared.plans.keep(row.version, &known);
-            known
-        }
+    let (plan, author) = if let Some(known) = shared.plans.known(row.version) {
+        known
+    } else {
+        let version = workflows::pinned_version(&mut tx, row.version)
+            .await?
+            .ok_or_else(|| TaskError::Unreadable(format!("the version {} is missing", row.version)))?;
+        let plan: Plan = serde_json::from_str(&version.plan)
+            .map_err(|error| TaskError::Unreadable(format!("the plan of {} cannot be read: {error}", row.version)))?;
+        let known = (Arc::new(plan), version.facts.saved_by);
+        shared.plans.keep(row.version, &known);
+        known
     };
     let context = RunContext {
         tenant: claimed.tenant,

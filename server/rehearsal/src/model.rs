@@ -119,6 +119,7 @@ fn refusal(status: u16, why: &str) -> HttpResponse {
         .json(json!({"rehearsal": "model", "error": {"message": why, "type": "invalid_request_error", "code": null}}))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a look-alike of another service has routes of its own")]
 pub(crate) fn routes(script: Arc<ScriptedModel>) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
     move |config| {
         config

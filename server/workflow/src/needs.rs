@@ -89,7 +89,9 @@ impl Needs {
     }
 
     fn pairs(&mut self, pairs: &[(String, TemplateValue)]) {
-        pairs.iter().for_each(|(_, value)| self.value(value));
+        for (_, value) in pairs {
+            self.value(value);
+        }
     }
 
     fn value(&mut self, value: &TemplateValue) {
