@@ -143,7 +143,7 @@ impl Default for Config {
             egress: Egress { allow: Vec::new() },
             session: Session { idle_minutes: 60, absolute_hours: 12 },
             rehearsal: Rehearsal { invoice_book_port: 8091, payment_desk_port: 8092, model_port: 8093 },
-            log: Log { format: "auto".to_owned(), level: "info".to_owned() },
+            log: Log { format: "auto".to_owned(), level: "info,actix_server=warn".to_owned() },
         }
     }
 }
@@ -193,8 +193,9 @@ pub(crate) fn read(file: Option<&Path>) -> Result<Config, Failure> {
     let variables = Env::prefixed(PREFIX)
         .filter(|key| !key.as_str().to_ascii_uppercase().ends_with("_FILE") || key.as_str().eq_ignore_ascii_case("data__key_file"))
         .split("__");
-    Figment::from(Serialized::defaults(Config::default()))
-        .merge(Toml::file_exact(path))
+    let defaults = Figment::from(Serialized::defaults(Config::default()));
+    let from_file = if path.is_file() { defaults.merge(Toml::file_exact(path)) } else { defaults };
+    from_file
         .merge(variables)
         .merge(from_files()?)
         .extract()

@@ -60,6 +60,15 @@ fn egress_rules(config: &Config, public_url: &str, rehearsal: Option<&Rehearsal>
     EgressRules { allow, deny }
 }
 
+fn trusted_proxies(config: &Config) -> Result<Vec<web::AddressRange>, Failure> {
+    let read = |text: &String| {
+        text.parse().map_err(|_| {
+            Failure::new(format!("server.trusted_proxies names `{text}`, which is no address and no range such as 10.0.0.0/8."))
+        })
+    };
+    config.server.trusted_proxies.iter().map(read).collect()
+}
+
 async fn start_rehearsal(config: &Config) -> Result<Rehearsal, Failure> {
     let ports = &config.rehearsal;
     Rehearsal::start(rehearsal::Config { invoice_book: ports.invoice_book_port, payment_desk: ports.payment_desk_port, model: ports.model_port })
@@ -104,6 +113,11 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
     let database = open(location).await?;
 
     let (session_idle, session_absolute) = config.session_limits();
+    let site = web::WebConfig {
+        trusted_proxies: trusted_proxies(&config)?,
+        entropy: Arc::clone(&entropy),
+        workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    };
     let settings = Settings {
         public_url: public_url.clone(),
         smtp,
@@ -141,8 +155,11 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
         let _ended = stop.send(true);
     });
 
-    let web = web::WebConfig { public_url, trusted_proxies: config.server.trusted_proxies.clone() };
-    let served = web::serve(platform, web, listener, stopped).await;
+    let served = web::serve(platform, site, listener, async move {
+        // An error means that nobody can ask to stop any more, which asks to stop.
+        let _asked = { stopped.clone() }.wait_for(|stop| *stop).await.is_ok();
+    })
+    .await;
     for task in [working, courier, keeper] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a part of the server ended unexpectedly: {error}");
