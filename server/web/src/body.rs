@@ -206,7 +206,7 @@ mod tests {
         }
         let chunks: Vec<Result<_, actix_web::error::PayloadError>> =
             body.chunks(1000).map(|chunk| Ok(actix_web::web::Bytes::copy_from_slice(chunk))).collect();
-        let mut payload = Payload::Stream { payload: Box::pin(stream::iter(chunks)) };
+        let mut payload: Payload = Payload::Stream { payload: Box::pin(stream::iter(chunks)) };
         read(&headers, &mut payload).await.map_err(|problem| problem.status)
     }
 
@@ -254,7 +254,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("1048577"));
-        let mut payload = Payload::Stream { payload: Box::pin(stream::pending()) };
+        let mut payload: Payload = Payload::Stream { payload: Box::pin(stream::pending()) };
         assert_eq!(read(&headers, &mut payload).await.unwrap_err().status, 413);
     }
 }

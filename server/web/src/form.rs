@@ -10,7 +10,7 @@ use domain::{Problem, problem::FieldProblem};
 use serde::{
     Deserializer,
     de::{
-        DeserializeOwned, Error as _, IntoDeserializer, Visitor,
+        DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Visitor,
         value::{MapDeserializer, SeqDeserializer, StringDeserializer},
     },
     forward_to_deserialize_any,
@@ -85,7 +85,7 @@ impl<'de> Deserializer<'de> for Grouped {
     type Error = Mismatch;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        visitor.visit_map(MapDeserializer::new(self.0.into_iter()))
+        visitor.visit_map(Pairs { rest: self.0.into_iter(), next: None })
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Mismatch> {
@@ -95,6 +95,28 @@ impl<'de> Deserializer<'de> for Grouped {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
         seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// Fields given out one by one; whatever is wrong with one is said under its name.
+struct Pairs {
+    rest: std::vec::IntoIter<(String, Values)>,
+    next: Option<Values>,
+}
+
+impl<'de> MapAccess<'de> for Pairs {
+    type Error = Mismatch;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Mismatch> {
+        let Some((name, values)) = self.rest.next() else { return Ok(None) };
+        self.next = Some(values);
+        seed.deserialize(IntoDeserializer::<Mismatch>::into_deserializer(name)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mismatch> {
+        let values = self.next.take().ok_or_else(|| Mismatch::custom("a value was asked for before its name"))?;
+        let name = values.name.clone();
+        seed.deserialize(values).map_err(|mismatch| mismatch.about(&name))
     }
 }
 
@@ -130,9 +152,9 @@ impl IntoDeserializer<'_, Mismatch> for Values {
 macro_rules! whole_numbers {
     ($($method:ident $visit:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-            let (name, value) = self.single()?;
-            let number = value.trim().parse().map_err(|_| Mismatch { field: name.clone(), message: "must be a whole number in range.".to_owned() })?;
-            visitor.$visit(number).map_err(|mismatch: Mismatch| mismatch.about(&name))
+            let (field, value) = self.single()?;
+            let number = value.trim().parse().map_err(|_| Mismatch { field, message: "must be a whole number in range.".to_owned() })?;
+            visitor.$visit(number)
         }
     )*};
 }
@@ -141,8 +163,7 @@ impl<'de> Deserializer<'de> for Values {
     type Error = Mismatch;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        let (name, value) = self.single()?;
-        visitor.visit_string(value).map_err(|mismatch: Mismatch| mismatch.about(&name))
+        visitor.visit_string(self.single()?.1)
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {

@@ -68,6 +68,8 @@ mod setup;
 mod sign_in;
 mod site;
 mod tenants;
+#[cfg(test)]
+mod tests;
 pub mod view;
 mod visit;
 

@@ -1,6 +1,6 @@
 //! The table of routes: one line each, and no other way to be one.
 //!
-//! The test `route_table` prints it into a committed file, so that a change of who may is a visible diff.
+//! [`table`] lists it, for tests that print it into a committed file: a change of who may is then a visible diff.
 
 use domain::permission::{RoleWrite, UserManage, UserRead, UserWrite};
 

@@ -3,7 +3,9 @@
 use std::{future::Future, io, net::TcpListener, sync::Arc};
 
 use actix_web::{
-    App, HttpServer,
+    App, Error, HttpServer,
+    body::MessageBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::{Compress, from_fn},
     web::ServiceConfig,
 };
@@ -11,7 +13,7 @@ use platform::Platform;
 use tokio::sync::watch;
 
 use crate::{
-    route,
+    route::{self, Route},
     routes::routes,
     site::{Site, WebConfig},
     visit,
@@ -20,8 +22,20 @@ use crate::{
 /// How long requests that are being answered may take when the server stops, in seconds.
 const GRACE_SECONDS: u64 = 10;
 
+/// The routes, and around them the compression of answers, and around that what begins and ends every request.
+pub(crate) fn app(
+    site: Arc<Site>,
+    routes: Arc<Vec<Route>>,
+) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = Error, InitError = ()>> {
+    App::new()
+        .app_data(site)
+        .wrap(Compress::default())
+        .wrap(from_fn(visit::around))
+        .configure(move |config: &mut ServiceConfig| route::mount(&routes, config))
+}
+
 /// Serves the pages on a listener until `stop` is ready, then finishes what it is answering; live streams are cut and
-/// come back elsewhere or later.
+/// come back elsewhere or later. A listener on port 0 of loopback is a server of its own for a test.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -29,19 +43,12 @@ pub async fn serve(platform: Platform, config: WebConfig, listener: TcpListener,
     let (stopping, stopped) = watch::channel(false);
     let routes = Arc::new(routes());
     let site = Arc::new(Site::new(platform, &config, &routes, stopped));
-    let server = HttpServer::new(move || {
-        let (site, routes) = (Arc::clone(&site), Arc::clone(&routes));
-        App::new()
-            .app_data(site)
-            .wrap(Compress::default())
-            .wrap(from_fn(visit::around))
-            .configure(move |config: &mut ServiceConfig| route::mount(&routes, config))
-    })
-    .workers(config.workers.max(1))
-    .shutdown_timeout(GRACE_SECONDS)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+    let server = HttpServer::new(move || app(Arc::clone(&site), Arc::clone(&routes)))
+        .workers(config.workers.max(1))
+        .shutdown_timeout(GRACE_SECONDS)
+        .disable_signals()
+        .listen(listener)?
+        .run();
     let handle = server.handle();
     let stop = async move {
         stop.await;

@@ -2,13 +2,16 @@
 
 use askama::Template;
 use domain::Secret;
-use platform::identity::{NewTenant, SetupLink};
+use platform::{
+    access::MemberDoor,
+    identity::{NewTenant, SetUp, SetupLink},
+};
 use serde::Deserialize;
 
 use crate::{
     format::{self, Time},
     page::Page,
-    route::{Answer, Form, Path, Visitor},
+    route::{Answer, Form, Path, Result, Visitor},
     sign_in::with_session,
     view::{self, FormErrors, Outcome},
 };
@@ -23,6 +26,8 @@ struct View {
     errors: FormErrors,
     form: Filled,
     is_first: bool,
+    /// Whether this server has the rehearsal services that the samples need.
+    has_samples: bool,
     action: String,
     expires: Time,
 }
@@ -30,6 +35,7 @@ struct View {
 /// What the form shows again; never the password.
 #[derive(Default)]
 struct Filled {
+    samples: bool,
     tenant_name: String,
     slug: String,
     name: String,
@@ -44,6 +50,8 @@ pub(crate) struct Sent {
     name: String,
     email: String,
     password: String,
+    #[serde(default)]
+    samples: bool,
 }
 
 fn shown(visitor: &Visitor, token: &str, link: SetupLink, errors: FormErrors, form: Filled) -> View {
@@ -52,6 +60,7 @@ fn shown(visitor: &Visitor, token: &str, link: SetupLink, errors: FormErrors, fo
         errors,
         form,
         is_first: link.is_first,
+        has_samples: visitor.platform().settings().rehearsal.is_some(),
         action: format!("/setup/{token}"),
         expires: format::moment(link.expires_at, visitor.platform().now()),
     }
@@ -60,7 +69,7 @@ fn shown(visitor: &Visitor, token: &str, link: SetupLink, errors: FormErrors, fo
 /// `GET /setup/{token}`: the form; 404 for a link that is none, 409 for one that was used.
 pub(crate) async fn form(visitor: Visitor, Path(token): Path<String>) -> Answer {
     let link = visitor.platform().check_setup_link(&token).await?;
-    view::html(&shown(&visitor, &token, link, FormErrors::none(), Filled::default()))
+    view::html(&shown(&visitor, &token, link, FormErrors::none(), Filled { samples: true, ..Filled::default() }))
 }
 
 /// `POST /setup/{token}`: makes the tenant and signs its first member in.
@@ -68,6 +77,7 @@ pub(crate) async fn set_up(visitor: Visitor, Path(token): Path<String>, Form(sen
     let platform = visitor.platform();
     let link = platform.check_setup_link(&token).await?;
     let filled = Filled {
+        samples: sent.samples,
         tenant_name: sent.tenant_name.clone(),
         slug: sent.slug.clone().unwrap_or_default(),
         name: sent.name.clone(),
@@ -77,11 +87,33 @@ pub(crate) async fn set_up(visitor: Visitor, Path(token): Path<String>, Form(sen
     let visit = visitor.visit();
     match view::outcome(platform.set_up(&token, new, &visit.client()).await, IN_FORM)? {
         Outcome::Done(made) => {
-            let response = visit.done(&format!("/go/{}", made.slug), "The tenant is made, and you are its admin.");
-            Ok(with_session(visit, response, &made.session))
+            let notice = if sent.samples {
+                match put_samples_in(&visitor, &made).await {
+                    Ok(()) => "The tenant is made, and you are its admin. The sample workflow is there.".to_owned(),
+                    // The tenant stays: its link is used up, and everything else can be done by hand.
+                    Err(error) => format!("The tenant is made, and you are its admin, but without the sample workflow. {}", error.problem().detail),
+                }
+            } else {
+                "The tenant is made, and you are its admin.".to_owned()
+            };
+            Ok(with_session(visit, visit.done(&format!("/go/{}", made.slug), &notice), &made.session))
         }
         Outcome::Refused(refusal) => view::html_with(refusal.status, &shown(&visitor, &token, link, refusal.errors, filled)),
     }
+}
+
+/// Puts the samples into the tenant that was made, in the name of its first member.
+async fn put_samples_in(visitor: &Visitor, made: &SetUp) -> Result<()> {
+    let (platform, request) = (visitor.platform(), visitor.visit().facts());
+    let Some(member) = platform.session(made.session.token.expose()).await? else {
+        return Err(platform::Error::Broken("a session that was just made is not there".to_owned()));
+    };
+    let actor = platform.actor(&member, &made.slug, MemberDoor::Page, request.clone()).await?;
+    let installed = platform.install_samples(&actor).await;
+    if let Err(error) = &installed {
+        tracing::warn!(request = %request.id, %error, "the samples could not be put in: {error}");
+    }
+    installed
 }
 
 #[cfg(test)]
@@ -94,10 +126,10 @@ mod tests {
     #[test]
     fn the_form_says_what_is_wrong_and_keeps_what_was_typed() {
         let errors = FormErrors(vec![FormError { field: "slug".to_owned(), message: "The address `acme` is taken.".to_owned() }]);
-        let form = Filled { tenant_name: "Acme".to_owned(), slug: "acme".to_owned(), name: "Ada".to_owned(), email: "ada@acme.example".to_owned() };
+        let form = Filled { samples: true, tenant_name: "Acme".to_owned(), slug: "acme".to_owned(), name: "Ada".to_owned(), email: "ada@acme.example".to_owned() };
         let expires = format::clock(Timestamp::from_micros(0));
-        let html = View { page: page::sample(), errors, form, is_first: true, action: "/setup/tok".to_owned(), expires }.render().unwrap();
-        for part in ["href=\"#f-slug\"", "is taken.", "value=\"acme\"", "value=\"Ada\"", "action=\"/setup/tok\"", "1 Jan 00:00:00"] {
+        let html = View { page: page::sample(), errors, form, is_first: true, has_samples: true, action: "/setup/tok".to_owned(), expires }.render().unwrap();
+        for part in ["href=\"#f-slug\"", "is taken.", "value=\"acme\"", "value=\"Ada\"", "name=\"samples\" value=\"true\" checked", "action=\"/setup/tok\"", "1 Jan 00:00:00"] {
             assert!(html.contains(part), "{part} in {html}");
         }
     }

@@ -1,0 +1,356 @@
+//! The steps of a run: a row each on the time line, and one of them in detail.
+
+use domain::Timestamp;
+use platform::runs::{DecidedShown, RunShown, StepShown, StepStanding};
+
+use super::{
+    request,
+    timeline::{Bar, Span, Timeline},
+};
+use crate::{
+    format::{self, Amount, Time},
+    text,
+};
+
+/// What stands for nothing.
+const NOTHING: &str = "–";
+
+/// One row (`templates/_parts/step_row.html`).
+pub(super) struct StepRow {
+    pub(super) id: String,
+    pub(super) state: &'static str,
+    pub(super) state_word: &'static str,
+    pub(super) name: String,
+    pub(super) what: String,
+    pub(super) href: String,
+    pub(super) current: bool,
+    pub(super) why: String,
+    pub(super) bars: Vec<Bar>,
+    pub(super) bar_label: String,
+    pub(super) length: String,
+    pub(super) cost: String,
+}
+
+/// All of them.
+pub(super) struct Steps {
+    pub(super) rows: Vec<StepRow>,
+    pub(super) summary: String,
+}
+
+/// One step in detail.
+pub(super) struct Detail {
+    pub(super) name: String,
+    pub(super) state: &'static str,
+    pub(super) state_word: &'static str,
+    /// What went wrong last; empty for nothing.
+    pub(super) failure: String,
+    pub(super) failure_code: String,
+    /// What can be done about a failure that ended the step; empty for nothing.
+    pub(super) advice: &'static str,
+    /// What it gave; empty for nothing.
+    pub(super) output: String,
+    pub(super) is_of_model: bool,
+    pub(super) decided: Option<Decision>,
+    /// What it sent; empty for nothing.
+    pub(super) request: String,
+    pub(super) is_resent: bool,
+    pub(super) facts: Vec<(&'static str, String)>,
+    pub(super) started: Option<Time>,
+    pub(super) cost: Option<Amount>,
+    pub(super) cost_note: &'static str,
+}
+
+/// How an approval ended.
+pub(super) struct Decision {
+    pub(super) words: String,
+    pub(super) at: Time,
+    pub(super) comment: String,
+    pub(super) href: String,
+}
+
+/// Where the pages of this run are.
+pub(super) struct Places<'p> {
+    pub(super) run: &'p str,
+    pub(super) approvals: &'p str,
+}
+
+const fn state(standing: &StepStanding) -> (&'static str, &'static str) {
+    match standing {
+        StepStanding::Idle => ("idle", "Not started"),
+        StepStanding::Skipped(_) => ("idle", "Skipped"),
+        StepStanding::Running => ("running", "Running"),
+        StepStanding::Retrying(_) => ("running", "Tried again soon"),
+        StepStanding::Waiting => ("waiting", "Waiting"),
+        StepStanding::Completed => ("completed", "Completed"),
+        StepStanding::Failed => ("failed", "Failed"),
+        StepStanding::Stopped => ("cancelled", "Stopped"),
+    }
+}
+
+/// Whether a model wrote the result.
+pub(super) fn is_of_model(step: &StepShown) -> bool {
+    step.kind.starts_with("agent.")
+}
+
+fn is_approval(step: &StepShown) -> bool {
+    step.kind == "approval"
+}
+
+fn span(step: &StepShown, until: Timestamp) -> Option<Span> {
+    let from = step.started_at?;
+    Some(Span { from, to: step.ended_at.unwrap_or(until).max(from), waits: is_approval(step) })
+}
+
+/// When a run that is shown now ended, or now.
+fn until(run: &RunShown, now: Timestamp) -> Timestamp {
+    run.line.ended_at.unwrap_or(now)
+}
+
+impl Steps {
+    /// The rows of a run; `open` is the step whose detail is shown.
+    pub(super) fn new(run: &RunShown, now: Timestamp, open: Option<&str>, places: &Places<'_>) -> Self {
+        let until = until(run, now);
+        let from = run.steps.iter().filter_map(|step| step.started_at).min().or(run.started_at).unwrap_or(run.line.accepted_at);
+        let line = Timeline::new(from, until, run.steps.iter().filter_map(|step| span(step, until)));
+        let rows = run.steps.iter().map(|step| row(step, from, until, now, &line, open == Some(step.id.as_str()), places)).collect();
+        Self { rows, summary: summary(run, until) }
+    }
+}
+
+fn summary(run: &RunShown, until: Timestamp) -> String {
+    let all = run.steps.len();
+    let reached = run.steps.iter().filter(|step| step.standing != StepStanding::Idle).count();
+    let mut words = match run.steps.iter().position(|step| step.standing == StepStanding::Failed) {
+        Some(position) => format!("failed at {} of {all}", position + 1),
+        None => format!("{reached} of {all}"),
+    };
+    let spans = || run.steps.iter().filter_map(|step| span(step, until));
+    let worked = spans().filter(|span| !span.waits).map(Span::length).sum();
+    let waited: std::time::Duration = spans().filter(|span| span.waits).map(Span::length).sum();
+    if reached > 0 {
+        words.push_str(&format!(", {} working", format::duration(worked)));
+    }
+    if !waited.is_zero() {
+        words.push_str(&format!(", {} waiting", format::duration(waited)));
+    }
+    words
+}
+
+fn row(
+    step: &StepShown,
+    from: Timestamp,
+    until: Timestamp,
+    now: Timestamp,
+    line: &Timeline,
+    current: bool,
+    places: &Places<'_>,
+) -> StepRow {
+    let (state, state_word) = state(&step.standing);
+    let is_idle = matches!(step.standing, StepStanding::Idle | StepStanding::Skipped(_));
+    let span = span(step, until).filter(|_| !is_idle);
+    let bar_label = span.map_or_else(
+        || "not started".to_owned(),
+        |span| {
+            let began = format::duration(span.from.since(from));
+            match step.ended_at {
+                Some(ended) => format!("from {began} to {}", format::duration(ended.since(from))),
+                None => format!("since {began}"),
+            }
+        },
+    );
+    StepRow {
+        id: format!("step-{}", step.id),
+        state,
+        state_word,
+        name: text::in_line(&step.name),
+        what: what(step),
+        href: if is_idle { String::new() } else { format!("{}?step={}#step-detail", places.run, step.id) },
+        current,
+        why: why(step, now),
+        bars: span.map(|span| line.bar(span)).into_iter().collect(),
+        bar_label,
+        length: span.map_or_else(|| NOTHING.to_owned(), |span| format::duration(span.length())),
+        cost: cost(step),
+    }
+}
+
+fn what(step: &StepShown) -> String {
+    let mut parts = vec![step.kind.to_owned()];
+    match (&step.decided, is_approval(step)) {
+        (Some(decided), true) => parts.push(in_words(decided)),
+        _ => parts.extend(step.towards.as_deref().map(text::in_line)),
+    }
+    if let Some((input, output)) = step.tokens {
+        parts.push(format!("{} tokens", format::count(input.saturating_add(output))));
+    }
+    parts.join(" · ")
+}
+
+fn in_words(decided: &DecidedShown) -> String {
+    match (decided.decision, decided.by.as_deref().filter(|by| !by.is_empty())) {
+        ("expired", _) => "nobody decided in time".to_owned(),
+        (decision, Some(by)) => format!("{decision} by {by}"),
+        (decision, None) => decision.to_owned(),
+    }
+}
+
+fn why(step: &StepShown, now: Timestamp) -> String {
+    let failure = || step.failure.as_ref().map(|(_, message)| text::in_line(message)).unwrap_or_default();
+    match &step.standing {
+        StepStanding::Skipped(reason) => text::in_line(reason),
+        StepStanding::Retrying(at) => {
+            format!("Attempt {} failed: {} Tried again {}.", step.attempts, sentence(&failure()), format::ago(*at, now).text)
+        }
+        StepStanding::Failed => match step.attempts {
+            0 | 1 => failure(),
+            attempts => format!("{} {attempts} attempts failed.", sentence(&failure())),
+        },
+        _ if step.resent => "Sent again with the same idempotency key after a restart".to_owned(),
+        StepStanding::Completed if step.attempts > 1 => format!("Attempt {} succeeded", step.attempts),
+        _ => String::new(),
+    }
+}
+
+/// With its full stop.
+fn sentence(text: &str) -> String {
+    if text.is_empty() || text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
+}
+
+fn cost(step: &StepShown) -> String {
+    match (step.held, step.cost) {
+        (Some(held), _) => format!("+{held} held"),
+        (None, Some(cost)) => cost.to_string(),
+        (None, None) => NOTHING.to_owned(),
+    }
+}
+
+/// The step whose detail is shown: the one that is asked for, else the one that failed, else the last that a model answered.
+pub(super) fn opened<'r>(run: &'r RunShown, asked: Option<&str>) -> Option<&'r StepShown> {
+    let by_id = asked.and_then(|id| run.steps.iter().find(|step| step.id == id));
+    by_id
+        .or_else(|| run.steps.iter().find(|step| step.standing == StepStanding::Failed))
+        .or_else(|| run.steps.iter().rev().find(|step| is_of_model(step) && step.output.is_some()))
+}
+
+/// One step in detail.
+pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, places: &Places<'_>) -> Detail {
+    let (state, state_word) = state(&step.standing);
+    let (failure_code, failure) = step.failure.clone().unwrap_or_default();
+    let mut facts = Vec::new();
+    let mut fact = |label, value: Option<String>| facts.extend(value.map(|value| (label, value)));
+    fact("Kind", Some(step.kind.to_owned()));
+    fact("Towards", step.towards.as_deref().filter(|_| !is_approval(step)).map(text::in_line));
+    fact("Asked", step.towards.as_deref().filter(|_| is_approval(step)).map(text::in_line));
+    fact("Model", step.model.as_deref().map(text::in_line));
+    fact("Tokens", step.tokens.map(|(input, output)| format!("{} in, {} out", format::count(input), format::count(output))));
+    fact("Attempts", (step.attempts > 0).then(|| step.attempts.to_string()));
+    fact("Idempotency key", step.idempotency_key.as_deref().map(text::in_line));
+    fact("Duration", span(step, until(run, now)).map(|span| format::duration(span.length())));
+    Detail {
+        name: text::in_line(&step.name),
+        state,
+        state_word,
+        failure: text::visible(&failure),
+        failure_code,
+        advice: if step.standing == StepStanding::Failed { advice(step) } else { "" },
+        output: step.output.as_ref().filter(|output| !output.is_null()).map(text::pretty).unwrap_or_default(),
+        is_of_model: is_of_model(step),
+        decided: step.decided.as_ref().map(|decided| Decision {
+            words: in_words(decided),
+            at: format::ago(decided.at, now),
+            comment: text::visible(decided.comment.as_deref().unwrap_or_default()),
+            href: decided.approval.map(|approval| format!("{}/{approval}", places.approvals)).unwrap_or_default(),
+        }),
+        request: step.request.as_ref().map(|call| request::written_out(call, step.idempotency_key.as_deref())).unwrap_or_default(),
+        is_resent: step.resent,
+        facts,
+        started: step.started_at.map(format::clock),
+        cost: step.cost.map(format::money),
+        cost_note: if step.cost_estimated { "the most it may have been: the provider did not say" } else { "" },
+    }
+}
+
+fn advice(step: &StepShown) -> &'static str {
+    match step.kind {
+        "http.request" => "Whether the other side did what it was asked can be seen there, under the idempotency key.",
+        "workflow.assert" => "The run stopped before anything after this step went out.",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Money;
+    use serde_json::json;
+
+    use super::*;
+    use crate::runs::show::tests::{NOW, sample, step};
+
+    const PLACES: Places<'static> = Places { run: "/t/acme/runs/run_x", approvals: "/t/acme/approvals" };
+
+    #[test]
+    fn a_row_says_how_a_step_stands() {
+        let before = |seconds: u64| NOW.before(std::time::Duration::from_secs(seconds));
+        let mut run = sample(platform::workflows::RunStatus::Running);
+        let mut retried = step("pay", "http.request", StepStanding::Retrying(NOW.after(std::time::Duration::from_secs(4))));
+        retried.attempts = 2;
+        retried.failure = Some(("status".to_owned(), "payments.example answered 503".to_owned()));
+        let mut resent = step("again", "http.request", StepStanding::Completed);
+        (resent.resent, resent.ended_at) = (true, Some(before(3)));
+        let mut priced = step("look", "agent.analyze", StepStanding::Completed);
+        (priced.tokens, priced.cost, priced.started_at, priced.ended_at) =
+            (Some((640, 172)), Some(Money::from_nanos(3_100_000)), Some(before(10)), Some(before(8)));
+        let skipped = step("skip", "approval", StepStanding::Skipped("its condition does not hold".to_owned()));
+        run.steps = vec![priced, retried, resent, skipped, step("last", "workflow.log", StepStanding::Idle)];
+        let steps = Steps::new(&run, NOW, Some("pay"), &PLACES);
+        let why: Vec<&str> = steps.rows.iter().map(|row| row.why.as_str()).collect();
+        assert_eq!(
+            why,
+            [
+                "",
+                "Attempt 2 failed: payments.example answered 503. Tried again in 4 s.",
+                "Sent again with the same idempotency key after a restart",
+                "its condition does not hold",
+                ""
+            ]
+        );
+        assert_eq!((steps.rows[0].what.as_str(), steps.rows[0].cost.as_str()), ("agent.analyze · erp.example · 812 tokens", "$0.0031"));
+        assert_eq!((steps.rows[0].length.as_str(), steps.rows[4].length.as_str()), ("2.0 s", "–"));
+        assert!(steps.rows[1].current && !steps.rows[0].current);
+        assert!(steps.rows[4].href.is_empty() && steps.rows[4].bars.is_empty());
+        assert!(steps.summary.starts_with("4 of 5, "), "{}", steps.summary);
+    }
+
+    #[test]
+    fn what_failed_is_opened_before_what_a_model_said() {
+        let mut run = sample(platform::workflows::RunStatus::Failed);
+        let mut model = step("look", "agent.analyze", StepStanding::Completed);
+        model.output = Some(json!({"risk": "low"}));
+        run.steps = vec![model, step("pay", "http.request", StepStanding::Failed)];
+        assert_eq!(opened(&run, None).unwrap().id, "pay");
+        assert_eq!(opened(&run, Some("look")).unwrap().id, "look");
+        assert_eq!(opened(&run, Some("nothing")).unwrap().id, "pay");
+        run.steps.pop();
+        assert_eq!(opened(&run, None).unwrap().id, "look");
+        run.steps.clear();
+        assert!(opened(&run, None).is_none());
+    }
+
+    #[test]
+    fn a_decision_is_told_with_who_and_what_they_wrote() {
+        let run = sample(platform::workflows::RunStatus::Running);
+        let mut approval = step("agree", "approval", StepStanding::Completed);
+        let decided = |decision, by: Option<&str>| DecidedShown {
+            approval: None,
+            decision,
+            by: by.map(str::to_owned),
+            at: NOW,
+            comment: Some("fine".to_owned()),
+        };
+        approval.decided = Some(decided("approved", Some("ada@acme.example")));
+        let shown = detail(&approval, &run, NOW, &PLACES).decided.unwrap();
+        assert_eq!((shown.words.as_str(), shown.comment.as_str(), shown.href.as_str()), ("approved by ada@acme.example", "fine", ""));
+        approval.decided = Some(decided("expired", None));
+        assert_eq!(what(&approval), "approval · nobody decided in time");
+    }
+}
