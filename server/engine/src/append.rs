@@ -71,9 +71,7 @@ impl<H: StepHost> Append<H> {
             .into_iter()
             .filter(|effect| effect.not_before().is_none_or(|at| at <= now))
             .filter(|effect| match effect {
-                Effect::Call(call) => {
-                    !self.in_flight.contains(&(call.step.clone(), call.attempt)) && (parked_too || call.parked.is_none())
-                }
+                Effect::Call(call) => !self.in_flight.contains(&(call.step.clone(), call.attempt)) && (parked_too || call.parked.is_none()),
                 _ => true,
             })
             .collect()
