@@ -94,7 +94,12 @@ async fn shown(account: &Account, errors: FormErrors) -> Result<View> {
         address: session.address.unwrap_or_else(|| "unknown".to_owned()),
     };
     let sessions = account.platform().own_sessions(person!(account.session())).await?;
-    Ok(View { page: account.page().await?, email: account.session().email().to_owned(), errors, sessions: sessions.into_iter().map(row).collect() })
+    Ok(View {
+        page: account.page().await?,
+        email: account.session().email().to_owned(),
+        errors,
+        sessions: sessions.into_iter().map(row).collect(),
+    })
 }
 
 /// `GET /account`.
@@ -105,7 +110,8 @@ pub(crate) async fn page(account: Account) -> Answer {
 /// `POST /account/password`: changes it and ends the other sessions.
 pub(crate) async fn change_password(account: Account, Form(sent): Form<Change>) -> Answer {
     let client = account.visit().client();
-    let changed = account.platform().change_password(person!(account.session()), Secret::new(sent.current), Secret::new(sent.new), &client).await;
+    let changed =
+        account.platform().change_password(person!(account.session()), Secret::new(sent.current), Secret::new(sent.new), &client).await;
     match view::outcome(changed, &[422, 429])? {
         Outcome::Done(0) => Ok(account.visit().done("/account", "The password is changed.")),
         Outcome::Done(_) => Ok(account.visit().done("/account", "The password is changed, and your other sessions are signed out.")),
@@ -150,8 +156,14 @@ mod tests {
     fn a_browser_is_told_in_two_words() {
         for (agent, words) in [
             ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
-            ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0 Safari/537.36 Edg/150.0", "Edge on Windows"),
-            ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile Safari/604.1", "Safari on iPhone"),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0 Safari/537.36 Edg/150.0",
+                "Edge on Windows",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile Safari/604.1",
+                "Safari on iPhone",
+            ),
             ("curl/8.5.0", "curl"),
             ("<script>", "<script>"),
         ] {
@@ -170,7 +182,9 @@ mod tests {
             seen: format::clock(Timestamp::from_micros(0)),
             address: "127.0.0.1".to_owned(),
         };
-        let view = |sessions| View { page: page::sample(), email: "ada@acme.example".to_owned(), errors: FormErrors::none(), sessions }.render().unwrap();
+        let view = |sessions| {
+            View { page: page::sample(), email: "ada@acme.example".to_owned(), errors: FormErrors::none(), sessions }.render().unwrap()
+        };
         let html = view(vec![row(true), row(false)]);
         assert_eq!(html.matches("/account/sessions/ses_1/ending").count(), 1);
         assert!(html.contains("/account/sessions/ending") && !html.contains("<small><script>") && html.contains("&#60;script&#62;"));

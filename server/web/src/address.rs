@@ -57,11 +57,7 @@ impl fmt::Display for AddressRange {
 /// The address of the client: the connection's, unless that is a trusted proxy's. Then `forwarded`, the values of
 /// `X-Forwarded-For` in the order of the request, is read from its end for as long as proxies are trusted; an entry
 /// that is no address ends the reading, because whoever wrote it could write anything before it too.
-pub(crate) fn client_address<'a>(
-    peer: IpAddr,
-    forwarded: impl DoubleEndedIterator<Item = &'a str>,
-    trusted: &[AddressRange],
-) -> IpAddr {
+pub(crate) fn client_address<'a>(peer: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'a str>, trusted: &[AddressRange]) -> IpAddr {
     let mut client = peer.to_canonical();
     for entry in forwarded.rev().flat_map(|value| value.rsplit(',')) {
         if !trusted.iter().any(|range| range.contains(client)) {

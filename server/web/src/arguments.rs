@@ -8,12 +8,7 @@ use domain::Problem;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
-use crate::{
-    body::Fields,
-    form,
-    live::LastSeen,
-    route::Result,
-};
+use crate::{body::Fields, form, live::LastSeen, route::Result};
 
 /// The part of a path that names the tenant; it is the door's and no argument.
 pub(crate) const SLUG: &str = "slug";

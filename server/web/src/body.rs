@@ -86,7 +86,9 @@ enum Kind {
     /// None at all; a button without fields.
     Nothing,
     UrlEncoded,
-    Multipart { boundary: String },
+    Multipart {
+        boundary: String,
+    },
 }
 
 fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
@@ -96,7 +98,8 @@ fn kind(headers: &HeaderMap) -> Result<Kind, Problem> {
     match essence.trim().to_ascii_lowercase().as_str() {
         "application/x-www-form-urlencoded" => Ok(Kind::UrlEncoded),
         "multipart/form-data" => {
-            let boundary = parameter(parameters, "boundary").filter(|boundary| (1..=70).contains(&boundary.len())).ok_or_else(wrong_type)?;
+            let boundary =
+                parameter(parameters, "boundary").filter(|boundary| (1..=70).contains(&boundary.len())).ok_or_else(wrong_type)?;
             Ok(Kind::Multipart { boundary })
         }
         _ => Err(wrong_type()),
@@ -226,7 +229,9 @@ mod tests {
         let body = "--xYz\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\nt\r\n--xYz\r\nContent-Disposition: form-data; \
                     filename=\"a;name=b.md\"; name=\"file\"\r\nContent-Type: text/markdown\r\n\r\n# A\r\n--xY\r\n\r\n--xYz--\r\n";
         assert_eq!(read_as(FILES, body.as_bytes().to_vec()).await, Ok(fields(&[("csrf", "t"), ("file", "# A\r\n--xY\r\n")])));
-        for wrong in ["", "--xYz", "--xYz\r\n\r\n\r\nno name\r\n--xYz--", "--xYz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nno end"] {
+        for wrong in
+            ["", "--xYz", "--xYz\r\n\r\n\r\nno name\r\n--xYz--", "--xYz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nno end"]
+        {
             assert_eq!(read_as(FILES, wrong.as_bytes().to_vec()).await, Err(422), "{wrong}");
         }
     }

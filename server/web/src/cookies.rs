@@ -129,11 +129,11 @@ mod tests {
     fn the_session_cookie_has_every_flag() {
         let token = Secret::new("t0ken");
         assert_eq!(
-            Cookies { https: true }.start_session(&token, Duration::from_secs(60)).to_string(),
+            Cookies { https: true }.start_session(&token, Duration::from_mins(1)).to_string(),
             "__Host-sid=t0ken; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60"
         );
         assert_eq!(
-            Cookies { https: false }.start_session(&token, Duration::from_secs(60)).to_string(),
+            Cookies { https: false }.start_session(&token, Duration::from_mins(1)).to_string(),
             "sid=t0ken; HttpOnly; SameSite=Lax; Path=/; Max-Age=60"
         );
         assert!(Cookies { https: true }.end_session().to_string().contains("Max-Age=0"));

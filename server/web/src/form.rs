@@ -334,7 +334,8 @@ mod tests {
 
     #[test]
     fn parts_of_a_path_become_one_value_or_several() {
-        let parts = |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>();
+        let parts =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>();
         assert_eq!(parse_path::<String>(parts(&[("id", "x")])).unwrap(), "x");
         assert_eq!(parse_path::<u64>(parts(&[("number", "7")])).unwrap(), 7);
         assert!(parse_path::<domain::RunId>(parts(&[("id", "run_1")])).is_err());

@@ -11,7 +11,10 @@ pub(crate) async fn live(_visitor: Visitor) -> Answer {
 
 /// `GET /readyz`: the database takes writes. 503 while it does not.
 pub(crate) async fn ready(visitor: Visitor) -> Answer {
-    let (mut response, text) =
-        if visitor.visit().site().is_ready().await { (HttpResponse::Ok(), "ready\n") } else { (HttpResponse::ServiceUnavailable(), "not ready\n") };
+    let (mut response, text) = if visitor.visit().site().is_ready().await {
+        (HttpResponse::Ok(), "ready\n")
+    } else {
+        (HttpResponse::ServiceUnavailable(), "not ready\n")
+    };
     Ok(response.insert_header((CONTENT_TYPE, "text/plain; charset=utf-8")).body(text))
 }

@@ -1,10 +1,7 @@
 //! Invitations: sent and withdrawn by members who may, accepted by whoever holds the link. Opening a link changes nothing.
 
 use askama::Template;
-use domain::{
-    InvitationId, Problem, Secret,
-    permission::UserWrite,
-};
+use domain::{InvitationId, Problem, Secret, permission::UserWrite};
 use platform::invitations::{Acceptance, Invite, Invited};
 use serde::Deserialize;
 
@@ -95,7 +92,9 @@ pub(crate) async fn accept(visitor: Visitor, Path(token): Path<String>, Form(sen
     let invited = platform.invited(&token).await?;
     let acceptance = match visitor.session().await? {
         Some(session) => session.as_acceptance().clone(),
-        None => Acceptance::Password { name: sent.name.clone().unwrap_or_default(), password: Secret::new(sent.password.unwrap_or_default()) },
+        None => {
+            Acceptance::Password { name: sent.name.clone().unwrap_or_default(), password: Secret::new(sent.password.unwrap_or_default()) }
+        }
     };
     let accepted = platform.accept_invitation(&token, acceptance, &visit.client()).await;
     match view::outcome(accepted, &[401, 403, 422, 429])? {

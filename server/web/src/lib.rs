@@ -20,7 +20,8 @@
 //!    them. A part that repeats, or that is sent alone, is a file `_row.html`; a region shown once may be a block
 //!    (`#[template(path = "…", blocks = ["rows"])]` gives `view.as_rows()`), answered when [`Visit::wants_fragment`].
 //!    A field of a view that is called like a parameter of a macro (`name`, `label`, `value`, `error`) is hidden by it in the
-//!    macro's call: write `form.name` or call it otherwise.
+//!    macro's call: write `form.name` or call it otherwise. Every element with an `hx-…` attribute carries
+//!    `hx-nonce="{{ page.nonce }}"`; htmx takes the nonce of a fragment for that of the page it goes into.
 //! 3. One line in [`routes`](table): `route(Member(BudgetRead), GET, "/t/{slug}/budgets", budgets::list)`. Nothing is reachable
 //!    without it, and another permission than the handler's does not compile. The navigation then shows the page by itself to
 //!    those who may see it (`page::NAVIGATION` knows its place).
@@ -38,6 +39,7 @@
 //! # Live pages
 //!
 //! A route of its own whose handler gives [`live::stream`] a stream of [`live::Event`]s; [`LastSeen`] says where to go on.
+//! What is sent there has no `hx-…` attributes but those of `<hx-partial>`: it does not know the nonce of the page.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")
@@ -78,5 +80,5 @@ pub use arguments::{Form, Path, Query};
 pub use live::LastSeen;
 pub use routes::table;
 pub use server::serve;
-pub use site::{Site, WebConfig};
+pub use site::WebConfig;
 pub use visit::Visit;

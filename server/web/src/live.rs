@@ -117,7 +117,9 @@ where
         return Err(Problem::new(
             429,
             "too_many_streams",
-            format!("This browser follows {MOST_STREAMS} pages live already. Close one of them, or reload this page to see it as it is now."),
+            format!(
+                "This browser follows {MOST_STREAMS} pages live already. Close one of them, or reload this page to see it as it is now."
+            ),
         )
         .into());
     };
@@ -125,7 +127,8 @@ where
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let open = Open { events: Box::pin(events), ping, stopping: site.stopping.clone(), ended: false, _count: count };
     let request = grant.visit().facts().id.to_string();
-    let body = stream::once(async { Ok(Bytes::from_static(RETRY.as_bytes())) }).chain(stream::unfold(open, move |open| next(open, request.clone())));
+    let body = stream::once(async { Ok(Bytes::from_static(RETRY.as_bytes())) })
+        .chain(stream::unfold(open, move |open| next(open, request.clone())));
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/event-stream"))
         // Compressed, an event would wait in the compressor for the next one.

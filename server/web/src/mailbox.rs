@@ -68,7 +68,10 @@ async fn frame(visitor: &Visitor) -> Result<Page> {
         Some(session) => page::of_person(visitor.visit(), &session).await?,
         None => visitor.page(),
     };
-    page.notify("warning", "Everybody on this machine sees these mails and can follow their links. Set a mail server before others use this installation.");
+    page.notify(
+        "warning",
+        "Everybody on this machine sees these mails and can follow their links. Set a mail server before others use this installation.",
+    );
     Ok(page)
 }
 
@@ -127,11 +130,20 @@ mod tests {
     #[test]
     fn a_mail_is_shown_with_its_links() {
         let at = || format::clock(Timestamp::from_micros(0));
-        let row = Row { id: "eml_1".to_owned(), subject: "Approve <x>".to_owned(), to: "a@acme.example".to_owned(), written: at(), current: true };
+        let row = Row {
+            id: "eml_1".to_owned(),
+            subject: "Approve <x>".to_owned(),
+            to: "a@acme.example".to_owned(),
+            written: at(),
+            current: true,
+        };
         let text = pieces("Open http://127.0.0.1:8080/a/tok <now>", "http://127.0.0.1:8080");
         let open = Opened { subject: "Approve <x>".to_owned(), to: "a@acme.example".to_owned(), written: at(), text };
         let html = View { page: page::sample(), mails: vec![row], open: Some(open) }.render().unwrap();
-        assert!(html.contains("<a href=\"http://127.0.0.1:8080/a/tok\">") && html.contains("&#60;now&#62;") && !html.contains("<x>"), "{html}");
+        assert!(
+            html.contains("<a href=\"http://127.0.0.1:8080/a/tok\">") && html.contains("&#60;now&#62;") && !html.contains("<x>"),
+            "{html}"
+        );
         let html = View { page: page::sample(), mails: Vec::new(), open: None }.render().unwrap();
         assert!(html.contains("No mail yet"));
     }

@@ -137,7 +137,12 @@ async fn list_view<P>(grant: &Grant<P>, form: Sent, errors: FormErrors) -> Resul
     let invitations = platform.invitations(actor).await?;
     let mut page = grant.page().await?;
     if grant.visit().is_here() && platform.has_mailbox() {
-        page.notify_with("info", "No mail server is set: invitations and other mails stay on this machine.", "/mailbox", "Open the mailbox");
+        page.notify_with(
+            "info",
+            "No mail server is set: invitations and other mails stay on this machine.",
+            "/mailbox",
+            "Open the mailbox",
+        );
     }
     Ok(ListView {
         tenant: page.tenant.as_ref().map(|tenant| tenant.name.clone()).unwrap_or_default(),
@@ -281,7 +286,9 @@ mod tests {
     fn a_member_is_offered_what_they_lack_and_may_lose_what_they_have() {
         let view = |may_give| {
             let roles = role_rows(&[Role::Approver]);
-            MemberView { page: page::sample(), list_href: "/t/acme/members".to_owned(), member: member_row(false, true), roles, may_give }.render().unwrap()
+            MemberView { page: page::sample(), list_href: "/t/acme/members".to_owned(), member: member_row(false, true), roles, may_give }
+                .render()
+                .unwrap()
         };
         let html = view(true);
         assert!(html.contains("/roles/approver/withdrawal") && html.contains("/roles/viewer/grant"));

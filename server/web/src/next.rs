@@ -5,7 +5,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 /// The longest address that is carried along, in bytes.
 const LONGEST: usize = 2_000;
 /// What may not stand plainly in the value of a query.
-const IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'&').add(b'+').add(b'%').add(b'?').add(b'=').add(b'\'');
+const IN_QUERY: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'&').add(b'+').add(b'%').add(b'?').add(b'=').add(b'\'');
 
 /// Whether this is the address of a page of ours, relative to the site: a path that a browser cannot take for another
 /// site's address, and not the sign-in itself.

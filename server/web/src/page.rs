@@ -127,7 +127,6 @@ const APPROVALS: &str = "/approvals";
 
 impl Page {
     /// The address of a file of `static/`.
-    #[expect(clippy::unused_self, reason = "templates reach it through the page")]
     pub fn asset(&self, name: &str) -> &'static str {
         assets::address(name)
     }
@@ -209,7 +208,10 @@ async fn framed(visit: &Visit, session: &Session, actor: &Actor, tenants: &[Tena
         count_approvals(visit, actor, &mut page.nav).await?;
     }
     if visit.platform().settings().rehearsal.is_some() {
-        page.notify("rehearsal", "Rehearsal: the invoice book, the payment desk and the model are look-alikes on this machine. No money moves.");
+        page.notify(
+            "rehearsal",
+            "Rehearsal: the invoice book, the payment desk and the model are look-alikes on this machine. No money moves.",
+        );
     }
     Ok(page)
 }
@@ -240,7 +242,12 @@ async fn count_approvals(visit: &Visit, actor: &Actor, nav: &mut [NavGroup]) -> 
 
 /// The first page of a tenant that a member may see; their account when there is none.
 pub(crate) fn landing(visit: &Visit, actor: &Actor, slug: &str) -> String {
-    navigation(visit, actor, slug).into_iter().flat_map(|group| group.items).map(|item| item.href).next().unwrap_or_else(|| "/account".to_owned())
+    navigation(visit, actor, slug)
+        .into_iter()
+        .flat_map(|group| group.items)
+        .map(|item| item.href)
+        .next()
+        .unwrap_or_else(|| "/account".to_owned())
 }
 
 /// A page for tests of templates.

@@ -65,6 +65,7 @@ const fn title(status: u16) -> &'static str {
         403 => "You may not do this",
         404 => "There is nothing here",
         405 => "This cannot be done here",
+        408 => "That took too long",
         409 => "This is no longer possible",
         413 => "That is too large",
         415 => "That is no form",
@@ -79,7 +80,7 @@ const fn icon(status: u16) -> &'static str {
     match status {
         401 | 403 => "lock",
         404 | 405 => "search",
-        409 | 429 => "clock",
+        408 | 409 | 429 => "clock",
         _ => "alert",
     }
 }

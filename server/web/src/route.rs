@@ -26,11 +26,12 @@
 //! let _ = route(Member(RunRead), Method::POST, "/t/{slug}/runs/{id}/cancellation", cancel);
 //! ```
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::{
-    Handler, HttpRequest, HttpResponse, guard,
+    Handler, HttpRequest, HttpResponse,
     dev::Payload,
+    guard,
     http::header::{ALLOW, HeaderValue},
     web,
 };
@@ -50,6 +51,9 @@ use crate::{
     visit::Visit,
 };
 
+/// How long a body may take to come.
+const LONGEST_BODY: Duration = Duration::from_secs(30);
+
 /// What verbs give, and what helps handlers.
 pub type Result<T> = platform::Result<T>;
 /// What handlers give. An error becomes the page or the fragment that tells of it.
@@ -64,18 +68,14 @@ pub struct RouteInfo {
     pub method: &'static str,
     /// `public`, `signed_in` or `member`.
     pub access: &'static str,
-    /// What a member needs.
-    #[serde(serialize_with = "permission_name")]
-    pub permission: Option<Permission>,
-}
-
-fn permission_name<S: serde::Serializer>(permission: &Option<Permission>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    permission.map(Permission::name).serialize(serializer)
+    /// What a member needs, by its public name.
+    pub permission: Option<&'static str>,
 }
 
 /// A route; made by [`route`] and by nothing else.
 pub struct Route {
     info: RouteInfo,
+    permission: Option<Permission>,
     build: Box<dyn Fn() -> actix_web::Route + Send + Sync>,
 }
 
@@ -83,6 +83,11 @@ impl Route {
     /// What the table says of it.
     pub const fn info(&self) -> &RouteInfo {
         &self.info
+    }
+
+    /// What a member needs.
+    pub(crate) const fn permission(&self) -> Option<Permission> {
+        self.permission
     }
 }
 
@@ -100,7 +105,7 @@ where
         Method::DELETE => "DELETE",
         _ => "PATCH",
     };
-    let info = RouteInfo { path, method: name, access: A::NAME, permission: A::PERMISSION };
+    let info = RouteInfo { path, method: name, access: A::NAME, permission: A::PERMISSION.map(Permission::name) };
     let build = move || {
         let handler = handler.clone();
         let route = web::method(method.clone());
@@ -110,7 +115,7 @@ where
             async move { answer(access, handler, request, payload.into_inner()).await }
         })
     };
-    Route { info, build: Box::new(build) }
+    Route { info, permission: A::PERMISSION, build: Box::new(build) }
 }
 
 /// Hands the routes to actix, path by path; what a path does not know answers 405, what no path is answers 404.
@@ -192,7 +197,12 @@ where
     let visit = Rc::clone(&caller.visit);
     if !visit.is_safe() && !csrf::is_from_our_pages(request.headers(), &visit.site().public_origin, visit.cookie().is_some()) {
         return Err(Shut::Refused(
-            Problem::new(403, "cross_site", "This was sent from a page of another site, or by a browser that does not say from where. Nothing was done.").into(),
+            Problem::new(
+                403,
+                "cross_site",
+                "This was sent from a page of another site, or by a browser that does not say from where. Nothing was done.",
+            )
+            .into(),
         ));
     }
     if A::NEEDS_SESSION {
@@ -200,7 +210,11 @@ where
     }
     let mut fields = Fields::default();
     if !visit.is_safe() {
-        fields = body::read(request.headers(), &mut payload).await.map_err(platform::Error::from)?;
+        let read = body::read(request.headers(), &mut payload);
+        fields = tokio::time::timeout(LONGEST_BODY, read)
+            .await
+            .map_err(|_| platform::Error::from(too_slow()))?
+            .map_err(platform::Error::from)?;
         let sent = fields.take(csrf::FIELD);
         if A::NEEDS_SESSION {
             check_token(&visit, request, sent)?;
@@ -213,6 +227,10 @@ where
         return Err(Shut::Refused(Problem::field(name.clone(), format!("`{name}` is no field of this form.")).into()));
     }
     Ok(handler.call(arguments).await?)
+}
+
+fn too_slow() -> Problem {
+    Problem::new(408, "too_slow", "What was sent did not come to its end within 30 seconds, and nothing was done. Try again.")
 }
 
 /// The session's token must have come with the form or with the request, and every one that came must be right.

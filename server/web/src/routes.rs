@@ -93,7 +93,8 @@ mod tests {
     fn what_changes_something_is_no_get() {
         for info in table() {
             let last = info.path.rsplit('/').next().unwrap();
-            let is_act = ["grant", "withdrawal", "disabling", "enabling", "resending", "ending", "decision", "cancellation"].contains(&last);
+            let is_act =
+                ["grant", "withdrawal", "disabling", "enabling", "resending", "ending", "decision", "cancellation"].contains(&last);
             assert!(!is_act || info.method == "POST", "{} {}", info.method, info.path);
         }
     }

@@ -83,7 +83,13 @@ pub(crate) async fn set_up(visitor: Visitor, Path(token): Path<String>, Form(sen
         name: sent.name.clone(),
         email: sent.email.clone(),
     };
-    let new = NewTenant { tenant_name: sent.tenant_name, slug: sent.slug, name: sent.name, email: sent.email, password: Secret::new(sent.password) };
+    let new = NewTenant {
+        tenant_name: sent.tenant_name,
+        slug: sent.slug,
+        name: sent.name,
+        email: sent.email,
+        password: Secret::new(sent.password),
+    };
     let visit = visitor.visit();
     match view::outcome(platform.set_up(&token, new, &visit.client()).await, IN_FORM)? {
         Outcome::Done(made) => {
@@ -91,7 +97,9 @@ pub(crate) async fn set_up(visitor: Visitor, Path(token): Path<String>, Form(sen
                 match put_samples_in(&visitor, &made).await {
                     Ok(()) => "The tenant is made, and you are its admin. The sample workflow is there.".to_owned(),
                     // The tenant stays: its link is used up, and everything else can be done by hand.
-                    Err(error) => format!("The tenant is made, and you are its admin, but without the sample workflow. {}", error.problem().detail),
+                    Err(error) => {
+                        format!("The tenant is made, and you are its admin, but without the sample workflow. {}", error.problem().detail)
+                    }
                 }
             } else {
                 "The tenant is made, and you are its admin.".to_owned()
@@ -126,10 +134,26 @@ mod tests {
     #[test]
     fn the_form_says_what_is_wrong_and_keeps_what_was_typed() {
         let errors = FormErrors(vec![FormError { field: "slug".to_owned(), message: "The address `acme` is taken.".to_owned() }]);
-        let form = Filled { samples: true, tenant_name: "Acme".to_owned(), slug: "acme".to_owned(), name: "Ada".to_owned(), email: "ada@acme.example".to_owned() };
+        let form = Filled {
+            samples: true,
+            tenant_name: "Acme".to_owned(),
+            slug: "acme".to_owned(),
+            name: "Ada".to_owned(),
+            email: "ada@acme.example".to_owned(),
+        };
         let expires = format::clock(Timestamp::from_micros(0));
-        let html = View { page: page::sample(), errors, form, is_first: true, has_samples: true, action: "/setup/tok".to_owned(), expires }.render().unwrap();
-        for part in ["href=\"#f-slug\"", "is taken.", "value=\"acme\"", "value=\"Ada\"", "name=\"samples\" value=\"true\" checked", "action=\"/setup/tok\"", "1 Jan 00:00:00"] {
+        let html = View { page: page::sample(), errors, form, is_first: true, has_samples: true, action: "/setup/tok".to_owned(), expires }
+            .render()
+            .unwrap();
+        for part in [
+            "href=\"#f-slug\"",
+            "is taken.",
+            "value=\"acme\"",
+            "value=\"Ada\"",
+            "name=\"samples\" value=\"true\" checked",
+            "action=\"/setup/tok\"",
+            "1 Jan 00:00:00",
+        ] {
             assert!(html.contains(part), "{part} in {html}");
         }
     }

@@ -87,8 +87,10 @@ mod tests {
 
     #[test]
     fn the_form_keeps_what_was_typed_but_the_password() {
-        let errors = FormErrors(vec![FormError { field: String::new(), message: "The e-mail address or the password is wrong.".to_owned() }]);
-        let view = View { page: page::sample(), errors, email: "a\"b@acme.example".to_owned(), next: "/t/acme".to_owned(), has_mailbox: true };
+        let errors =
+            FormErrors(vec![FormError { field: String::new(), message: "The e-mail address or the password is wrong.".to_owned() }]);
+        let view =
+            View { page: page::sample(), errors, email: "a\"b@acme.example".to_owned(), next: "/t/acme".to_owned(), has_mailbox: true };
         let html = view.render().unwrap();
         for part in ["or the password is wrong.", "a&#34;b@acme.example", "value=\"/t/acme\"", "href=\"/mailbox\"", "action=\"/sign-in\""] {
             assert!(html.contains(part), "{part} in {html}");

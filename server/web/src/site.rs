@@ -28,7 +28,7 @@ pub struct WebConfig {
 }
 
 /// What all requests share.
-pub struct Site {
+pub(crate) struct Site {
     pub(crate) platform: Platform,
     pub(crate) trusted_proxies: Vec<AddressRange>,
     pub(crate) cookies: Cookies,
@@ -49,9 +49,8 @@ impl Site {
         let public_url = &platform.settings().public_url;
         let pages = routes
             .iter()
-            .map(Route::info)
-            .filter(|info| info.method == Method::GET.as_str())
-            .filter_map(|info| info.permission.map(|permission| (info.path, permission)))
+            .filter(|route| route.info().method == Method::GET.as_str())
+            .filter_map(|route| Some((route.info().path, route.permission()?)))
             .collect();
         Self {
             trusted_proxies: config.trusted_proxies.clone(),

@@ -14,7 +14,10 @@ async fn every_answer_has_the_headers_of_the_house() {
     for path in ["/sign-in", "/nothing", "/healthz", "/test/panic", "/setup/x"] {
         let answer = browser.get(path).await;
         let policy = answer.header("content-security-policy");
-        assert!(policy.starts_with("default-src 'none'; script-src 'nonce-") && policy.contains("require-trusted-types-for 'script'"), "{path}: {policy}");
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'nonce-") && policy.contains("require-trusted-types-for 'script'"),
+            "{path}: {policy}"
+        );
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{path}");
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");
@@ -157,4 +160,51 @@ async fn health_says_how_it_is() {
     house.clock.advance(std::time::Duration::from_secs(2));
     assert_eq!(browser.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(browser.get("/healthz").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_live_page_is_a_stream_that_nothing_holds_back() {
+    let house = house().await;
+    let admin = house.admin().await;
+    let request = admin.request(Method::GET, "/t/acme/test/live").insert_header((header::ACCEPT_ENCODING, "gzip"));
+    let stream = admin.send(request.insert_header(("last-event-id", "41"))).await;
+    assert_eq!(stream.text(), "retry: 2000\n\nid: 42\ndata: <p>x</p>\n\nevent: end\ndata:\n\n");
+    assert_eq!(stream.header("content-type"), "text/event-stream");
+    assert_eq!((stream.header("cache-control"), stream.header("content-encoding")), ("no-store", "identity"));
+    for _ in 0..10 {
+        assert_eq!(admin.get("/t/acme/test/live").await.status, StatusCode::OK, "ended streams are not counted");
+    }
+    let viewer = house.invited(&admin, "vera@acme.example", "viewer").await;
+    assert_eq!(viewer.get("/t/acme/test/live").await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_denial_is_in_the_audit_log_with_who_and_from_where() {
+    let house = house().await;
+    let admin = house.admin().await;
+    let viewer = house.invited(&admin, "vera@acme.example", "viewer").await;
+    assert_eq!(viewer.get("/t/acme/members").await.status, StatusCode::FORBIDDEN);
+    let cookie = admin.cookies.borrow()["sid"].clone();
+    let person = house.platform.session(&cookie).await.unwrap().unwrap();
+    let request = house.platform.new_request(None);
+    let actor = house.platform.actor(&person, "acme", platform::access::MemberDoor::Page, request).await.unwrap();
+    let log = house.platform.audit(&actor, &platform::audit::Filter::default(), None, 10).await.unwrap();
+    let denials: Vec<_> = log.items.iter().filter(|line| line.outcome == "denied").collect();
+    assert_eq!(denials.len(), 1);
+    assert_eq!((denials[0].actor.as_str(), denials[0].address.as_deref()), ("vera@acme.example", Some("127.0.0.1")));
+    assert_eq!(denials[0].detail["permission"], "user:read");
+}
+
+#[tokio::test]
+async fn the_client_behind_a_trusted_proxy_is_the_one_it_names() {
+    let house = house().await;
+    let admin = house.admin().await;
+    let behind = house.browser();
+    let body = super::encoded(&[("email", "admin@acme.example"), ("password", super::PASSWORD)]);
+    let request = behind.request(Method::POST, "/sign-in").peer_addr("10.0.0.5:1".parse().unwrap());
+    let request = request
+        .insert_header(("x-forwarded-for", "198.51.100.7"))
+        .insert_header((header::CONTENT_TYPE, "application/x-www-form-urlencoded"));
+    assert_eq!(behind.send(request.set_payload(body)).await.status, StatusCode::SEE_OTHER);
+    assert!(admin.get("/account").await.text().contains("<code>198.51.100.7</code>"));
 }

@@ -84,7 +84,8 @@ async fn an_invitation_leads_through_the_mailbox_to_a_member() {
     let refused = admin.submit("/t/acme/members", "/t/acme/invitations", &form).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(refused.text().contains("value=\"not an address\"") && refused.text().contains("<option value=\"approver\" selected>"));
-    let unknown = admin.submit("/t/acme/members", "/t/acme/invitations", &[("email", "f@a.example"), ("name", "Fin"), ("role", "root")]).await;
+    let unknown =
+        admin.submit("/t/acme/members", "/t/acme/invitations", &[("email", "f@a.example"), ("name", "Fin"), ("role", "root")]).await;
     assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
 
     let approver = house.invited(&admin, "fin@acme.example", "approver").await;

@@ -2,6 +2,8 @@
 
 mod frame;
 mod identity;
+mod serving;
+mod templates;
 
 use std::{cell::RefCell, collections::BTreeMap, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
@@ -15,13 +17,13 @@ use actix_web::{
     test::{self, TestRequest},
 };
 use database::testing::TempDir;
-use domain::{Entropy, Timestamp, call::EgressRules, entropy::SeededEntropy, time::ManualClock};
+use domain::{Entropy, Timestamp, call::EgressRules, entropy::SeededEntropy, permission::UserRead, time::ManualClock};
 use platform::{Platform, Settings};
 use tokio::sync::watch;
 
 use crate::{
-    WebConfig,
-    route::{Answer, Method, Public, Route, Visitor, route},
+    LastSeen, WebConfig, live,
+    route::{Answer, Grant, Member, Method, Public, Route, Visitor, route},
     routes::routes,
     server::app,
     site::Site,
@@ -83,6 +85,12 @@ async fn panics(_visitor: Visitor) -> Answer {
     panic!("on purpose")
 }
 
+/// A live page that sends one event and ends.
+async fn live(grant: Grant<UserRead>, LastSeen(last): LastSeen) -> Answer {
+    let event = live::Event { id: last.unwrap_or(0) + 1, html: "<p>x</p>".to_owned() };
+    live::stream(&grant, futures_util::stream::iter([Ok(event)]))
+}
+
 async fn house() -> House {
     house_at(PUBLIC_URL).await
 }
@@ -92,13 +100,15 @@ async fn house_at(public_url: &str) -> House {
     let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
     let (location, folder) = database::testing::sqlite();
     let settings = settings(public_url);
-    let database = database::Database::open(location, database::Settings::new(Arc::<ManualClock>::clone(&clock), Arc::clone(&entropy))).await.unwrap();
+    let database =
+        database::Database::open(location, database::Settings::new(Arc::<ManualClock>::clone(&clock), Arc::clone(&entropy))).await.unwrap();
     let keyring = Arc::new(vault::Keyring::generate(entropy.as_ref()));
     let egress = Arc::new(tools::egress::Egress::new(&settings.egress).unwrap());
     let platform = Platform::new(database, Arc::<ManualClock>::clone(&clock), Arc::clone(&entropy), keyring, egress, settings);
     let (stop, stopping) = watch::channel(false);
     let mut all: Vec<Route> = routes();
     all.push(route(Public, Method::GET, "/test/panic", panics));
+    all.push(route(Member(UserRead), Method::GET, "/t/{slug}/test/live", live));
     let config = WebConfig { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], entropy, workers: 1 };
     let site = Arc::new(Site::new(platform.clone(), &config, &all, stopping));
     let service = Rc::new(test::init_service(app(site, Arc::new(all))).await);
@@ -124,7 +134,8 @@ impl House {
         let browser = self.browser();
         let link = self.platform.setup_link().await.unwrap().unwrap();
         let path = link.strip_prefix(&self.platform.settings().public_url).unwrap().to_owned();
-        let form = [("tenant_name", "Acme"), ("slug", "acme"), ("name", "Ada Admin"), ("email", "admin@acme.example"), ("password", PASSWORD)];
+        let form =
+            [("tenant_name", "Acme"), ("slug", "acme"), ("name", "Ada Admin"), ("email", "admin@acme.example"), ("password", PASSWORD)];
         let made = browser.post(&path, &form).await;
         assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text());
         browser
@@ -185,7 +196,7 @@ impl Browser {
         let read = (self.ask)(request).await;
         for value in read.headers.get_all(header::SET_COOKIE) {
             let cookie = Cookie::parse(value.to_str().unwrap().to_owned()).unwrap();
-            if cookie.max_age().is_some_and(|age| age.is_zero()) {
+            if cookie.max_age().is_some_and(actix_web::cookie::time::Duration::is_zero) {
                 self.cookies.borrow_mut().remove(cookie.name());
             } else {
                 self.cookies.borrow_mut().insert(cookie.name().to_owned(), cookie.value().to_owned());
