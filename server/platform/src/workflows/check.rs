@@ -244,26 +244,60 @@ fn finding(diagnostic: Diagnostic, lines: &[&str]) -> Finding {
     }
 }
 
+/// Ids that would stand where pages of their own stand: `workflows/new`.
+const RESERVED: &[&str] = &["new"];
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Where a key is written plainly in one of these lines: its line from 1, its column from 1, and its length.
+fn place_of<'l>(key: &str, mut numbered: impl Iterator<Item = (usize, &'l str)>) -> Option<(u32, u32, u32)> {
+    let (index, line) = numbered.find(|(_, line)| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.starts_with(':')))?;
+    let blanks = line.chars().take_while(|sign| sign.is_whitespace()).count();
+    Some((count(index + 1), count(blanks + 1), count(key.len())))
+}
+
 /// Something about one key of a step's block, at the place of the key, or of the block when it is not written plainly.
 fn about(step: &Step, key: &str, lines: &[&str], severity: Severity, code: &'static str, message: &str) -> Diagnostic {
-    let first = step.line as usize;
-    let of_block = lines.iter().enumerate().skip(first).take_while(|(_, line)| !line.trim_start().starts_with(['`', '~']));
-    let found = of_block.into_iter().find(|(_, line)| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
-    let (line, column, length) = match found {
-        Some((index, line)) => (index + 1, line.len() - line.trim_start().len() + 1, key.len()),
-        None => (first, 1, 1),
-    };
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let below = lines.iter().copied().enumerate().skip(step.line as usize);
+    let of_block = below.take_while(|(_, line)| !line.trim_start().starts_with(['`', '~']));
+    let (line, column, length) = place_of(key, of_block).unwrap_or((step.line, 1, 1));
     Diagnostic {
         severity,
-        line: count(line),
-        column: count(column),
-        length: count(length),
+        line,
+        column,
+        length,
         step: Some(step.id.clone()),
         code,
         message: message.trim_end_matches('.').to_owned(),
         suggestion: None,
     }
+}
+
+/// What is wrong with a file as a whole that no reader of YAML minds.
+fn unusable(source_lines: &[&str], plan: Option<&Plan>) -> Vec<Diagnostic> {
+    let error = |(line, column, length): (u32, u32, u32), code, message: String, suggestion: &str| Diagnostic {
+        severity: Severity::Error,
+        line,
+        column,
+        length,
+        step: None,
+        code,
+        message,
+        suggestion: Some(suggestion.to_owned()),
+    };
+    let mut found = Vec::new();
+    if let Some(index) = source_lines.iter().position(|line| line.contains('\0')) {
+        let message = "there is a NUL character in this line, which no text has".to_owned();
+        found.push(error((count(index + 1), 1, 1), "not_text", message, "save the file as text in UTF-8"));
+    }
+    if let Some(plan) = plan.filter(|plan| RESERVED.contains(&plan.id.as_str())) {
+        let place = place_of("id", source_lines.iter().copied().enumerate()).unwrap_or((1, 1, 1));
+        let message = format!("no workflow can have the id `{}`: a page has this address", plan.id);
+        found.push(error(place, "reserved_id", message, "give it an id of more than one word"));
+    }
+    found
 }
 
 /// A file that was read.
@@ -284,18 +318,7 @@ impl Reading {
         let mut parsed = parse(source);
         let lines = lines(source);
         let mut diagnostics = std::mem::take(&mut parsed.diagnostics);
-        if let Some(index) = lines.iter().position(|line| line.contains('\0')) {
-            diagnostics.push(Diagnostic {
-                severity: Severity::Error,
-                line: u32::try_from(index + 1).unwrap_or(u32::MAX),
-                column: 1,
-                length: 1,
-                step: None,
-                code: "not_text",
-                message: "there is a NUL character in this line, which no text has".to_owned(),
-                suggestion: Some("save the file as text in UTF-8".to_owned()),
-            });
-        }
+        diagnostics.extend(unusable(&lines, parsed.plan.as_ref()));
         for step in parsed.plan.iter().flat_map(|plan| &plan.steps) {
             diagnostics.extend(beyond_the_file(platform, step, &lines));
         }

@@ -92,7 +92,7 @@ in_a_rehearsing_house! {
         let admin = with_changes(&house, 3).await;
         let text = exported(&house, &admin).await.into_bytes();
         assert_eq!(first_bad(&text), None);
-        let line_of = |position: usize| text[..position].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line_of = |position: usize| text[..position].split(|byte| *byte == b'\n').count();
         for position in (0..text.len()).step_by(37) {
             for other in [b'x', 0xff, b'\n'] {
                 let mut changed = text.clone();

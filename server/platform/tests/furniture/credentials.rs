@@ -41,7 +41,7 @@ in_a_rehearsing_house! {
         assert_eq!(shown.line.allowed_hosts, ["api.example.com", "*.pay.example.com:8443"]);
         assert_eq!(shown.line.description, "Pays vendors");
         assert!(shown.uses.items.is_empty());
-        assert_eq!(house.platform.credentials(&admin).await.unwrap(), [shown.line.clone()]);
+        assert_eq!(house.platform.credentials(&admin).await.unwrap(), std::slice::from_ref(&shown.line));
         assert!(!format!("{shown:?}{:?}", new("x")).contains(VALUE));
         assert_eq!(kept(&house, &admin, id).await, Some((1, VALUE.to_owned())));
     }

@@ -122,6 +122,15 @@ in_a_rehearsing_house! {
         assert!(matches!(refused, Err(SaveError::Refused(_))), "no engine can keep such a text");
     }
 
+    async fn an_id_that_is_the_address_of_a_page_is_refused_at_its_place(house) {
+        let admin = house.acme_admin().await;
+        let source = VENDOR_PAYMENT.replace("id: vendor-payment", "id: new");
+        let SaveError::Refused(checked) = house.platform.save_workflow(&admin, &source).await.unwrap_err() else { panic!("refused") };
+        let [wrong] = checked.findings.as_slice() else { panic!("{:?}", checked.findings) };
+        assert_eq!((wrong.code, wrong.line, wrong.column), ("reserved_id", 3, 3));
+        assert_eq!(wrong.excerpt.as_ref().unwrap().marked, "id");
+    }
+
     async fn a_schema_that_is_none_is_an_error_and_a_closed_address_a_hint(house) {
         let admin = house.acme_admin().await;
         let model = "action: agent.analyze\ninputs:\n  prompt: Say something\n  output_schema: {type: object, properties: {a: {$ref: \"#/$defs/b\"}}}\noutput_variable: said\n";
@@ -173,7 +182,7 @@ in_a_rehearsing_house! {
         let (one, two) = (house.acme_admin().await, house.acme_admin().await);
         let other = VENDOR_PAYMENT.replace("expires_in: 3d", "expires_in: 2d");
         let (first, second) = tokio::join!(house.platform.save_workflow(&one, VENDOR_PAYMENT), house.platform.save_workflow(&two, &other));
-        let saved = [first, second].into_iter().filter(Result::is_ok).count();
+        let saved = [first, second].into_iter().flatten().count();
         let versions = house.platform.workflow(&one, "vendor-payment").await.unwrap().versions;
         assert_eq!(versions.len(), saved, "a save is refused or kept");
         assert!(saved >= 1);
