@@ -1,7 +1,7 @@
 //! The frame of a page: whose it is, its navigation, its notices. The field `page` of every view struct.
 //!
 //! The navigation shows a page when there is a route for it and the member has the permission that the route names. So a
-//! new page appears by its line in the table of routes; [`NAVIGATION`] says where and under which icon.
+//! new page appears by its line in the table of routes; `NAVIGATION` says where and under which icon.
 
 use domain::Actor;
 use platform::tenants::TenantShown;

@@ -103,7 +103,8 @@ where
         Method::POST => "POST",
         Method::PUT => "PUT",
         Method::DELETE => "DELETE",
-        _ => "PATCH",
+        Method::PATCH => "PATCH",
+        _ => "another method",
     };
     let info = RouteInfo { path, method: name, access: A::NAME, permission: A::PERMISSION.map(Permission::name) };
     let build = move || {
