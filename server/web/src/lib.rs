@@ -16,13 +16,13 @@
 //!        view::html(&ListView { page: grant.page().await?, budgets: budgets.into_iter().map(row).collect() })
 //!    }
 //!    ```
-//! 2. `templates/<thing>/list.html`, which extends `_layout.html`. View structs hold display-ready values: [`format`] makes
+//! 2. `templates/<thing>/list.html`, which extends `_layout.html`. View structs hold display-ready values: [`mod@format`] makes
 //!    them. A part that repeats, or that is sent alone, is a file `_row.html`; a region shown once may be a block
 //!    (`#[template(path = "…", blocks = ["rows"])]` gives `view.as_rows()`), answered when [`Visit::wants_fragment`].
 //!    A field of a view that is called like a parameter of a macro (`name`, `label`, `value`, `error`) is hidden by it in the
 //!    macro's call: write `form.name` or call it otherwise. Every element with an `hx-…` attribute carries
 //!    `hx-nonce="{{ page.nonce }}"`; htmx takes the nonce of a fragment for that of the page it goes into.
-//! 3. One line in [`routes`](table): `route(Member(BudgetRead), GET, "/t/{slug}/budgets", budgets::list)`. Nothing is reachable
+//! 3. One line in `src/routes.rs`: `route(Member(BudgetRead), GET, "/t/{slug}/budgets", budgets::list)`. Nothing is reachable
 //!    without it, and another permission than the handler's does not compile. The navigation then shows the page by itself to
 //!    those who may see it (`page::NAVIGATION` knows its place).
 //! 4. A test that renders the view with `page::sample()`.
@@ -50,8 +50,12 @@ mod account;
 mod address;
 mod arguments;
 mod assets;
+mod audit;
 mod body;
+mod budgets;
+mod confirmation;
 mod cookies;
+mod credentials;
 mod csrf;
 mod form;
 pub mod format;
@@ -59,10 +63,12 @@ mod health;
 mod invitations;
 pub mod live;
 mod mailbox;
+mod mandate;
 mod members;
 mod next;
 pub mod page;
 mod problems;
+mod providers;
 pub mod route;
 mod routes;
 mod server;
@@ -70,8 +76,11 @@ mod setup;
 mod sign_in;
 mod site;
 mod tenants;
+mod text;
+mod things;
 #[cfg(test)]
 mod tests;
+mod variables;
 pub mod view;
 mod visit;
 

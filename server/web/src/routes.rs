@@ -2,12 +2,15 @@
 //!
 //! [`table`] lists it, for tests that print it into a committed file: a change of who may is then a visible diff.
 
-use domain::permission::{RoleWrite, UserManage, UserRead, UserWrite};
+use domain::permission::{
+    AgentRead, AgentWrite, AuditExport, AuditRead, BudgetRead, BudgetWrite, CredentialRead, CredentialWrite, RoleWrite, UserManage, UserRead,
+    UserWrite, VariableRead, VariableWrite,
+};
 
 use crate::{
-    account, assets, health, invitations, mailbox, members,
+    account, assets, audit, budgets, credentials, health, invitations, mailbox, members, providers,
     route::{Member, Method, Public, Route, RouteInfo, SignedIn, route},
-    setup, sign_in, tenants,
+    setup, sign_in, tenants, variables,
 };
 
 const GET: Method = Method::GET;
@@ -48,6 +51,37 @@ pub(crate) fn routes() -> Vec<Route> {
         route(Member(UserWrite), POST, "/t/{slug}/invitations", invitations::invite),
         route(Member(UserWrite), POST, "/t/{slug}/invitations/{id}/resending", invitations::resend),
         route(Member(UserWrite), POST, "/t/{slug}/invitations/{id}/withdrawal", invitations::withdraw),
+
+        route(Member(BudgetRead), GET, "/t/{slug}/budgets", budgets::page),
+        route(Member(BudgetWrite), POST, "/t/{slug}/budgets", budgets::set_limit),
+        route(Member(BudgetWrite), POST, "/t/{slug}/holds/{id}/confirmation", budgets::confirm),
+        route(Member(BudgetWrite), POST, "/t/{slug}/holds/{id}/release", budgets::release),
+
+        route(Member(CredentialRead), GET, "/t/{slug}/credentials", credentials::list),
+        route(Member(CredentialWrite), POST, "/t/{slug}/credentials", credentials::create),
+        route(Member(CredentialRead), GET, "/t/{slug}/credentials/{id}", credentials::credential),
+        route(Member(CredentialWrite), POST, "/t/{slug}/credentials/{id}/replacement", credentials::replace),
+        route(Member(CredentialWrite), POST, "/t/{slug}/credentials/{id}/hosts", credentials::change),
+        route(Member(CredentialWrite), POST, "/t/{slug}/credentials/{id}/removal", credentials::remove),
+
+        route(Member(AgentRead), GET, "/t/{slug}/providers", providers::list),
+        route(Member(AgentWrite), POST, "/t/{slug}/providers", providers::add),
+        route(Member(AgentRead), GET, "/t/{slug}/providers/{id}", providers::provider),
+        route(Member(AgentWrite), POST, "/t/{slug}/providers/{id}/removal", providers::remove),
+        route(Member(AgentWrite), POST, "/t/{slug}/providers/{id}/models", providers::add_model),
+        route(Member(AgentRead), GET, "/t/{slug}/providers/{id}/models/{model}", providers::model),
+        route(Member(AgentWrite), POST, "/t/{slug}/providers/{id}/models/{model}/price", providers::set_price),
+        route(Member(AgentWrite), POST, "/t/{slug}/providers/{id}/models/{model}/default", providers::make_default),
+        route(Member(AgentWrite), POST, "/t/{slug}/providers/{id}/models/{model}/removal", providers::remove_model),
+
+        route(Member(VariableRead), GET, "/t/{slug}/variables", variables::list),
+        route(Member(VariableWrite), POST, "/t/{slug}/variables", variables::set),
+        route(Member(VariableRead), GET, "/t/{slug}/variables/{id}", variables::variable),
+        route(Member(VariableWrite), POST, "/t/{slug}/variables/{id}/value", variables::change),
+        route(Member(VariableWrite), POST, "/t/{slug}/variables/{id}/removal", variables::remove),
+
+        route(Member(AuditRead), GET, "/t/{slug}/audit", audit::list),
+        route(Member(AuditExport), GET, "/t/{slug}/audit/export.jsonl", audit::export),
     ]
 }
 

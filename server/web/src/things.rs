@@ -2,15 +2,16 @@
 
 use crate::access::Grant;
 
-/// The address of the page of a thing by its public id; empty when there is no such page, or none for this member.
+/// The pages of things: the kind, the place below the tenant, the variable part of the path. Only of kinds whose id names
+/// one page for as long as it is told.
+const PLACES: &[(&str, &str, &str)] =
+    &[("run", "/runs", "{id}"), ("approval", "/approvals", "{id}"), ("workflow", "/workflows", "{workflow}")];
+
+/// The address of the page of a thing: a run or an approval by its id, a workflow by its slug. Empty when there is no such
+/// page, or none for this member.
 pub(crate) fn href<P>(grant: &Grant<P>, kind: &str, id: &str) -> String {
-    // Things that are removed some day are not here: the log tells of them longer than they have a page.
-    let place = match kind {
-        "run" => "/runs",
-        "approval" => "/approvals",
-        _ => return String::new(),
-    };
-    match grant.visit().site().page(&format!("/t/{{slug}}{place}/{{id}}")) {
+    let Some((_, place, part)) = PLACES.iter().find(|(known, ..)| *known == kind) else { return String::new() };
+    match grant.visit().site().page(&format!("/t/{{slug}}{place}/{part}")) {
         Some(permission) if grant.may(permission) && !id.is_empty() => grant.path(&format!("{place}/{id}")),
         _ => String::new(),
     }

@@ -1,0 +1,474 @@
+//! The audit log: searched page by page, each row with all of its facts, and taken away as a file.
+
+use actix_web::{
+    HttpResponse,
+    http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName},
+    web::Bytes,
+};
+use askama::Template;
+use domain::{
+    Cursor, Permission, Problem, Timestamp,
+    permission::{AuditExport, AuditRead},
+    problem::FieldProblem,
+    time::Civil,
+};
+use futures_util::stream;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use platform::audit::{AuditLine, AuditState, Export, Filter};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    format::{self, ShownId, Time},
+    page::Page,
+    route::{Answer, Grant, Query, Result},
+    text, things,
+    view::{self, FormErrors, Outcome},
+};
+
+/// Rows on one page.
+const ROWS: u32 = 50;
+/// Signs of a row's facts that are shown before it is opened.
+const GIST: usize = 90;
+/// Tells htmx which address to show.
+const REPLACE_URL: HeaderName = HeaderName::from_static("hx-replace-url");
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+
+#[derive(Template)]
+#[template(path = "audit/page.html", blocks = ["rows"])]
+struct View {
+    page: Page,
+    href: String,
+    filter: Sent,
+    errors: FormErrors,
+    chips: Vec<Chip>,
+    rows: Vec<Row>,
+    /// What is shown, in words.
+    count: String,
+    newest: String,
+    older: String,
+    state: State,
+    may_export: bool,
+    export_href: String,
+}
+
+/// A filter that is on, and the address without it.
+struct Chip {
+    label: String,
+    href: String,
+}
+
+struct State {
+    rows: String,
+    hash: String,
+    short: String,
+}
+
+struct Row {
+    number: String,
+    at: Time,
+    actor: String,
+    actor_href: String,
+    door: &'static str,
+    run: Option<ShownId>,
+    run_href: String,
+    action: String,
+    action_href: String,
+    target_name: String,
+    target_kind: String,
+    target: Option<ShownId>,
+    target_href: String,
+    page_href: String,
+    /// `done`, `denied` or `failed`, and the state it looks like.
+    outcome: String,
+    tone: &'static str,
+    address: String,
+    request: ShownId,
+    gist: String,
+    facts: String,
+}
+
+/// The filters as they stand in the address; all of them may be missing.
+#[derive(Clone, Default, Deserialize)]
+pub(crate) struct Sent {
+    text: Option<String>,
+    action: Option<String>,
+    actor: Option<String>,
+    target: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+    before: Option<i64>,
+}
+
+/// The filters by name, in the order of the form.
+const FILTERS: [&str; 6] = ["text", "action", "actor", "target", "since", "until"];
+
+impl Sent {
+    fn of(&self, name: &str) -> &str {
+        let value = match name {
+            "text" => &self.text,
+            "action" => &self.action,
+            "actor" => &self.actor,
+            "target" => &self.target,
+            "since" => &self.since,
+            "until" => &self.until,
+            _ => return "",
+        };
+        value.as_deref().map(str::trim).unwrap_or_default()
+    }
+
+    /// The same with one filter set anew, from the newest row on.
+    fn with(&self, name: &str, value: &str) -> Self {
+        let mut other = Self { before: None, ..self.clone() };
+        let field = match name {
+            "text" => &mut other.text,
+            "action" => &mut other.action,
+            "actor" => &mut other.actor,
+            "target" => &mut other.target,
+            "since" => &mut other.since,
+            _ => &mut other.until,
+        };
+        *field = Some(value.to_owned()).filter(|value| !value.is_empty());
+        other
+    }
+
+    fn is_filtered(&self) -> bool {
+        FILTERS.iter().any(|name| !self.of(name).is_empty())
+    }
+
+    /// The address of the page with these filters and nothing else.
+    fn address(&self, path: &str, before: Option<i64>) -> String {
+        let mut parts: Vec<String> = FILTERS
+            .iter()
+            .filter(|name| !self.of(name).is_empty())
+            .map(|name| format!("{name}={}", utf8_percent_encode(self.of(name), NON_ALPHANUMERIC)))
+            .collect();
+        parts.extend(before.map(|before| format!("before={before}")));
+        if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
+    }
+
+    fn filter(&self) -> Result<Filter> {
+        let mut wrong = Vec::new();
+        let mut moment = |name: &str, days_after: i64| {
+            let text = self.of(name);
+            if text.is_empty() {
+                return None;
+            }
+            let midnight = day(text);
+            if midnight.is_none() {
+                wrong.push(FieldProblem { field: name.to_owned(), message: "Enter a day such as 2026-11-24.".to_owned() });
+            }
+            midnight.map(|midnight| Timestamp::from_micros(midnight.micros().saturating_add(days_after * MICROS_PER_DAY)))
+        };
+        // A day is meant whole: the last one too.
+        let (since, until) = (moment("since", 0), moment("until", 1));
+        if !wrong.is_empty() {
+            return Err(Problem::invalid(wrong).into());
+        }
+        let text = |name| Some(self.of(name).to_owned()).filter(|text| !text.is_empty());
+        Ok(Filter { text: text("text"), action: text("action"), actor: text("actor"), target: text("target"), since, until })
+    }
+}
+
+/// The moment at which a day of UTC began, from `2026-11-24`.
+fn day(text: &str) -> Option<Timestamp> {
+    let mut parts = text.split('-');
+    let mut number = |digits: usize| {
+        let part = parts.next().filter(|part| part.len() == digits && part.bytes().all(|sign| sign.is_ascii_digit()))?;
+        part.parse::<i64>().ok()
+    };
+    let (year, month, day) = (number(4)?, number(2)?, number(2)?);
+    if parts.next().is_some() {
+        return None;
+    }
+    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil.
+    let shifted = if month <= 2 { year - 1 } else { year };
+    let era = shifted.div_euclid(400);
+    let year_of_era = shifted.rem_euclid(400);
+    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let at = Timestamp::from_micros((era * 146_097 + day_of_era - 719_468) * MICROS_PER_DAY);
+    // A day that does not exist comes out as another one.
+    let Civil { year: y, month: m, day: d, .. } = at.civil();
+    ((y, m, d) == (year, month, day)).then_some(at)
+}
+
+/// What is said of the facts of a row before it is opened.
+fn gist(line: &AuditLine) -> String {
+    let word = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "none".to_owned(),
+        other => other.to_string(),
+    };
+    let facts: Vec<String> = line.detail.iter().map(|(key, value)| format!("{}: {}", key.replace('_', " "), word(value))).collect();
+    let whole = text::in_line(&facts.join(" · "));
+    match whole.char_indices().nth(GIST) {
+        Some((at, _)) => format!("{}…", whole.get(..at).unwrap_or_default()),
+        None => whole,
+    }
+}
+
+/// All that is known of a row.
+fn facts(line: &AuditLine) -> String {
+    text::pretty(&json!({
+        "seq": line.seq,
+        "at": line.at.to_string(),
+        "actor": {"label": line.actor, "door": line.door, "run": line.run, "address": line.address, "request": line.request},
+        "action": line.action,
+        "target": {"kind": line.target_kind, "id": line.target_id, "name": line.target_name},
+        "outcome": line.outcome,
+        "detail": line.detail,
+    }))
+}
+
+fn door(name: &str) -> &'static str {
+    match name {
+        "page" => "at a page",
+        "mail_link" => "by a link in a mail",
+        "run" => "through a run",
+        "operator" => "on the machine",
+        "system" => "by itself",
+        _ => "by another door",
+    }
+}
+
+/// A row to be shown; `page` finds the page of a thing by kind and id.
+fn row(sent: &Sent, path: &str, line: &AuditLine, page: impl Fn(&str, &str) -> String) -> Row {
+    let by = |name: &str, value: &str| sent.with(name, value).address(path, None);
+    Row {
+        number: format::count(u64::try_from(line.seq).unwrap_or_default()),
+        at: format::clock(line.at),
+        actor: text::in_line(&line.actor),
+        actor_href: by("actor", &line.actor),
+        door: door(&line.door),
+        run: line.run.as_ref().map(format::id),
+        run_href: line.run.as_deref().map(|run| page("run", run)).unwrap_or_default(),
+        action: line.action.clone(),
+        action_href: by("action", &line.action),
+        target_name: text::in_line(&line.target_name),
+        target_kind: line.target_kind.clone(),
+        target: Some(&line.target_id).filter(|id| !id.is_empty()).map(format::id),
+        target_href: by("target", &line.target_id),
+        page_href: page(&line.target_kind, &line.target_id),
+        outcome: line.outcome.clone(),
+        tone: match line.outcome.as_str() {
+            "done" => "completed",
+            "denied" => "cancelled",
+            _ => "failed",
+        },
+        address: line.address.clone().unwrap_or_default(),
+        request: format::id(&line.request),
+        gist: gist(line),
+        facts: facts(line),
+    }
+}
+
+fn chips(sent: &Sent, path: &str) -> Vec<Chip> {
+    let chip = |name: &&str| {
+        let value = sent.of(name);
+        (!value.is_empty()).then(|| Chip { label: format!("{name}: {value}"), href: sent.with(name, "").address(path, None) })
+    };
+    FILTERS.iter().filter_map(chip).collect()
+}
+
+fn count(sent: &Sent, rows: &[AuditLine], state: &AuditState) -> String {
+    let number = |seq: i64| format::count(u64::try_from(seq).unwrap_or_default());
+    match (rows.first(), rows.last()) {
+        (Some(first), Some(last)) if !sent.is_filtered() => format!("Rows {} to {} of {}", number(first.seq), number(last.seq), number(state.seq)),
+        _ => match rows.len() {
+            0 => "No rows".to_owned(),
+            1 => "1 row".to_owned(),
+            many => format!("{many} rows"),
+        },
+    }
+}
+
+/// `GET /t/{slug}/audit`: the log with the filters of the address; its rows alone when htmx asks for them.
+pub(crate) async fn list(grant: Grant<AuditRead>, Query(sent): Query<Sent>) -> Answer {
+    let (platform, actor) = (grant.platform(), grant.actor());
+    let found = match sent.filter() {
+        Ok(filter) => platform.audit(actor, &filter, sent.before.map(Cursor), ROWS).await,
+        Err(error) => Err(error),
+    };
+    let (status, lines, next, errors) = match view::outcome(found, &[422])? {
+        Outcome::Done(page) => (actix_web::http::StatusCode::OK, page.items, page.next, FormErrors::none()),
+        Outcome::Refused(refusal) => (refusal.status, Vec::new(), None, refusal.errors),
+    };
+    let state = platform.audit_state(actor).await?;
+    let path = grant.path("/audit");
+    let address = sent.address(&path, sent.before);
+    let view = View {
+        page: grant.page().await?,
+        errors,
+        chips: chips(&sent, &path),
+        count: count(&sent, &lines, &state),
+        rows: lines.iter().map(|line| row(&sent, &path, line, |kind, id| things::href(&grant, kind, id))).collect(),
+        newest: sent.before.map(|_| sent.address(&path, None)).unwrap_or_default(),
+        older: next.map(|Cursor(before)| sent.address(&path, Some(before))).unwrap_or_default(),
+        state: State {
+            rows: format::count(u64::try_from(state.seq).unwrap_or_default()),
+            short: state.hash.get(..16).unwrap_or(&state.hash).to_owned(),
+            hash: state.hash,
+        },
+        may_export: grant.may(Permission::AuditExport),
+        export_href: grant.path("/audit/export.jsonl"),
+        href: path,
+        filter: sent,
+    };
+    if !grant.visit().wants_fragment() {
+        return view::html_with(status, &view);
+    }
+    let mut response = view::html_with(status, &view.as_rows())?;
+    // The address is made of our own path and escaped values, so it is always a header's value.
+    if let Ok(address) = address.parse() {
+        response.headers_mut().insert(REPLACE_URL, address);
+    }
+    Ok(response)
+}
+
+/// The name of a file that holds the log as it was at a moment: `mandate-audit-acme-20261124T094103Z.jsonl`.
+fn file_name(slug: &str, at: Timestamp) -> String {
+    let Civil { year, month, day, hour, minute, second, .. } = at.civil();
+    format!("mandate-audit-{slug}-{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z.jsonl")
+}
+
+/// `GET /t/{slug}/audit/export.jsonl`: the whole log as a file, oldest row first. That it was taken is recorded first, so
+/// the file ends before that row. An export that breaks off is cut, so that the browser does not call it whole.
+pub(crate) async fn export(grant: Grant<AuditExport>) -> Answer {
+    let export = grant.platform().audit_export(grant.actor()).await?;
+    let request = grant.visit().facts().id.to_string();
+    let name = file_name(grant.slug(), grant.platform().now());
+    let lines = stream::try_unfold((export, request), |(mut export, request): (Export, String)| async move {
+        match export.next().await {
+            Ok(Some(lines)) => Ok(Some((Bytes::from(lines), (export, request)))),
+            Ok(None) => Ok(None),
+            Err(error) => {
+                tracing::warn!(%request, %error, "request {request}: an export of an audit log broke off: {error}");
+                Err(actix_web::error::ErrorInternalServerError("the export broke off"))
+            }
+        }
+    });
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/x-ndjson"))
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .streaming(lines))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{page, view::FormError};
+
+    const PATH: &str = "/t/acme/audit";
+
+    fn line() -> AuditLine {
+        let detail = json!({"hosts": ["payments.example"], "kind": "token", "before": null}).as_object().unwrap().clone();
+        AuditLine {
+            seq: 1204,
+            at: Timestamp::from_micros(1_795_257_663_112_000),
+            actor: "ada@acme.example".to_owned(),
+            door: "run".to_owned(),
+            run: Some("run_00000000000000000000000001".to_owned()),
+            address: Some("203.0.113.7".to_owned()),
+            request: "req_00000000000000000000000001".to_owned(),
+            action: "credential.created".to_owned(),
+            target_kind: "credential".to_owned(),
+            target_id: "crd_00000000000000000000000001".to_owned(),
+            target_name: "pay\u{202e}ment <desk>".to_owned(),
+            outcome: "denied".to_owned(),
+            detail,
+        }
+    }
+
+    fn sent(text: &str) -> Sent {
+        Sent { text: Some(text.to_owned()), ..Sent::default() }
+    }
+
+    fn view(filter: Sent, lines: &[AuditLine], may_export: bool) -> View {
+        let state = AuditState { chain: "ten_1".to_owned(), seq: 1204, hash: "4f1c".repeat(16) };
+        View {
+            page: page::sample(),
+            href: PATH.to_owned(),
+            errors: FormErrors(vec![FormError { field: "since".to_owned(), message: "Enter a day.".to_owned() }]),
+            chips: chips(&filter, PATH),
+            count: count(&filter, lines, &state),
+            rows: lines.iter().map(|line| row(&filter, PATH, line, |kind, id| format!("/{kind}/{id}"))).collect(),
+            newest: PATH.to_owned(),
+            older: filter.address(PATH, Some(1155)),
+            state: State { rows: "1,204".to_owned(), short: "4f1c4f1c4f1c4f1c".to_owned(), hash: state.hash },
+            may_export,
+            export_href: "/t/acme/audit/export.jsonl".to_owned(),
+            filter,
+        }
+    }
+
+    #[test]
+    fn a_row_tells_who_when_by_which_door_what_to_what_and_from_where() {
+        let html = view(sent("pay & <x>"), &[line()], true).render().unwrap();
+        for part in [
+            "21 Nov 10:41:03",
+            "ada@acme.example",
+            "through a run",
+            "credential.created",
+            "pay\\u{202e}ment &#60;desk&#62;",
+            "denied",
+            "203.0.113.7",
+            "req_…000001",
+            "/run/run_00000000000000000000000001",
+            "text=pay%20%26%20%3Cx%3E",
+            "before=1155",
+            "value=\"pay &#38; &#60;x&#62;\"",
+            "href=\"#f-since\"",
+            "&#34;kind&#34;: &#34;token&#34;",
+            "kind: token",
+            "mandate audit verify",
+            "export.jsonl",
+        ] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+        let html = view(Sent::default(), &[], false).render().unwrap();
+        assert!(html.contains("audit:export") && !html.contains("href=\"/t/acme/audit/export.jsonl\""));
+    }
+
+    #[test]
+    fn the_rows_can_be_sent_alone() {
+        let html = view(sent("x"), &[line()], true).as_rows().render().unwrap();
+        assert!(html.contains("id=\"rows\"") && html.contains("credential.created") && !html.contains("<html") && !html.contains("<form"));
+    }
+
+    #[test]
+    fn filters_live_in_the_address() {
+        let sent = Sent { action: Some("approval.".to_owned()), before: Some(7), ..sent("a b") };
+        assert_eq!(sent.address(PATH, sent.before), "/t/acme/audit?text=a%20b&action=approval%2E&before=7");
+        assert_eq!(sent.with("text", "").address(PATH, None), "/t/acme/audit?action=approval%2E");
+        assert_eq!(Sent::default().address(PATH, None), PATH);
+        assert_eq!(chips(&sent, PATH).len(), 2);
+    }
+
+    #[test]
+    fn a_day_is_meant_whole_and_must_exist() {
+        let at = |text: &str| day(text).map(|at| at.to_string());
+        assert_eq!(at("2026-11-24").as_deref(), Some("2026-11-24T00:00:00.000000Z"));
+        assert_eq!(at("2024-02-29").as_deref(), Some("2024-02-29T00:00:00.000000Z"));
+        assert_eq!(at("1970-01-01").as_deref(), Some("1970-01-01T00:00:00.000000Z"));
+        for wrong in ["2026-02-29", "2026-13-01", "2026-00-10", "2026-11-31", "26-11-24", "2026-11-24-1", "2026-11", "+026-11-24", "tomorrow"] {
+            assert_eq!(at(wrong), None, "{wrong}");
+        }
+        let filter = Sent { since: Some("2026-11-24".to_owned()), until: Some("2026-11-24".to_owned()), ..Sent::default() }.filter().unwrap();
+        assert_eq!((filter.since, filter.until), (day("2026-11-24"), day("2026-11-25")));
+        let problem = Sent { since: Some("x".to_owned()), until: Some("y".to_owned()), ..Sent::default() }.filter().unwrap_err().problem();
+        assert_eq!(problem.fields.len(), 2);
+    }
+
+    #[test]
+    fn a_row_says_in_a_line_what_it_is_about() {
+        assert_eq!(gist(&line()), "hosts: [\"payments.example\"] · kind: token · before: none");
+        let long = AuditLine { detail: json!({"note": "ä".repeat(200)}).as_object().unwrap().clone(), ..line() };
+        assert_eq!(gist(&long).chars().count(), GIST + 1);
+    }
+
+    #[test]
+    fn a_file_is_named_after_its_tenant_and_its_moment() {
+        assert_eq!(file_name("acme", line().at), "mandate-audit-acme-20261121T104103Z.jsonl");
+    }
+}
