@@ -36,7 +36,12 @@ pub(super) struct Context {
     /// How many steps come before what is read at the moment.
     pub(super) position: usize,
     step: Option<String>,
+    /// How many regular expressions the texts read so far may have.
+    patterns: usize,
 }
+
+/// The most regular expressions of all expressions of a file together: each takes time to compile.
+const MAX_PATTERNS: usize = 500;
 
 impl Context {
     /// From here on the step at that position is read.
@@ -51,6 +56,21 @@ impl Context {
         self.report.enter(None);
         self.step = None;
         self.position = steps;
+    }
+
+    /// Whether a text is still to be read as an expression or template. It is not when it could have more
+    /// regular expressions than are left, which is reported, nor when further errors would only be counted.
+    pub(super) fn admits(&mut self, node: &Node, text: &str) -> bool {
+        let signs = ["=~", "!~", "match", "Match", "regexReplace"];
+        self.patterns = self.patterns.saturating_add(signs.iter().map(|sign| text.matches(sign).count()).sum());
+        if self.patterns > MAX_PATTERNS {
+            self.report.error(
+                node.place,
+                "too_many_patterns",
+                format!("a workflow has at most {MAX_PATTERNS} regular expressions in its expressions"),
+            );
+        }
+        self.patterns <= MAX_PATTERNS && !self.report.is_full()
     }
 
     /// Notes the names that a text refers to; `node` is the scalar whose text it is.

@@ -18,6 +18,9 @@ use crate::plan::{InputField, OutputField, Risk, StepOrRunBudget};
 /// The most inputs, and the most outputs: each may have a regular expression, which takes time to compile.
 const MAX_DECLARATIONS: usize = 200;
 
+/// The most tags.
+const MAX_TAGS: usize = 50;
+
 /// Words of `risk_level` and `risk`.
 pub(super) const RISKS: &[(&str, Risk)] = &[("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High)];
 
@@ -182,7 +185,10 @@ fn tags(report: &mut Report, entry: &Entry) -> Vec<String> {
     match &entry.node.content {
         Content::List(items) => {
             let mut tags: Vec<String> = Vec::new();
-            for item in items {
+            if let Some(item) = items.get(MAX_TAGS) {
+                report.error(item.place, "too_many_tags", format!("a workflow has at most {MAX_TAGS} tags"));
+            }
+            for item in items.iter().take(MAX_TAGS) {
                 if let Some(tag) = scalar::name(report, "tags", item)
                     && !tags.iter().any(|known| known == tag)
                 {

@@ -2,7 +2,7 @@
 //!
 //! Follows CommonMark where the two meet, with one addition: inside a fence of YAML, lines that belong to
 //! a literal block (`key: |`) cannot close the fence, so a prompt may show fences of its own. What a block
-//! *means* is decided in [`super::blocks`].
+//! *means* is decided in `blocks`.
 
 use super::source::{Excerpt, count};
 

@@ -1,15 +1,15 @@
 //! From a file to a plan, or to all of its errors at once.
 //!
-//! [`parse`] reads any text and never panics. The way of a file:
+//! [`parse()`] reads any text and never panics. The way of a file:
 //!
-//! 1. [`markdown`] divides it into front matter, headings and fences; [`blocks`] says which fences are steps.
-//! 2. [`yaml`] reads a piece of YAML into a tree that knows its places; [`scalar`] says what a scalar means;
-//!    [`fields`] reads a mapping so that no key is ignored.
-//! 3. [`front_matter`], [`declarations`] and [`limits`] read what stands above the steps; [`steps`] has one
-//!    file a kind; [`template`] reads texts that are evaluated.
-//! 4. [`names`] says whether every name is set by the time it is used.
+//! 1. `markdown` divides it into front matter, headings and fences; `blocks` says which fences are steps.
+//! 2. `yaml` reads a piece of YAML into a tree that knows its places; `scalar` says what a scalar means;
+//!    `fields` reads a mapping so that no key is ignored.
+//! 3. `front_matter`, `declarations` and `limits` read what stands above the steps; `steps` has one
+//!    file a kind; `template` reads texts that are evaluated.
+//! 4. `names` says whether every name is set by the time it is used.
 //!
-//! What runs and what is refused as not supported yet is decided in [`steps`] and [`front_matter`] alone.
+//! What runs and what is refused as not supported yet is decided in `steps` and `front_matter` alone.
 //! Whether a tenant has the variables, credentials, models and people that a file needs is not decided
 //! here: [`Needs`] says what they are.
 

@@ -17,6 +17,10 @@ use crate::{
 };
 
 const CREDENTIAL: &str = "cred://";
+/// The longest header, in bytes: more than servers accept.
+const MAX_HEADER: usize = 16 * 1024;
+/// The most credentials in one header.
+const MAX_CREDENTIALS: usize = 8;
 
 /// A text with expressions.
 pub(super) fn template(context: &mut Context, label: &str, node: &Node) -> Option<Template> {
@@ -26,6 +30,9 @@ pub(super) fn template(context: &mut Context, label: &str, node: &Node) -> Optio
 }
 
 fn parsed(context: &mut Context, node: &Node, text: &str) -> Option<Template> {
+    if !context.admits(node, text) {
+        return None;
+    }
     match Template::parse(text) {
         Ok(template) => {
             context.note(node, template.names());
@@ -42,6 +49,9 @@ fn parsed(context: &mut Context, node: &Node, text: &str) -> Option<Template> {
 pub(super) fn expression(context: &mut Context, label: &str, node: &Node) -> Option<Expression> {
     let text = scalar::text(&mut context.report, label, node)?;
     without_references(&mut context.report, node, text)?;
+    if !context.admits(node, text) {
+        return None;
+    }
     match parse_condition(text) {
         Ok(expression) => {
             context.note(node, expression.names());
@@ -148,6 +158,9 @@ pub(super) fn expression_or_value(context: &mut Context, node: &Node) -> Option<
     let bare = node.scalar().filter(|scalar| !is_template(&scalar.text) && !scalar.is_null());
     let Some(scalar) = bare else { return value(context, node) };
     without_references(&mut context.report, node, &scalar.text)?;
+    if !context.admits(node, &scalar.text) {
+        return None;
+    }
     match Expression::parse(&scalar.text) {
         Ok(expression) => {
             context.note(node, expression.names());
@@ -167,7 +180,13 @@ pub(super) fn header(context: &mut Context, label: &str, node: &Node) -> Option<
         context.report.error(node.place, "invalid_header", format!("the header `{label}` is one line of text"));
         return None;
     }
-    if !text.contains(CREDENTIAL) {
+    let credentials = text.matches(CREDENTIAL).count();
+    if text.len() > MAX_HEADER || credentials > MAX_CREDENTIALS {
+        let message = format!("a header has at most {MAX_HEADER} bytes and {MAX_CREDENTIALS} credentials");
+        context.report.error(node.place, "invalid_header", message);
+        return None;
+    }
+    if credentials == 0 {
         without_references(&mut context.report, node, text)?;
         return parsed(context, node, text).map(|template| vec![CredentialPiece::Text(template)]);
     }
@@ -178,17 +197,17 @@ pub(super) fn header(context: &mut Context, label: &str, node: &Node) -> Option<
     let mut pieces = Vec::new();
     let mut at = 0;
     while let Some((before, after)) = text.get(at..).and_then(|rest| rest.split_once(CREDENTIAL)) {
-        let here = node.place_at(at + before.len(), CREDENTIAL.len());
+        let here = || node.place_at(at + before.len(), CREDENTIAL.len());
         if before.rfind("{{").is_some_and(|open| before.rfind("}}").is_none_or(|close| close < open)) {
             let message = "a credential cannot stand inside `{{ }}`: what comes out of an expression is data";
-            context.report.error(here, "credential_misplaced", message);
+            context.report.error(here(), "credential_misplaced", message);
             return None;
         }
         let length = after.find(|sign: char| !(sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_'))).unwrap_or(after.len());
         let name = after.get(..length).unwrap_or_default();
         if name.is_empty() || length > 64 {
             context.report.error_with(
-                here,
+                here(),
                 "invalid_credential",
                 "a credential is named literally, with at most 64 letters, digits, `-` and `_`",
                 "write `cred://` and the name of the credential".to_owned(),
@@ -211,6 +230,9 @@ pub(super) fn header(context: &mut Context, label: &str, node: &Node) -> Option<
 /// The template of a part of a node's text that begins at that offset.
 fn piece(context: &mut Context, node: &Node, part: &str, at: usize) -> Option<Template> {
     without_references(&mut context.report, node, part)?;
+    if !context.admits(node, part) {
+        return None;
+    }
     match Template::parse(part) {
         Ok(template) => {
             let references = template.names().into_iter().map(|reference| Reference { offset: reference.offset + at, ..reference });

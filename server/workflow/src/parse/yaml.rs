@@ -2,7 +2,7 @@
 //!
 //! Stricter than YAML: one document, no anchors, aliases, merge keys or tags, no key twice, keys are
 //! texts, and bounds on depth and size. What a plain scalar means is not decided here but where it is
-//! read ([`super::scalar`]), because that depends on what is asked for.
+//! read (`scalar`), because that depends on what is asked for.
 
 use std::collections::HashMap;
 

@@ -61,6 +61,24 @@ fn values_and_declarations_without_end_are_refused() {
 }
 
 #[test]
+fn what_takes_time_for_each_has_a_largest_number() {
+    let codes = |source: &str| parse(source).errors().map(|error| error.code).collect::<Vec<_>>();
+    let approvers = row(101, |index| format!("role:r{index}, "));
+    assert_eq!(codes(&step(&format!("id: a\napproval: {{approvers: [{approvers}]}}"))), ["too_many_approvers"]);
+    let tags = row(51, |index| format!("t{index}, "));
+    assert_eq!(codes(&front("").replace("name: Demo", &format!("name: Demo, tags: [{tags}]"))), ["too_many_tags"]);
+    let request = |header: &str| {
+        step(&format!("id: a\naction: http.request\ninputs: {{method: GET, url: \"https://a.example\", headers: {{A: \"{header}\"}}}}"))
+    };
+    assert_eq!(codes(&request(&"cred://a ".repeat(9))), ["invalid_header"]);
+    assert_eq!(codes(&request(&"a".repeat(20_000))), ["invalid_header"]);
+    let patterns = row(501, |index| format!("  - \"vars.x =~ 'a{index}'\"\n"));
+    assert!(
+        codes(&step(&format!("id: a\ncondition:\n{patterns}action: workflow.log\ninputs: {{message: x}}"))).contains(&"too_many_patterns")
+    );
+}
+
+#[test]
 fn signs_that_are_no_text_are_no_trouble() {
     for text in [
         "\0",

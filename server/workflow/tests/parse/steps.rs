@@ -64,6 +64,7 @@ fn every_other_kind_is_refused_by_name() {
     for key in ["script", "workflow", "if", "switch", "for_each", "while", "parallel", "branches", "try"] {
         errors(&step(&format!("id: a\n{key}: x")), &[&format!("6:1+{} not_supported [a] `{key}` is not supported yet", key.len())]);
     }
+    errors(&step("id: a\nitems: [1]\nsteps: []"), &["6:1+5 not_supported [a] `items` is not supported yet"]);
     errors(&step("id: a\nforEach: x"), &["6:1+7 not_supported [a] `forEach` is not supported yet"]);
     errors(
         &step("id: a\nprompt: x"),

@@ -19,6 +19,9 @@ use crate::{
 /// How long an approval that does not say can be decided.
 const EXPIRES_IN: Duration = Duration::from_hours(7 * 24);
 
+/// The most approvers that are named; a role names any number of people.
+const MAX_APPROVERS: usize = 100;
+
 impl Reader<'_> {
     pub(super) fn approval(&mut self, fields: &mut Fields<'_>) -> Option<StepKind> {
         let context = &mut *self.context;
@@ -112,6 +115,10 @@ fn read_approvers(context: &mut Context, entry: &Entry) -> Option<Vec<Approver>>
     if items.is_empty() {
         let help = "name a role, such as `[role:approver]`, or leave `approvers` out".to_owned();
         context.report.error_with(entry.node.place, "value_missing", "`approvers` names nobody", help);
+        return None;
+    }
+    if let Some(item) = items.get(MAX_APPROVERS) {
+        context.report.error(item.place, "too_many_approvers", format!("an approval names at most {MAX_APPROVERS} approvers"));
         return None;
     }
     let mut approvers: Vec<Approver> = Vec::new();

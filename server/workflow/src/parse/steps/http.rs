@@ -1,5 +1,7 @@
 //! `http.request`.
 
+use std::collections::HashSet;
+
 use super::Reader;
 use crate::{
     parse::{
@@ -147,13 +149,14 @@ fn read_headers(context: &mut Context, entry: &Entry) -> Option<Vec<(String, Vec
     let mut fields = Fields::of(&mut context.report, "headers", &entry.node)?;
     let mut headers: Vec<(String, Vec<CredentialPiece>)> = Vec::new();
     let mut complete = true;
+    let mut names: HashSet<String> = HashSet::new();
     for entry in fields.rest() {
         let token = |sign: char| sign.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(sign);
         if entry.key.is_empty() || !entry.key.chars().all(token) {
             context.report.error(entry.key_place, "invalid_header", format!("`{}` cannot be the name of a header", short(&entry.key)));
             complete = false;
         }
-        if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(&entry.key)) {
+        if !names.insert(entry.key.to_ascii_lowercase()) {
             context.report.error(entry.key_place, "duplicate_key", format!("the header `{}` is given twice", entry.key));
             complete = false;
         }

@@ -37,6 +37,10 @@ pub(in crate::parse) const TELLING_KEYS: &[&str] = &[
 pub(in crate::parse) const COMMON_KEYS: &[&str] =
     &["id", "name", "type", "output", "timeout", "agent", "model", "agent_hints", "permissions", "budget"];
 
+/// Further keys that name a kind when nothing else does. Data has such keys too, so they make no step of a
+/// mapping.
+pub(super) const SECOND_NAMING_KEYS: &[&str] = &["cases", "items", "expression", "sources"];
+
 /// Whether a key can stand on every step.
 pub(super) fn is_common(key: &str) -> bool {
     COMMON_KEYS.contains(&key) || TELLING_KEYS.contains(&key)

@@ -305,7 +305,7 @@ impl Reader<'_> {
                 Some(Named::Approval)
             }
             (None, false) => {
-                for key in kinds::NAMING_KEYS {
+                for key in kinds::NAMING_KEYS.iter().chain(kinds::SECOND_NAMING_KEYS) {
                     if let Some(entry) = fields.take(report, key, &[]) {
                         (*key).clone_into(&mut self.outline.kind);
                         if *key == "prompt" {
