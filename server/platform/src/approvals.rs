@@ -191,7 +191,7 @@ impl Platform {
             effects: coverage.effects.into_iter().map(effect).collect(),
             spent: run.facts.spent,
             ceiling: row.ceiling,
-            digest: hex(&row.digest),
+            digest: hex::encode(row.digest),
             round: row.round,
             decisions: decisions.into_iter().map(|said| (said.email, said.verdict.name(), said.comment, said.at)).collect(),
             comment: row.comment.clone(),
@@ -238,7 +238,7 @@ impl Platform {
         ended(&row)?;
         let (request, _) = read(&row)?;
         deciders.may(person, &request, row.starter, author).map_err(|reason| Problem::new(403, "not_your_decision", reason))?;
-        if !say.digest.eq_ignore_ascii_case(&hex(&row.digest)) {
+        if !say.digest.eq_ignore_ascii_case(&hex::encode(row.digest)) {
             return Err(Problem::conflict(
                 "approval_changed",
                 "This is not what you were shown any more. Look at it again before you decide.",
@@ -252,7 +252,7 @@ impl Platform {
             AuditEvent::done(action, "approval", id, row.title.clone())
                 .with("run", row.run.to_string())
                 .with("step", row.step.as_str())
-                .with("digest", hex(&row.digest))
+                .with("digest", hex::encode(row.digest))
                 .with("comment", comment)
         };
         let (outcome, event) = match decided {
@@ -320,10 +320,6 @@ impl Deciders {
 async fn author_of<'a>(tx: &mut impl database::Reads<'a>, run: RunId) -> Result<Option<PersonId>> {
     let Some(run) = run_rows::load(tx, run).await? else { return Ok(None) };
     Ok(workflows::pinned_version(tx, run.version).await?.and_then(|version| version.facts.saved_by))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read(row: &ApprovalRow) -> Result<(ApprovalRequest, Coverage)> {

@@ -180,7 +180,7 @@ impl Mandate {
     #[must_use]
     pub(crate) fn of_run(mut self, starter: &str, spent: Money, held: Money, events: i64) -> Self {
         starter.clone_into(&mut self.acts_for);
-        self.acts_for_note = "rights are read again at each step".to_owned();
+        "rights are read again at each step".clone_into(&mut self.acts_for_note);
         self.spend.spent = spent;
         self.spend.held = held;
         self.recorded.events = events;

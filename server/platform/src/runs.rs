@@ -238,11 +238,11 @@ impl Platform {
         let scope = Scope::<WorkflowExecute>::of(actor, "workflow")?;
         let found = workflows::find_by_slug(&mut tx, workflow_slug).await?.ok_or_else(|| Problem::not_found("workflow"))?;
         let workflow = found.authorize::<WorkflowExecute>(actor)?;
-        if let Some(key) = &start_key {
-            if let Some(known) = rows::find_by_start_key(&mut tx, key).await? {
-                let known = known.authorize::<RunRead>(actor)?;
-                return Ok(Accepted { run: known.facts.id, number: known.facts.number, repeated: true });
-            }
+        if let Some(key) = &start_key
+            && let Some(known) = rows::find_by_start_key(&mut tx, key).await?
+        {
+            let known = known.authorize::<RunRead>(actor)?;
+            return Ok(Accepted { run: known.facts.id, number: known.facts.number, repeated: true });
         }
         let version =
             workflows::version(&mut tx, workflow.id, workflow.current_version).await?.ok_or_else(|| Problem::not_found("version"))?;
@@ -271,7 +271,7 @@ impl Platform {
         };
         let number = rows::create(&mut tx, &scope, &new).await?;
         let started = Started {
-            plan: version.facts.plan_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            plan: hex::encode(version.facts.plan_hash),
             run: id.to_string(),
             number,
             started_by: actor.label().to_owned(),
@@ -484,8 +484,7 @@ fn shown(run: &RunRow, plan: &Plan, state: &Run, log: Vec<LogLine>, last_seq: i6
     let vars = state.started().map_or(&empty, |started| &started.vars);
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let failure = run.error.as_ref().and_then(|error| Some((text(error, "step"), text(error, "code")?, text(error, "message")?)));
-    let after_approval =
-        state.waiting().map_or_else(Vec::new, |(_, asked)| asked.coverage.effects.iter().map(|effect| in_one_line(effect)).collect());
+    let after_approval = state.waiting().map_or_else(Vec::new, |(_, asked)| asked.coverage.effects.iter().map(in_one_line).collect());
     RunShown {
         line: line(run.facts.clone()),
         version_number: run.version_number,

@@ -120,7 +120,7 @@ pub(super) fn ask(
         approval: id,
         request: asking.request.clone(),
         coverage: asking.coverage.clone(),
-        digest: bound.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        digest: hex::encode(bound.digest),
         ceiling: bound.ceiling,
         expires_at: asking.expires_at,
     }))

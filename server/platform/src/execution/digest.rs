@@ -35,7 +35,7 @@ pub(super) fn bind(batch: &Batch<'_>, run: &RunContext, coverage: &Coverage, req
     let written = |value: Result<Value, serde_json::Error>| value.map_err(|error| error.to_string());
     let bound = json!({
         "form": 1,
-        "plan": plan.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        "plan": hex::encode(plan),
         "run": run.run.to_string(),
         "effects": written(serde_json::to_value(&coverage.effects))?,
         "means": means,

@@ -48,21 +48,20 @@ pub(crate) fn in_words(account: &str) -> &'static str {
     }
 }
 
-/// The model that a prompt goes to: `provider/model`, a name that only one provider has, or the tenant's default when
-/// neither step nor workflow name one.
+/// The model that a prompt goes to: the one called `provider/model`, or the tenant's default when neither step nor
+/// workflow name one.
 pub(super) fn find_model<'b>(batch: &'b Batch<'_>, plan: &Plan, of_step: Option<&str>) -> Result<&'b ModelFacts, String> {
-    let models = batch.models();
-    let Some(wanted) = of_step.or(plan.default_model.as_deref()) else {
-        return models
+    match of_step.or(plan.default_model.as_deref()) {
+        None => batch
+            .models()
             .iter()
             .find(|model| model.is_default)
-            .ok_or_else(|| "This tenant has no default model. Set one up under Providers, or name a model in the workflow.".to_owned());
-    };
-    let mut fitting = models.iter().filter(|model| model.name == wanted || format!("{}/{}", model.provider_name, model.name) == wanted);
-    match (fitting.next(), fitting.next()) {
-        (Some(model), None) => Ok(model),
-        (Some(_), Some(_)) => Err(format!("More than one provider has the model `{wanted}`: write provider/model.")),
-        (None, _) => Err(format!("There is no price for the model `{wanted}`. Add it under Providers.")),
+            .ok_or_else(|| "This tenant has no default model. Set one up under Providers, or name a model in the workflow.".to_owned()),
+        Some(wanted) => batch
+            .models()
+            .iter()
+            .find(|model| wanted.split_once('/') == Some((&model.provider_name, &model.name)))
+            .ok_or_else(|| format!("There is no price for the model `{wanted}`. Add it under Providers, and name it provider/model.")),
     }
 }
 
