@@ -319,6 +319,14 @@ fn an_approval_has_defaults_that_the_language_states() {
 }
 
 #[test]
+fn a_heading_with_braces_is_no_title() {
+    errors(
+        &crate::below("## Pay {{ nope }}\n```yaml\nid: a\napproval: {risk: low}\n```\n"),
+        &["5:1+3 key_missing [a] this approval needs `title`; add `title:`; a heading with braces cannot be one"],
+    );
+}
+
+#[test]
 fn an_approval_reads_every_key_below_it_or_on_the_step() {
     let keys = [
         "title: Pay {{ run.number }}?",

@@ -7,9 +7,10 @@ use crate::{
     expression::Template,
     parse::{
         context::Context,
-        fields::{Fields, take_from_either},
+        fields::{Fields, required, take_from_either},
         front_matter::RISKS,
         scalar::{self, short},
+        source::Place,
         template,
         yaml::{Content, Entry, Node, Scalar},
     },
@@ -50,7 +51,13 @@ impl Reader<'_> {
 
         let title = match title {
             Some(entry) => template::template(context, "title", &entry.node),
-            // The name holds no expressions: it was checked.
+            // A heading is text; as a title it would be evaluated.
+            None if scalar::is_template(&self.identity.name) => {
+                let place = Place { length: 3, ..Place::line(self.line) };
+                let help = "add `title:`; a heading with braces cannot be one".to_owned();
+                required(&mut context.report, place, "title", "this approval", help);
+                None
+            }
             None => Template::parse(&self.identity.name).ok(),
         };
         let description = description.and_then(|entry| template::template(context, "description", &entry.node));
