@@ -209,8 +209,17 @@ pub(crate) static LEASE_RENEW: Statement = Statement::system_each(
      where run_queue.tenant_id = held.tenant_id and run_queue.run_id = held.run_id
      returning run_queue.tenant_id, run_queue.run_id, run_queue.fence",
 );
-pub(crate) static LEASE_RELEASE_ALL: Statement =
-    Statement::system("leases.release_all", "update run_queue set owner = null, lease_until = null, wake_at = $2 where owner = $1");
+/// Records of the owner that stops may still be on their way: the same order as above.
+pub(crate) static LEASE_RELEASE_ALL: Statement = Statement::system_each(
+    "leases.release_all",
+    "update run_queue set owner = null, lease_until = null, wake_at = $2 where owner = $1",
+    "with held as materialized (
+         select tenant_id, run_id from run_queue where owner = $1 order by tenant_id, run_id for no key update
+     )
+     update run_queue set owner = null, lease_until = null, wake_at = $2
+     from held
+     where run_queue.tenant_id = held.tenant_id and run_queue.run_id = held.run_id",
+);
 pub(crate) static LEASE_RELEASE_OTHERS: Statement =
     Statement::system("leases.release_others", "update run_queue set owner = null, lease_until = null, wake_at = $2 where owner <> $1");
 pub(crate) static LEASE_GIVE_BACK: Statement = Statement::system(

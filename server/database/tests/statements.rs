@@ -197,6 +197,28 @@ fn statements_are_lower_case_and_demand_nothing_that_one_engine_lacks() {
     }
 }
 
+/// Two transactions that lock rows in different orders can wait for each other for ever. Those that pass over what is
+/// locked wait for nobody.
+#[test]
+fn whoever_locks_many_rows_locks_them_in_the_order_of_their_keys() {
+    let mut seen = 0;
+    for statement in catalogue::all() {
+        let text = words(statement.text(Engine::Postgres));
+        for lock in ["for no key update", "for update"] {
+            let Some((before, after)) = text.split_once(lock) else { continue };
+            let reading = before.rfind("select ").map_or(before, |at| &before[at..]);
+            let one_row = reading.contains(" id = $2")
+                || reading.contains(" id = 1")
+                || reading.contains(" key = $2")
+                || reading.contains(" run_id = $2");
+            let in_order = reading.contains("order by");
+            assert!(one_row || in_order || after.contains("skip locked"), "{} locks rows in no order: {text}", statement.name());
+            seen += 1;
+        }
+    }
+    assert!(seen > 5, "the search for such statements no longer finds them");
+}
+
 #[test]
 fn statements_across_tenants_live_in_files_named_system() {
     for path in sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))) {
