@@ -215,13 +215,8 @@ pub struct Retry {
 
 impl Retry {
     /// Tried once.
-    pub const ONCE: Self = Self {
-        max_attempts: 1,
-        initial_interval: Duration::from_secs(1),
-        max_interval: Duration::from_mins(1),
-        factor: 2.0,
-        jitter: 0.1,
-    };
+    pub const ONCE: Self =
+        Self { max_attempts: 1, initial_interval: Duration::from_secs(1), max_interval: Duration::from_mins(1), factor: 2.0, jitter: 0.1 };
 }
 
 /// What a step does.

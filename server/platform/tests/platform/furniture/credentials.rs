@@ -6,8 +6,8 @@ use platform::{audit, credentials::NewCredential, members::Role};
 use vault::{CREDENTIAL_VALUE, Context};
 
 use crate::{
+    furniture::sentence,
     house::{House, fields, refusal},
-    sentence,
 };
 
 const VALUE: &str = "sk-live-7f3a99c1";

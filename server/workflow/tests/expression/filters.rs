@@ -1,5 +1,4 @@
 //! Every filter: what it gives and what it refuses.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use std::borrow::Cow;
 

@@ -1,7 +1,4 @@
 //! The outbox and the local mailbox: mails towards a real socket that speaks SMTP, and what happens when it does not.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
-
-mod house;
 
 use std::{
     collections::VecDeque,
@@ -15,8 +12,8 @@ use std::{
     time::Duration,
 };
 
+use crate::house::{House, PUBLIC_URL, refusal};
 use domain::{Actor, Secret};
-use house::{House, PUBLIC_URL, refusal};
 use platform::{Platform, Smtp, SmtpSecurity, invitations::Invite, members::Role};
 use tokio::sync::watch;
 
@@ -108,7 +105,7 @@ async fn sending(port: u16, security: SmtpSecurity) -> (House, Platform) {
     let house = House::on_sqlite().await;
     let mut tx = house.platform.database().system().await.unwrap();
     for mail in database::mail::latest(&mut tx, 100).await.unwrap() {
-        database::mail::sent(&mut tx, mail.tenant, mail.id, house::START).await.unwrap();
+        database::mail::sent(&mut tx, mail.tenant, mail.id, crate::house::START).await.unwrap();
     }
     tx.housekeep(database::Housekeeping::Outbox).await.unwrap();
     let platform = house.with_mail(Some(smtp(port, security)), PUBLIC_URL);
@@ -148,12 +145,12 @@ async fn a_mail_server_that_does_not_take_a_mail_gets_it_again_later_and_holds_n
     let (house, platform) = sending(port, SmtpSecurity::None).await;
     invite(&platform, &house.acme_admin().await, "vera@acme.example").await;
     let again = platform.deliver_due().await.unwrap().unwrap();
-    assert_eq!(again.since(house::START), Duration::from_secs(30));
+    assert_eq!(again.since(crate::house::START), Duration::from_secs(30));
     platform.deliver_due().await.unwrap();
     assert!(received.try_recv().is_err(), "not before its time");
     house.clock.advance(Duration::from_secs(30));
     let again = platform.deliver_due().await.unwrap().unwrap();
-    assert_eq!(again.since(house::START), Duration::from_secs(30 + 60), "twice as long");
+    assert_eq!(again.since(crate::house::START), Duration::from_secs(30 + 60), "twice as long");
     house.clock.advance(Duration::from_mins(1));
     assert_eq!(platform.deliver_due().await.unwrap(), None);
     assert_eq!(received.recv().unwrap().to, ["vera@acme.example"]);

@@ -1,5 +1,4 @@
 //! Templates: what a text with tags gives.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use std::borrow::Cow;
 

@@ -7,8 +7,8 @@ use platform::{
 };
 
 use crate::{
+    furniture::sentence,
     house::{House, fields, refusal},
-    sentence,
 };
 
 fn provider(name: &str, base_url: &str, credential: Option<&str>) -> NewProvider {
@@ -67,7 +67,7 @@ in_a_rehearsing_house! {
         assert!(why.contains("egress.allow"), "{why}");
         let wrong = provider("Open AI", "ftp://x", Some("nothing"));
         assert_eq!(fields(house.platform.add_provider(&admin, wrong).await), ["name", "base_url", "credential_name"], "all at once");
-        let open = format!("http://{}/v1", crate::MODEL);
+        let open = format!("http://{}/v1", crate::furniture::MODEL);
         house.platform.add_provider(&admin, provider("local", &open, None)).await.unwrap();
     }
 

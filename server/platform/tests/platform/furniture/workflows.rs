@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::house::{House, refusal};
 
-const VENDOR_PAYMENT: &str = include_str!("../../../../examples/vendor-payment.md");
+const VENDOR_PAYMENT: &str = include_str!("../../../../../examples/vendor-payment.md");
 
 /// A small file whose front matter and one step are as given.
 fn file(front: &str, step: &str) -> String {
@@ -78,7 +78,7 @@ in_a_rehearsing_house! {
         house.platform.install_samples(&acme).await.unwrap();
         let checked = house.platform.check_workflow(&acme, VENDOR_PAYMENT).await.unwrap();
         assert_eq!(checked.missing().count(), 0, "{:?}", checked.needs);
-        assert!(checked.mandate.unwrap().reach.iter().any(|reach| reach.known && reach.host == crate::PAYMENT_DESK));
+        assert!(checked.mandate.unwrap().reach.iter().any(|reach| reach.known && reach.host == crate::furniture::PAYMENT_DESK));
         let checked = house.platform.check_workflow(&globex, VENDOR_PAYMENT).await.unwrap();
         assert_eq!(checked.missing().count(), 4);
     }

@@ -1,12 +1,8 @@
 //! What a tenant is furnished with: workflows, credentials, variables, providers, budgets and the audit log, on both
 //! engines and always with two tenants that look alike.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use domain::{Secret, call::EgressRules};
 use platform::{RehearsalAddresses, Settings};
-
-#[path = "../house/mod.rs"]
-mod house;
 
 /// Runs each test on both engines, in a house whose process has rehearsal services.
 macro_rules! in_a_rehearsing_house {
@@ -14,7 +10,7 @@ macro_rules! in_a_rehearsing_house {
         mod on_sqlite {
             use super::*;
             $(#[tokio::test] async fn $name() {
-                let $house = crate::house::empty_on_sqlite_with(crate::rehearsing()).await.furnished().await;
+                let $house = crate::house::empty_on_sqlite_with(crate::furniture::rehearsing()).await.furnished().await;
                 $body
             })*
         }
@@ -22,7 +18,7 @@ macro_rules! in_a_rehearsing_house {
             use super::*;
             $(#[tokio::test] async fn $name() {
                 let location = database::testing::postgres().await;
-                let $house = crate::house::empty(location, None, crate::rehearsing()).await.furnished().await;
+                let $house = crate::house::empty(location, None, crate::furniture::rehearsing()).await.furnished().await;
                 $body
             })*
         }
@@ -54,7 +50,7 @@ fn rehearsing() -> Settings {
             payment_key: Secret::new(PAYMENT_KEY),
             model_key: Secret::new(MODEL_KEY),
         }),
-        ..house::settings()
+        ..crate::house::settings()
     }
 }
 

@@ -2,7 +2,6 @@
 //! above all, so the generators write operators side by side, without parentheses. Where the two differ on
 //! purpose (the rules in `workflow::expression`) the generators do not go: no nulls, booleans or lists in text, no
 //! halves to round, no negative divisors.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use std::collections::BTreeMap;
 

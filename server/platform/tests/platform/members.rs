@@ -1,13 +1,10 @@
 //! Members, their roles, invitations, and denials in the log, on both engines and always with two tenants.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
-
-mod house;
 
 use std::time::Duration;
 
+use crate::house::{House, PASSWORD, fields, mailed_link, member, refusal, token_of};
 use database::Topic;
 use domain::{Denied, InvitationId, PersonId, Secret, permission::Permission};
-use house::{House, PASSWORD, fields, mailed_link, member, refusal, token_of};
 use platform::{
     invitations::{Acceptance, Invite},
     members::Role,
@@ -25,7 +22,7 @@ fn person(actor: &domain::Actor) -> PersonId {
     actor.person().unwrap()
 }
 
-house::in_a_house! {
+crate::house::in_a_house! {
     async fn members_are_those_of_ones_own_tenant(house) {
         let (acme, globex) = (house.acme_admin().await, house.globex_admin().await);
         let members = house.platform.members(&acme).await.unwrap();

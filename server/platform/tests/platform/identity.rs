@@ -1,12 +1,9 @@
 //! Setting up, signing in and out, sessions and passwords, on both engines and always with two tenants.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
-
-mod house;
 
 use std::time::Duration;
 
+use crate::house::{Empty, House, PASSWORD, client_at, empty_on_postgres, empty_on_sqlite, fields, member, new_tenant, refusal, token_of};
 use domain::{Id, Secret, SessionId};
-use house::{Empty, House, PASSWORD, client_at, empty_on_postgres, empty_on_sqlite, fields, member, new_tenant, refusal, token_of};
 use platform::{Error, access::MemberDoor, identity::NewTenant, members::Role};
 
 fn secret(text: &str) -> Secret {
@@ -98,7 +95,7 @@ before_set_up! {
     }
 }
 
-house::in_a_house! {
+crate::house::in_a_house! {
     async fn a_tenant_invite_makes_one_further_tenant_also_for_somebody_who_is_there(house) {
         let token = token_of(&house.platform.tenant_invite());
         assert!(!house.platform.check_setup_link(&token).await.unwrap().is_first);

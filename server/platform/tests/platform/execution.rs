@@ -1,11 +1,8 @@
 //! A run from its start to its end through the real engine, the real host and look-alike services on loopback.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
-#![allow(missing_docs, reason = "the names of tests are sentences")]
-
-mod house;
 
 use std::{sync::Arc, time::Duration};
 
+use crate::house::{Empty, House, empty, settings};
 use database::{RunStatus, workflows};
 use domain::{
     Actor, RunId, Scope,
@@ -15,7 +12,6 @@ use domain::{
     time::Clock,
 };
 use engine::{Driver, Embedded, EmbeddedSettings};
-use house::{Empty, House, empty, settings};
 use platform::{
     Settings,
     approvals::{Outcome, Say},
@@ -178,15 +174,15 @@ async fn a_run_waits_for_a_person_and_goes_on(stage: Stage) {
     // The one who started it may not decide, and the other tenant knows nothing of it.
     let shown = stage.house.platform.approval(&approver, approval).await.unwrap();
     let say = |digest: &str| Say { approve: true, comment: String::new(), digest: digest.to_owned() };
-    assert_eq!(house::refusal(stage.house.platform.decide(&admin, approval, &say(&shown.digest)).await).0, 403);
+    assert_eq!(crate::house::refusal(stage.house.platform.decide(&admin, approval, &say(&shown.digest)).await).0, 403);
     let stranger = stage.house.globex_admin().await;
-    assert_eq!(house::refusal(stage.house.platform.approval(&stranger, approval).await).0, 404);
-    assert_eq!(house::refusal(stage.house.platform.run(&stranger, run).await).0, 404);
-    assert_eq!(house::refusal(stage.house.platform.decide(&approver, approval, &say("00")).await).0, 409);
+    assert_eq!(crate::house::refusal(stage.house.platform.approval(&stranger, approval).await).0, 404);
+    assert_eq!(crate::house::refusal(stage.house.platform.run(&stranger, run).await).0, 404);
+    assert_eq!(crate::house::refusal(stage.house.platform.decide(&approver, approval, &say("00")).await).0, 409);
 
     let outcome = stage.house.platform.decide(&approver, approval, &say(&shown.digest)).await.unwrap();
     assert_eq!(outcome, Outcome::Ended(database::ApprovalState::Approved));
-    assert_eq!(house::refusal(stage.house.platform.decide(&approver, approval, &say(&shown.digest)).await).0, 409);
+    assert_eq!(crate::house::refusal(stage.house.platform.decide(&approver, approval, &say(&shown.digest)).await).0, 409);
     let done = stage.until(&admin, run, |shown| shown.line.status == RunStatus::Completed).await;
     assert_eq!(done.outputs, Some(json!({"payment_id": "approver@acme.example"})));
     assert_eq!(stage.rehearsal.invoice_book_stage().requests().len(), 2);

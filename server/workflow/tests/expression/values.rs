@@ -1,5 +1,4 @@
 //! The expression language: precedence, operators, names, and what is an error.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use std::borrow::Cow;
 

@@ -1,5 +1,4 @@
 //! Reading expressions: what is refused, with its place and a suggestion, and what is known before a run.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use serde_json::{Map, Value, json};
 use workflow::expression::{Expression, SyntaxError, parse_condition};

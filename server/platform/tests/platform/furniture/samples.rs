@@ -4,8 +4,8 @@ use domain::Money;
 use platform::{audit::Filter, credentials::NewCredential, runs::Given, variables::VariableKind};
 
 use crate::{
+    furniture::sentence,
     house::{House, refusal},
-    sentence,
 };
 
 fn given() -> Given {
@@ -21,7 +21,7 @@ in_a_rehearsing_house! {
         assert_eq!(shown, [("erp_url", "http://127.0.0.1:8091"), ("payments_url", "http://127.0.0.1:8092")]);
         let credentials = house.platform.credentials(&admin).await.unwrap();
         let bound: Vec<_> = credentials.iter().map(|line| (line.name.as_str(), line.allowed_hosts[0].as_str())).collect();
-        assert_eq!(bound, [("payment-desk", crate::PAYMENT_DESK), ("rehearsal-model-key", crate::MODEL)]);
+        assert_eq!(bound, [("payment-desk", crate::furniture::PAYMENT_DESK), ("rehearsal-model-key", crate::furniture::MODEL)]);
         let provider = house.platform.providers(&admin).await.unwrap().remove(0);
         assert_eq!((provider.base_url.as_str(), provider.credential_is_missing), ("http://127.0.0.1:8093/v1", false));
         let model = &provider.models[0];
