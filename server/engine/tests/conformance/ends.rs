@@ -3,8 +3,8 @@
 use workflow::Event;
 
 use crate::{
-    house::{COMPLETED, House},
     host::Act,
+    house::{COMPLETED, House},
     on_every_driver,
 };
 

@@ -147,11 +147,24 @@ impl StepHost for Script {
         Outcome { result, evidence: () }
     }
 
-    fn after(&self, _batch: &mut Batch<'_>, _run: &RunContext, _call: &CallEffect, _outcome: &Outcome<()>) -> Result<Option<Charge>, MemberRefused> {
+    fn after(
+        &self,
+        _batch: &mut Batch<'_>,
+        _run: &RunContext,
+        _call: &CallEffect,
+        _outcome: &Outcome<()>,
+    ) -> Result<Option<Charge>, MemberRefused> {
         Ok(None)
     }
 
-    fn recorded(&self, batch: &mut Batch<'_>, _run: &RunContext, state: &Run, events: &[Event], last_seq: i64) -> Result<(), MemberRefused> {
+    fn recorded(
+        &self,
+        batch: &mut Batch<'_>,
+        _run: &RunContext,
+        state: &Run,
+        events: &[Event],
+        last_seq: i64,
+    ) -> Result<(), MemberRefused> {
         if events.is_empty() {
             return Ok(());
         }

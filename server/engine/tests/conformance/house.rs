@@ -12,8 +12,7 @@ use database::{
     workflows::{self, NewVersion, NewWorkflow},
 };
 use domain::{
-    Actor, Grants, Id, Permission, PersonId, PolicyVersion, RequestFacts, RunId, Scope, Secret, TenantId, Timestamp, VersionId,
-    WorkflowId,
+    Actor, Grants, Id, Permission, PersonId, PolicyVersion, RequestFacts, RunId, Scope, Secret, TenantId, Timestamp, VersionId, WorkflowId,
     audit::{AuditActor, AuditEvent, AuditEvents},
     entropy::SeededEntropy,
     id::Kind,
@@ -103,7 +102,8 @@ impl House {
 
     async fn at(location: Location, folder: Option<TempDir>) -> Self {
         let (clock, entropy) = (Arc::new(ManualClock::at(START)), Arc::new(SeededEntropy::new(3)));
-        let database = Database::open(location, Settings::new(Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&entropy) as _)).await.unwrap();
+        let database =
+            Database::open(location, Settings::new(Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&entropy) as _)).await.unwrap();
         let acme = tenant(&database, &entropy, "acme").await;
         let globex = tenant(&database, &entropy, "globex").await;
         Self { database, clock, script: Arc::new(Script::new()), acme, globex, entropy, _folder: folder }
@@ -143,7 +143,7 @@ impl House {
         };
         let number = runs::create(&mut tx, &scope, &new).await.unwrap();
         let started = Started {
-            plan: tenant.hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            plan: tenant.hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
             run: run.to_string(),
             number,
             started_by: "owner".to_owned(),
@@ -205,7 +205,7 @@ impl House {
     pub async fn steal(&self, owner: &str) -> usize {
         let mut tx = self.database.system().await.unwrap();
         let now = self.clock.now();
-        let taken = leases::claim(&mut tx, owner, now, now.after(Duration::from_secs(3_600)), 100).await.unwrap();
+        let taken = leases::claim(&mut tx, owner, now, now.after(Duration::from_hours(1)), 100).await.unwrap();
         tx.housekeep(Housekeeping::Leases).await.unwrap();
         taken.len()
     }
@@ -233,7 +233,15 @@ async fn tenant(database: &Database, entropy: &SeededEntropy, slug: &str) -> Ten
     };
     assert!(people::create(&mut tx, &new).await.unwrap());
     invitations::join(&mut tx, id, person, "admin", None, START, policy).await.unwrap();
-    let actor = AuditActor { kind: "system", id: String::new(), label: String::new(), door: "system", run: None, address: None, request: String::new() };
+    let actor = AuditActor {
+        kind: "system",
+        id: String::new(),
+        label: String::new(),
+        door: "system",
+        run: None,
+        address: None,
+        request: String::new(),
+    };
     let event = AuditEvent::done("tenant.created", "tenant", id, slug);
     tx.commit(AuditIntent { chain: Chain::Tenant(id), actor, event }, Vec::new()).await.unwrap();
 

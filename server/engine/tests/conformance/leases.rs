@@ -5,8 +5,8 @@ use std::time::Duration;
 use workflow::Event;
 
 use crate::{
-    house::{COMPLETED, House},
     host::Act,
+    house::{COMPLETED, House},
     on_every_driver,
 };
 
@@ -16,7 +16,7 @@ async fn a_late_answer_of_a_lost_lease_is_not_recorded(house: House) {
     let run = house.start(&house.acme).await;
     house.script.began(1).await;
     // The lease runs out while the driver hangs in the call, and another node takes the run.
-    house.clock.advance(Duration::from_secs(3_600));
+    house.clock.advance(Duration::from_hours(1));
     assert_eq!(house.steal("another node").await, 1);
     let before = house.journal(&house.acme, run).await;
     house.script.let_go();
@@ -52,7 +52,7 @@ async fn a_killed_driver_loses_nothing(house: House) {
     house.script.began(2).await;
     first.killed().await;
     // Where others may be alive, a lease is waited for.
-    house.clock.advance(Duration::from_secs(60));
+    house.clock.advance(Duration::from_mins(1));
     let second = house.driver();
     assert_eq!(house.over(&house.acme, run).await.facts.status, COMPLETED);
     let performed = house.script.performed();

@@ -4,8 +4,8 @@
 #![allow(missing_docs, reason = "the names of tests are sentences")]
 
 mod ends;
-mod house;
 mod host;
+mod house;
 mod leases;
 mod timers;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    house::{COMPLETED, House},
     host::Act,
+    house::{COMPLETED, House},
     on_every_driver,
 };
 
