@@ -149,7 +149,11 @@ impl Card {
         let use_note = match uses.as_slice() {
             [] => "no credential".to_owned(),
             [only] => format!("only towards {}", only.towards.join(", ")),
-            several => several.iter().map(|used| format!("{} only towards {}", used.credential, used.towards.join(", "))).collect::<Vec<_>>().join("; "),
+            several => several
+                .iter()
+                .map(|used| format!("{} only towards {}", used.credential, used.towards.join(", ")))
+                .collect::<Vec<_>>()
+                .join("; "),
         };
         let recorded_text = match about {
             About::Workflow => "every step of every run".to_owned(),
@@ -186,7 +190,12 @@ pub(crate) fn sample() -> Mandate {
         acts_for_note: "rights are read again at each step".to_owned(),
         reach: vec![Reach { host: "erp.example".to_owned(), known: true }, Reach { host: "{{ vars.x }}".to_owned(), known: false }],
         uses: vec![Use { credential: "payment-desk".to_owned(), towards: vec!["payments.example".to_owned()] }],
-        spend: Spend { limit: Some(Money::from_nanos(250_000_000)), each_step: false, spent: Money::from_nanos(3_100_000), held: Money::ZERO },
+        spend: Spend {
+            limit: Some(Money::from_nanos(250_000_000)),
+            each_step: false,
+            spent: Money::from_nanos(3_100_000),
+            held: Money::ZERO,
+        },
         asks: vec![Ask { who: "1 of role approver".to_owned(), before: "Pay".to_owned(), why: "invoice.body.amount > 1000".to_owned() }],
         recorded: Recorded { events: 11 },
     }
@@ -214,7 +223,10 @@ mod tests {
     #[test]
     fn a_mandate_that_allows_nothing_says_so() {
         let card = Card::new(Mandate::default(), About::Workflow, String::new());
-        assert_eq!((card.may_reach.note, card.may_use.note.as_str(), card.must_ask.text.as_str()), ("nothing outside", "no credential", "nobody"));
+        assert_eq!(
+            (card.may_reach.note, card.may_use.note.as_str(), card.must_ask.text.as_str()),
+            ("nothing outside", "no credential", "nobody")
+        );
         assert_eq!(card.may_spend.amount, "no limit of its own");
     }
 

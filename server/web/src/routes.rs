@@ -3,14 +3,15 @@
 //! [`table`] lists it, for tests that print it into a committed file: a change of who may is then a visible diff.
 
 use domain::permission::{
-    AgentRead, AgentWrite, AuditExport, AuditRead, BudgetRead, BudgetWrite, CredentialRead, CredentialWrite, RoleWrite, UserManage, UserRead,
-    UserWrite, VariableRead, VariableWrite,
+    AgentRead, AgentWrite, ApprovalApprove, ApprovalRead, AuditExport, AuditRead, BudgetRead, BudgetWrite, CredentialRead, CredentialWrite,
+    RoleWrite, RunCancel, RunRead, UserManage, UserRead, UserWrite, VariableRead, VariableWrite, WorkflowDelete, WorkflowExecute,
+    WorkflowRead, WorkflowWrite,
 };
 
 use crate::{
-    account, assets, audit, budgets, credentials, health, invitations, mailbox, members, providers,
+    account, approvals, assets, audit, budgets, credentials, health, home, invitations, mailbox, members, providers,
     route::{Member, Method, Public, Route, RouteInfo, SignedIn, route},
-    setup, sign_in, tenants, variables,
+    runs, setup, sign_in, tenants, variables, workflows,
 };
 
 const GET: Method = Method::GET;
@@ -41,6 +42,30 @@ pub(crate) fn routes() -> Vec<Route> {
         route(SignedIn, POST, "/account/theme", account::choose_theme),
         route(SignedIn, POST, "/account/sessions/ending", account::end_other_sessions),
         route(SignedIn, POST, "/account/sessions/{id}/ending", account::end_session),
+
+        route(SignedIn, GET, "/a/{token}", approvals::link::follow),
+
+        route(Member(RunRead), GET, "/t/{slug}", home::page),
+
+        route(Member(WorkflowRead), GET, "/t/{slug}/workflows", workflows::list),
+        route(Member(WorkflowWrite), POST, "/t/{slug}/workflows", workflows::new::save),
+        route(Member(WorkflowWrite), GET, "/t/{slug}/workflows/new", workflows::new::form),
+        route(Member(WorkflowWrite), POST, "/t/{slug}/workflows/checks", workflows::new::check),
+        route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}", workflows::workflow),
+        route(Member(WorkflowDelete), POST, "/t/{slug}/workflows/{workflow}/removal", workflows::remove),
+        route(Member(WorkflowExecute), POST, "/t/{slug}/workflows/{workflow}/runs", workflows::start::start),
+        route(Member(WorkflowExecute), GET, "/t/{slug}/workflows/{workflow}/runs/new", workflows::start::form),
+        route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/versions/{number}", workflows::version),
+
+        route(Member(RunRead), GET, "/t/{slug}/runs", runs::list),
+        route(Member(RunRead), GET, "/t/{slug}/runs/{id}", runs::show::run),
+        route(Member(RunRead), GET, "/t/{slug}/runs/{id}/live", runs::live::live),
+        route(Member(RunCancel), POST, "/t/{slug}/runs/{id}/cancellation", runs::cancellation::cancel),
+        route(Member(RunCancel), GET, "/t/{slug}/runs/{id}/cancellation/new", runs::cancellation::form),
+
+        route(Member(ApprovalRead), GET, "/t/{slug}/approvals", approvals::list),
+        route(Member(ApprovalRead), GET, "/t/{slug}/approvals/{id}", approvals::decision::page),
+        route(Member(ApprovalApprove), POST, "/t/{slug}/approvals/{id}/decision", approvals::decision::decide),
 
         route(Member(UserRead), GET, "/t/{slug}/members", members::list),
         route(Member(UserRead), GET, "/t/{slug}/members/{id}", members::member),

@@ -54,6 +54,14 @@ pub(crate) fn in_line(text: &str) -> String {
     visible(&kept)
 }
 
+/// A sentence: with a capital and a full stop. Nothing stays nothing.
+pub(crate) fn sentence(words: &str) -> String {
+    let mut signs = words.chars();
+    let Some(first) = signs.next() else { return String::new() };
+    let stop = if words.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    format!("{}{}{stop}", first.to_uppercase(), signs.as_str())
+}
+
 /// JSON over several lines, as people read it.
 pub(crate) fn pretty(value: &Value) -> String {
     // Writing JSON that is in memory cannot fail.

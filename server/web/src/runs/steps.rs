@@ -1,5 +1,7 @@
 //! The steps of a run: a row each on the time line, and one of them in detail.
 
+use std::fmt::Write;
+
 use domain::Timestamp;
 use platform::runs::{DecidedShown, RunShown, StepShown, StepStanding};
 
@@ -128,10 +130,10 @@ fn summary(run: &RunShown, until: Timestamp) -> String {
     let worked = spans().filter(|span| !span.waits).map(Span::length).sum();
     let waited: std::time::Duration = spans().filter(|span| span.waits).map(Span::length).sum();
     if reached > 0 {
-        words.push_str(&format!(", {} working", format::duration(worked)));
+        let _infallible = write!(words, ", {} working", format::duration(worked));
     }
     if !waited.is_zero() {
-        words.push_str(&format!(", {} waiting", format::duration(waited)));
+        let _infallible = write!(words, ", {} waiting", format::duration(waited));
     }
     words
 }
@@ -199,21 +201,16 @@ fn why(step: &StepShown, now: Timestamp) -> String {
     match &step.standing {
         StepStanding::Skipped(reason) => text::in_line(reason),
         StepStanding::Retrying(at) => {
-            format!("Attempt {} failed: {} Tried again {}.", step.attempts, sentence(&failure()), format::ago(*at, now).text)
+            format!("Attempt {} failed: {} Tried again {}.", step.attempts, text::sentence(&failure()), format::ago(*at, now).text)
         }
         StepStanding::Failed => match step.attempts {
             0 | 1 => failure(),
-            attempts => format!("{} {attempts} attempts failed.", sentence(&failure())),
+            attempts => format!("{} {attempts} attempts failed.", text::sentence(&failure())),
         },
         _ if step.resent => "Sent again with the same idempotency key after a restart".to_owned(),
         StepStanding::Completed if step.attempts > 1 => format!("Attempt {} succeeded", step.attempts),
         _ => String::new(),
     }
-}
-
-/// With its full stop.
-fn sentence(text: &str) -> String {
-    if text.is_empty() || text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
 }
 
 fn cost(step: &StepShown) -> String {
@@ -294,7 +291,7 @@ mod tests {
         let mut run = sample(platform::workflows::RunStatus::Running);
         let mut retried = step("pay", "http.request", StepStanding::Retrying(NOW.after(std::time::Duration::from_secs(4))));
         retried.attempts = 2;
-        retried.failure = Some(("status".to_owned(), "payments.example answered 503".to_owned()));
+        retried.failure = Some(("status".to_owned(), "503 from payments.example".to_owned()));
         let mut resent = step("again", "http.request", StepStanding::Completed);
         (resent.resent, resent.ended_at) = (true, Some(before(3)));
         let mut priced = step("look", "agent.analyze", StepStanding::Completed);
@@ -308,7 +305,7 @@ mod tests {
             why,
             [
                 "",
-                "Attempt 2 failed: payments.example answered 503. Tried again in 4 s.",
+                "Attempt 2 failed: 503 from payments.example. Tried again in 4 s.",
                 "Sent again with the same idempotency key after a restart",
                 "its condition does not hold",
                 ""

@@ -9,6 +9,8 @@ use domain::Timestamp;
 
 /// The least width of a bar, in thousandths of the line: less cannot be seen.
 const LEAST: u64 = 8;
+/// Parts of one in which a weight is counted: fine enough for a year of waiting beside a millisecond of work.
+const PARTS: u64 = 1_000_000_000_000;
 
 /// One bar (`templates/_parts/step_row.html`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +40,7 @@ impl Span {
 pub(super) struct Timeline {
     from: Timestamp,
     work: Vec<Span>,
-    /// What a microsecond of waiting counts, in thousandths of one of work.
+    /// What a microsecond of waiting counts, in parts of one of work.
     waiting_weight: u64,
     total: u64,
 }
@@ -48,13 +50,13 @@ impl Timeline {
     pub(super) fn new(from: Timestamp, to: Timestamp, spans: impl Iterator<Item = Span>) -> Self {
         let mut work: Vec<Span> = spans.filter(|span| !span.waits).collect();
         work.sort_by_key(|span| span.from);
-        let mut line = Self { from, work, waiting_weight: 1_000, total: 0 };
+        let mut line = Self { from, work, waiting_weight: PARTS, total: 0 };
         let (worked, all) = (line.worked_until(to), micros(to.since(from)));
         let waited = all.saturating_sub(worked);
         let most = worked / 2;
         if worked > 0 && waited > most {
             // Rounded down, so that very long waits do not get more than their share.
-            line.waiting_weight = u64::try_from(u128::from(most) * 1_000 / u128::from(waited)).unwrap_or(1_000);
+            line.waiting_weight = u64::try_from(u128::from(most) * u128::from(PARTS) / u128::from(waited)).unwrap_or(PARTS);
         }
         line.total = line.at(to).max(1);
         line
@@ -77,7 +79,7 @@ impl Timeline {
     fn at(&self, moment: Timestamp) -> u64 {
         let worked = self.worked_until(moment);
         let waited = micros(moment.since(self.from)).saturating_sub(worked);
-        let waiting = u128::from(waited) * u128::from(self.waiting_weight) / 1_000;
+        let waiting = u128::from(waited) * u128::from(self.waiting_weight) / u128::from(PARTS);
         worked.saturating_add(u64::try_from(waiting).unwrap_or(u64::MAX))
     }
 

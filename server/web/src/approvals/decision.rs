@@ -1,0 +1,424 @@
+//! The page of one decision, made for a phone: what exactly will happen, and two buttons. Afterwards the same address says
+//! what was decided and what follows.
+
+use askama::Template;
+use domain::{
+    ApprovalId, Permission, Timestamp,
+    permission::{ApprovalApprove, ApprovalRead},
+};
+use platform::{
+    access::MemberDoor,
+    approvals::{ApprovalShown, EffectShown, Outcome as Decided, Say, State},
+};
+use serde::Deserialize;
+
+use super::{
+    markdown::{self, Block, Style},
+    pill,
+};
+use crate::{
+    access::person,
+    format::{self, Time},
+    mandate::{About, Card, audit_href},
+    page::Page,
+    route::{Answer, Form, Grant, Path, Query, Result},
+    text,
+    view::{self, FormErrors, Outcome},
+};
+
+/// Signs of the digest that are shown: enough to compare by eye.
+const DIGEST_SIGNS: usize = 8;
+
+#[derive(Template)]
+#[template(path = "approvals/approval.html")]
+struct ApprovalView {
+    page: Page,
+    inbox_href: String,
+    run_href: String,
+    run: String,
+    approval: Shown,
+    /// What yes allows; nothing for one who may not see runs.
+    mandate: Option<Card>,
+    errors: FormErrors,
+    /// What was typed before the form came back.
+    comment: String,
+    by_mail: bool,
+    action: String,
+}
+
+/// Everything that is shown of an approval.
+struct Shown {
+    state: &'static str,
+    word: &'static str,
+    is_pending: bool,
+    title: String,
+    /// The value that the workflow calls the amount; may be empty.
+    amount: String,
+    starter: String,
+    asked: Time,
+    expires: Time,
+    approvers: String,
+    agreed: String,
+    /// Why this member cannot decide it; empty when they can.
+    not_mine: String,
+    shows: Vec<(String, String)>,
+    effects: Vec<Effect>,
+    costs: String,
+    note: Vec<Block>,
+    /// Whether a model wrote a part of what is shown.
+    is_of_model: bool,
+    risk: &'static str,
+    round: String,
+    digest: String,
+    digest_short: String,
+    decisions: Vec<Decision>,
+    /// How it ended, as a sentence before the moment; empty while it waits.
+    ended: String,
+    ended_at: Option<Time>,
+    /// What follows from that.
+    follows: &'static str,
+    comment: String,
+}
+
+/// One call that goes out after a yes.
+struct Effect {
+    name: String,
+    /// `Once` when the other side does it once however often it is sent.
+    times: &'static str,
+    what: String,
+    credentials: Vec<String>,
+    arguments: Vec<(String, String)>,
+    key: String,
+    only_if: String,
+    unknown: String,
+}
+
+/// What one of several approvers said.
+struct Decision {
+    who: String,
+    verdict: &'static str,
+    comment: String,
+    at: Time,
+}
+
+/// What the address of the page says.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Wanted {
+    by: Option<Way>,
+}
+
+/// By which way the reader came. It changes a word in the audit log and no right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Way {
+    Mail,
+}
+
+/// The two buttons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Approve,
+    Reject,
+}
+
+/// What the form sends.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Sent {
+    decision: Verdict,
+    #[serde(default)]
+    comment: String,
+    digest: String,
+    by: Option<Way>,
+}
+
+/// `GET /t/{slug}/approvals/{id}`: everything that a decision is about. Changes nothing.
+pub(crate) async fn page(grant: Grant<ApprovalRead>, Path(id): Path<ApprovalId>, Query(wanted): Query<Wanted>) -> Answer {
+    let view = approval_view(&grant, id, wanted.by == Some(Way::Mail), String::new(), FormErrors::none()).await?;
+    view::html(&view)
+}
+
+/// `POST /t/{slug}/approvals/{id}/decision`: decides.
+pub(crate) async fn decide(grant: Grant<ApprovalApprove>, Path(id): Path<ApprovalId>, Form(sent): Form<Sent>) -> Answer {
+    let by_mail = sent.by == Some(Way::Mail);
+    let (platform, visit) = (grant.platform(), grant.visit());
+    let by_link = if by_mail {
+        Some(platform.actor(person!(grant.session()), grant.slug(), MemberDoor::MailLink, visit.facts().clone()).await?)
+    } else {
+        None
+    };
+    let actor = by_link.as_ref().unwrap_or_else(|| grant.actor());
+    let say = Say { approve: sent.decision == Verdict::Approve, comment: sent.comment, digest: sent.digest };
+    match view::outcome(platform.decide(actor, id, &say).await, &[403, 409, 422])? {
+        Outcome::Done(decided) => Ok(visit.done(&grant.path(&format!("/approvals/{id}")), &words(decided))),
+        Outcome::Refused(refusal) => {
+            let view = approval_view(&grant, id, by_mail, say.comment, refusal.errors).await?;
+            view::html_with(refusal.status, &view)
+        }
+    }
+}
+
+fn words(decided: Decided) -> String {
+    match decided {
+        Decided::Counted { agreed, quorum } => format!("You approved. {agreed} of {quorum} agreed: the run waits for the others."),
+        Decided::Ended(State::Approved) => "You approved. The run goes on.".to_owned(),
+        Decided::Ended(_) => "You rejected. Nothing of it is done.".to_owned(),
+    }
+}
+
+async fn approval_view<P>(grant: &Grant<P>, id: ApprovalId, by_mail: bool, comment: String, errors: FormErrors) -> Result<ApprovalView> {
+    let (platform, actor) = (grant.platform(), grant.actor());
+    let approval = platform.approval(actor, id).await?;
+    let run_id = approval.line.run;
+    let run = if grant.may(Permission::RunRead) { Some(platform.run(actor, run_id).await?) } else { None };
+    let is_of_model = run.as_ref().is_some_and(|run| run.steps.iter().any(|step| step.kind.starts_with("agent.") && step.output.is_some()));
+    let may = if grant.may(Permission::ApprovalApprove) {
+        Ok(())
+    } else {
+        Err("Deciding needs the permission approval:approve, which you do not have here. The role approver has it.".to_owned())
+    };
+    let mut page = grant.page().await?;
+    // On this page every line counts: what is not about the decision itself stays away.
+    page.notices.retain(|notice| notice.kind != "info");
+    Ok(ApprovalView {
+        page,
+        inbox_href: grant.path("/approvals"),
+        run_href: if run.is_some() { grant.path(&format!("/runs/{run_id}")) } else { String::new() },
+        run: format!("{} #{}", text::in_line(&approval.line.workflow_name), approval.line.run_number),
+        approval: shown(approval, may, is_of_model, platform.now()),
+        mandate: run.map(|run| Card::new(run.mandate, About::Approval, audit_href(grant, &run_id.to_string()))),
+        errors,
+        comment,
+        by_mail,
+        action: grant.path(&format!("/approvals/{id}/decision")),
+    })
+}
+
+fn shown(approval: ApprovalShown, may: std::result::Result<(), String>, is_of_model: bool, now: Timestamp) -> Shown {
+    let ApprovalShown { line, description, mut shows, effects, spent, ceiling, digest, round, decisions, comment } = approval;
+    let (state, word) = pill(line.state);
+    let is_pending = line.state == State::Pending;
+    let not_mine = may.and(line.mine).err().unwrap_or_default();
+    let amount = match shows.iter().position(|(label, _)| label.eq_ignore_ascii_case("amount")) {
+        Some(position) => shows.remove(position).1,
+        None => String::new(),
+    };
+    let (agreed, needed) = line.agreed;
+    let more = match ceiling.checked_sub(spent).filter(|more| more.nanos() > 0) {
+        Some(more) => format!("at most {more} more"),
+        None => "nothing more".to_owned(),
+    };
+    let by = line.ended_by.map(|by| format!(" by {by}")).unwrap_or_default();
+    let (ended, follows) = match line.state {
+        State::Pending | State::Escalated => (String::new(), ""),
+        State::Approved => (format!("Approved{by}"), "The run goes on and does what is listed here, and nothing else under this approval."),
+        State::Rejected => (format!("Rejected{by}"), "Nothing of what is listed here is done."),
+        State::Expired => ("Nobody decided in time".to_owned(), "Nothing of what is listed here is done under this approval."),
+        State::Cancelled => ("The run was cancelled".to_owned(), "There is nothing to decide any more."),
+        State::Voided => {
+            ("What it was about has changed".to_owned(), "It is void. If it is still wanted, it is asked anew, with a mail of its own.")
+        }
+    };
+    Shown {
+        state: if is_pending && !not_mine.is_empty() { "idle" } else { state },
+        word: if is_pending && not_mine.is_empty() { "Your decision" } else { word },
+        is_pending,
+        title: text::in_line(&line.title),
+        amount: text::in_line(&amount),
+        starter: line.starter,
+        asked: format::ago(line.requested_at, now),
+        expires: format::moment(line.expires_at, now),
+        approvers: line.approvers,
+        agreed: if needed > 1 { format!("{agreed} of {needed} agreed.") } else { String::new() },
+        not_mine,
+        shows: shows.into_iter().map(|(label, value)| (text::in_line(&label), text::in_line(&value))).collect(),
+        effects: effects.into_iter().map(effect).collect(),
+        costs: format!("{more}, {spent} spent"),
+        note: description.as_deref().map(markdown::read).unwrap_or_default(),
+        is_of_model,
+        risk: line.risk,
+        round: if round > 1 { format!("Asked for the {} time: something of it had changed.", ordinal(round)) } else { String::new() },
+        digest_short: digest_short(&digest),
+        digest,
+        decisions: decisions
+            .into_iter()
+            .map(|(who, verdict, comment, at)| Decision { who, verdict, comment: text::visible(&comment), at: format::ago(at, now) })
+            .collect(),
+        ended,
+        ended_at: line.ended_at.map(|at| format::ago(at, now)),
+        follows,
+        comment: text::visible(comment.as_deref().unwrap_or_default()),
+    }
+}
+
+fn ordinal(number: i64) -> String {
+    match number {
+        2 => "second".to_owned(),
+        3 => "third".to_owned(),
+        other => format!("{other}th"),
+    }
+}
+
+fn digest_short(digest: &str) -> String {
+    let signs = digest.get(..DIGEST_SIGNS).unwrap_or(digest);
+    let (first, second) = signs.split_at_checked(DIGEST_SIGNS / 2).unwrap_or((signs, ""));
+    format!("{first} {second}").trim_end().to_owned()
+}
+
+fn effect(effect: EffectShown) -> Effect {
+    let place = effect.url.unwrap_or_else(|| effect.hosts.join(", "));
+    let shorter = place.strip_prefix("https://").unwrap_or(&place);
+    let what = match effect.method {
+        Some(method) => format!("{method} {shorter}"),
+        None if effect.kind.starts_with("agent.") => "a prompt to the model provider".to_owned(),
+        None => format!("{} {shorter}", effect.kind),
+    };
+    Effect {
+        name: text::in_line(&effect.name),
+        times: if effect.key.is_some() { "Once" } else { "What" },
+        what: text::in_line(&what),
+        credentials: effect.credentials.into_iter().map(|name| format!("cred://{}", text::in_line(&name))).collect(),
+        arguments: effect.arguments.into_iter().map(|(name, value)| (text::in_line(&name), text::visible(&value))).collect(),
+        key: effect.key.as_deref().map(text::in_line).unwrap_or_default(),
+        only_if: effect.only_if.as_deref().map(text::in_line).unwrap_or_default(),
+        unknown: effect.unknown.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Money;
+
+    use super::*;
+    use crate::{approvals::sample_line, mandate, page, view::FormError};
+
+    const NOW: Timestamp = Timestamp::from_micros(1_795_257_783_112_000);
+
+    fn sample(state: State, mine: std::result::Result<(), String>) -> ApprovalShown {
+        ApprovalShown {
+            line: sample_line(state, mine),
+            description: Some("Review: **medium**\\. <odd>".to_owned()),
+            shows: vec![("Invoice".to_owned(), "INV-20417".to_owned()), ("Amount".to_owned(), "1840.5 EUR".to_owned())],
+            effects: vec![EffectShown {
+                name: "Pay".to_owned(),
+                kind: "http.request".to_owned(),
+                method: Some("POST".to_owned()),
+                url: Some("https://payments.example/payments".to_owned()),
+                hosts: vec!["payments.example".to_owned()],
+                credentials: vec!["payment-desk".to_owned()],
+                arguments: vec![("iban".to_owned(), "DE02120300000000202051".to_owned())],
+                key: Some("pay-INV-20417".to_owned()),
+                only_if: None,
+                unknown: Vec::new(),
+            }],
+            spent: Money::from_nanos(3_100_000),
+            ceiling: Money::from_nanos(3_100_000),
+            digest: "9f2c41ab".repeat(8),
+            round: 1,
+            decisions: Vec::new(),
+            comment: None,
+        }
+    }
+
+    fn html(approval: ApprovalShown, may: std::result::Result<(), String>, errors: FormErrors) -> String {
+        ApprovalView {
+            page: page::sample(),
+            inbox_href: "/t/acme/approvals".to_owned(),
+            run_href: "/t/acme/runs/run_x".to_owned(),
+            run: "Vendor payment #1042".to_owned(),
+            approval: shown(approval, may, true, NOW),
+            mandate: Some(Card::new(mandate::sample(), About::Approval, String::new())),
+            errors,
+            comment: "typed".to_owned(),
+            by_mail: true,
+            action: "/t/acme/approvals/apr_x/decision".to_owned(),
+        }
+        .render()
+        .unwrap()
+    }
+
+    #[test]
+    fn the_page_says_exactly_what_will_happen_and_what_it_may_cost() {
+        let html = html(sample(State::Pending, Ok(())), Ok(()), FormErrors::none());
+        for part in [
+            "Your decision",
+            "Pay 1840.5 EUR to &#60;Nordlicht&#62;",
+            "<p class=\"decide-amount\">1840.5 EUR</p>",
+            "What will happen if you approve",
+            "POST payments.example/payments",
+            "Once",
+            "pay-INV-20417",
+            "cred://payment-desk",
+            "DE02120300000000202051",
+            "nothing more, $0.0031 spent",
+            "<strong>medium</strong>. &#60;odd&#62;",
+            "Written by a model. Check it.",
+            "Tue 24 Nov, 10:41 UTC",
+            "9f2c 41ab",
+            "name=\"csrf\"",
+            "name=\"by\" value=\"mail\"",
+        ] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+        assert!(html.contains(&format!("name=\"digest\" value=\"{}\"", "9f2c41ab".repeat(8))));
+        assert!(html.len() < 30 * 1024, "{}", html.len());
+    }
+
+    #[test]
+    fn one_who_may_not_decide_sees_why_and_no_form() {
+        let reason = "You started this run: somebody else has to decide.";
+        for html in [
+            html(sample(State::Pending, Err(reason.to_owned())), Ok(()), FormErrors::none()),
+            html(sample(State::Pending, Ok(())), Err(reason.to_owned()), FormErrors::none()),
+        ] {
+            assert!(html.contains(reason) && !html.contains("/decision"), "{html}");
+            assert!(html.contains("aria-disabled=\"true\""));
+        }
+    }
+
+    #[test]
+    fn an_ended_approval_says_how_and_what_follows_and_takes_no_decision() {
+        for (state, words) in [
+            (State::Approved, "Approved by ada@acme.example"),
+            (State::Rejected, "Rejected by ada@acme.example"),
+            (State::Expired, "Nobody decided in time"),
+            (State::Voided, "It is void."),
+            (State::Cancelled, "The run was cancelled"),
+        ] {
+            let mut approval = sample(state, Ok(()));
+            approval.comment = Some("<wrong> account".to_owned());
+            let html = html(approval, Ok(()), FormErrors::none());
+            assert!(html.contains(words) && html.contains("&#60;wrong&#62; account"), "{words} in {html}");
+            assert!(!html.contains("/decision"));
+        }
+    }
+
+    #[test]
+    fn a_form_that_came_back_keeps_what_was_typed() {
+        let errors = FormErrors(vec![FormError { field: "comment".to_owned(), message: "Say why.".to_owned() }]);
+        let html = html(sample(State::Pending, Ok(())), Ok(()), errors);
+        assert!(
+            html.contains("typed</textarea>") && html.contains("href=\"#f-comment\"") && html.contains("aria-invalid=\"true\""),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_yet_is_named_and_costs_to_come_are_bounded() {
+        let mut approval = sample(State::Pending, Ok(()));
+        approval.ceiling = Money::from_nanos(103_100_000);
+        approval.round = 2;
+        approval.effects[0].unknown = vec!["payment".to_owned()];
+        approval.effects[0].only_if = Some("payment.ok".to_owned());
+        let html = html(approval, Ok(()), FormErrors::none());
+        for part in ["at most $0.1000 more, $0.0031 spent", "only if", "payment.ok", "not known yet", "second time"] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+    }
+
+    #[test]
+    fn the_answer_to_a_decision_says_what_follows() {
+        assert_eq!(words(Decided::Counted { agreed: 1, quorum: 2 }), "You approved. 1 of 2 agreed: the run waits for the others.");
+        assert_eq!(words(Decided::Ended(State::Rejected)), "You rejected. Nothing of it is done.");
+    }
+}

@@ -1,0 +1,495 @@
+//! The page of one run. What it shows is made here once, for the page and for each event of its live stream.
+
+use askama::Template;
+use domain::{Permission, RunId, Timestamp, permission::RunRead};
+use platform::{
+    runs::{RunShown, StepShown, StepStanding, Waiting},
+    workflows::RunStatus,
+};
+use serde::Deserialize;
+
+use super::{
+    pill_of,
+    steps::{self, Detail, Places, Steps},
+};
+use crate::{
+    format::{self, Amount, ShownId, Time},
+    mandate::{About, Card, audit_href},
+    page::Page,
+    route::{Answer, Grant, Path, Query},
+    text::{self, Named},
+    view,
+};
+
+/// What a member may do on the page of a run, and where its neighbours are.
+#[derive(Debug, Clone)]
+pub(super) struct Ground {
+    /// The tenant's part of addresses, `/t/acme`.
+    pub(super) base: String,
+    pub(super) may_start: bool,
+    pub(super) may_see_workflows: bool,
+    pub(super) may_see_approvals: bool,
+    pub(super) audit_href: String,
+}
+
+impl Ground {
+    pub(super) fn of(grant: &Grant<RunRead>, run: RunId) -> Self {
+        Self {
+            base: grant.path(""),
+            may_start: grant.may(Permission::WorkflowExecute),
+            may_see_workflows: grant.may(Permission::WorkflowRead),
+            may_see_approvals: grant.may(Permission::ApprovalRead),
+            audit_href: audit_href(grant, &run.to_string()),
+        }
+    }
+}
+
+/// Everything the page shows of a run.
+pub(super) struct Shown {
+    pub(super) name: String,
+    pub(super) number: i64,
+    pub(super) state: &'static str,
+    pub(super) word: &'static str,
+    pub(super) started: Time,
+    pub(super) starter: String,
+    pub(super) version: i64,
+    pub(super) version_href: String,
+    pub(super) cost: Amount,
+    pub(super) id: ShownId,
+    pub(super) href: String,
+    pub(super) list_href: String,
+    pub(super) is_over: bool,
+    /// Where a run with the same inputs is started.
+    pub(super) again_href: String,
+    pub(super) may_start: bool,
+    pub(super) cancel_href: String,
+    pub(super) may_cancel: bool,
+    pub(super) banner: Banner,
+    pub(super) has_outputs: bool,
+    pub(super) outputs: Vec<Named>,
+    pub(super) steps: Steps,
+    pub(super) detail: Option<Detail>,
+    pub(super) log: Vec<LogRow>,
+    pub(super) inputs: Vec<Named>,
+    pub(super) mandate: Card,
+}
+
+/// What waits, runs or went wrong.
+#[derive(Default)]
+pub(super) struct Banner {
+    pub(super) state: &'static str,
+    pub(super) title: String,
+    pub(super) text: String,
+    /// Said before a moment: "Asked", "Since".
+    pub(super) since_word: &'static str,
+    pub(super) since: Option<Time>,
+    /// When it rejects itself.
+    pub(super) until: Option<Time>,
+    pub(super) below: String,
+    pub(super) href: String,
+    pub(super) label: &'static str,
+}
+
+/// A line of the log.
+pub(super) struct LogRow {
+    pub(super) at: Time,
+    pub(super) class: &'static str,
+    pub(super) level: String,
+    pub(super) step: String,
+    pub(super) message: String,
+}
+
+#[derive(Template)]
+#[template(path = "runs/run.html")]
+struct RunPage {
+    page: Page,
+    run: Shown,
+    live_href: String,
+}
+
+/// Which step is open.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Wanted {
+    pub(super) step: Option<String>,
+}
+
+/// `GET /t/{slug}/runs/{id}`: a run with everything that is known of it.
+pub(crate) async fn run(grant: Grant<RunRead>, Path(id): Path<RunId>, Query(wanted): Query<Wanted>) -> Answer {
+    let run = grant.platform().run(grant.actor(), id).await?;
+    let step = wanted.step.filter(|step| run.steps.iter().any(|known| known.id == *step));
+    let live_href = if run.line.status.is_over() {
+        String::new()
+    } else {
+        let step = step.as_ref().map(|step| format!("?step={step}")).unwrap_or_default();
+        grant.path(&format!("/runs/{id}/live{step}"))
+    };
+    let shown = Shown::new(run, grant.platform().now(), step.as_deref(), &Ground::of(&grant, id));
+    view::html(&RunPage { page: grant.page().await?, run: shown, live_href })
+}
+
+impl Shown {
+    /// What is shown of a run now; `step` is the step that was asked for.
+    pub(super) fn new(run: RunShown, now: Timestamp, step: Option<&str>, ground: &Ground) -> Self {
+        let base = &ground.base;
+        let href = format!("{base}/runs/{}", run.line.id);
+        let approvals = format!("{base}/approvals");
+        let places = Places { run: &href, approvals: &approvals };
+        let workflow = format!("{base}/workflows/{}", run.line.workflow_slug);
+        let open = steps::opened(&run, step);
+        let detail = open.map(|step| steps::detail(step, &run, now, &places));
+        let (state, word) = pill_of(&run.line);
+        Self {
+            banner: banner(&run, now, ground),
+            steps: Steps::new(&run, now, open.map(|step| step.id.as_str()), &places),
+            detail,
+            name: text::in_line(&run.line.workflow_name),
+            number: run.line.number,
+            state,
+            word,
+            started: format::moment(run.line.accepted_at, now),
+            starter: run.line.starter.clone(),
+            version: run.version_number,
+            version_href: if ground.may_see_workflows { format!("{workflow}/versions/{}", run.version_number) } else { String::new() },
+            cost: format::money(run.line.spent),
+            id: format::id(run.line.id),
+            list_href: format!("{base}/runs"),
+            is_over: run.line.status.is_over(),
+            again_href: format!("{workflow}/runs/new?from={}", run.line.id),
+            may_start: ground.may_start,
+            cancel_href: format!("{href}/cancellation/new"),
+            may_cancel: run.can_cancel,
+            has_outputs: run.outputs.is_some(),
+            outputs: run.outputs.as_ref().map(text::named).unwrap_or_default(),
+            log: run.log.iter().map(log_row).collect(),
+            inputs: text::named(&run.inputs),
+            mandate: Card::new(run.mandate, About::Run, ground.audit_href.clone()),
+            href,
+        }
+    }
+}
+
+fn log_row(line: &platform::runs::LogLine) -> LogRow {
+    let mut at = format::clock(line.at);
+    // Hour to millisecond: the day stands in the title.
+    at.text = at.iso.get(11..23).map_or(at.text, str::to_owned);
+    LogRow {
+        at,
+        class: match line.level.as_str() {
+            "warning" => "warn",
+            "error" => "fail",
+            _ => "",
+        },
+        level: line.level.clone(),
+        step: text::in_line(&line.step),
+        message: text::visible(&line.message),
+    }
+}
+
+/// Who is asked at a step, as the mandate says it: `1 of role approver`.
+fn who_is_asked<'r>(run: &'r RunShown, step: &str) -> Option<&'r str> {
+    let position = run.steps.iter().filter(|one| one.kind == "approval").position(|one| one.id == step)?;
+    run.mandate.asks.get(position).map(|ask| ask.who.as_str())
+}
+
+fn step_named<'r>(run: &'r RunShown, id: &'r str) -> &'r str {
+    run.steps.iter().find(|step| step.id == id).map_or(id, |step| step.name.as_str())
+}
+
+fn list(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn banner(run: &RunShown, now: Timestamp, ground: &Ground) -> Banner {
+    match (&run.line.waiting, run.line.status) {
+        (Some(Waiting::Approval { step, approval, since, until, .. }), RunStatus::Waiting) => {
+            let below = if run.after_approval.is_empty() {
+                "Nothing goes out after it: the run only goes on.".to_owned()
+            } else {
+                format!("Nothing of that has been sent yet. After approval: {}.", list(&run.after_approval))
+            };
+            Banner {
+                state: "waiting",
+                title: format!("Waiting for {}.", who_is_asked(run, step).unwrap_or("an approval")),
+                since_word: "Asked",
+                since: Some(format::ago(*since, now)),
+                until: Some(format::moment(*until, now)),
+                below,
+                href: approval.filter(|_| ground.may_see_approvals).map(|id| format!("{}/approvals/{id}", ground.base)).unwrap_or_default(),
+                label: "Review",
+                ..Banner::default()
+            }
+        }
+        (Some(Waiting::Other { step, words }), RunStatus::Waiting) => {
+            Banner { state: "waiting", title: format!("{} waits.", step_named(run, step)), text: text::in_line(words), ..Banner::default() }
+        }
+        (_, RunStatus::Queued) => Banner {
+            state: "idle",
+            title: "Accepted.".to_owned(),
+            text: "It begins as soon as there is a place, and is kept whatever happens to the server.".to_owned(),
+            ..Banner::default()
+        },
+        (_, RunStatus::Running | RunStatus::Waiting) => under_way(run, now),
+        (_, RunStatus::Completed) => {
+            Banner { state: "completed", title: "Completed".to_owned(), text: format!("in {}.", length(run, now)), ..Banner::default() }
+        }
+        (_, RunStatus::Failed) => failed(run, ground),
+        (_, RunStatus::Cancelled) => Banner {
+            state: "idle",
+            title: "Cancelled.".to_owned(),
+            text: run.failure.as_ref().map(|(_, _, message)| text::in_line(message)).unwrap_or_default(),
+            below: "Nothing more goes out. What was done before is not undone.".to_owned(),
+            ..Banner::default()
+        },
+    }
+}
+
+fn length(run: &RunShown, now: Timestamp) -> String {
+    format::duration(run.line.ended_at.unwrap_or(now).since(run.line.accepted_at))
+}
+
+fn under_way(run: &RunShown, now: Timestamp) -> Banner {
+    let at_work = |step: &&StepShown| matches!(step.standing, StepStanding::Running | StepStanding::Retrying(_) | StepStanding::Waiting);
+    let Some(step) = run.steps.iter().find(at_work) else {
+        return Banner { state: "running", title: "Under way.".to_owned(), ..Banner::default() };
+    };
+    let name = text::in_line(&step.name);
+    let text = match &step.standing {
+        StepStanding::Retrying(at) => format!("Attempt {} failed; the next is made {}.", step.attempts, format::ago(*at, now).text),
+        _ if steps::is_of_model(step) => "A model is asked.".to_owned(),
+        _ if step.attempts > 1 => format!("Attempt {}.", step.attempts),
+        _ => String::new(),
+    };
+    Banner {
+        state: "running",
+        title: format!("{name} is under way."),
+        text,
+        since_word: "Begun",
+        since: step.started_at.map(|at| format::ago(at, now)),
+        below: step.held.map(|held| format!("{held} are held for it; what it costs is charged when it ends.")).unwrap_or_default(),
+        ..Banner::default()
+    }
+}
+
+fn failed(run: &RunShown, ground: &Ground) -> Banner {
+    let (step, message) =
+        run.failure.as_ref().map_or((None, String::new()), |(step, _, message)| (step.as_deref(), text::in_line(message)));
+    let rejected = step.and_then(|id| run.steps.iter().find(|one| one.id == id)).and_then(|one| one.decided.as_ref());
+    let below = match rejected {
+        Some(decided) => match decided.comment.as_deref().filter(|comment| !comment.is_empty()) {
+            Some(comment) => format!("\u{201c}{}\u{201d}", text::in_line(comment)),
+            None => "Nothing of what was asked has been done.".to_owned(),
+        },
+        None => "The steps after it were not begun.".to_owned(),
+    };
+    Banner {
+        state: "failed",
+        title: step.map_or_else(|| "Failed.".to_owned(), |id| format!("{} failed.", text::in_line(step_named(run, id)))),
+        // The message of an error begins with the name of a host as often as with a word: it keeps its first letter.
+        text: if message.is_empty() || message.ends_with(['.', '!', '?']) { message } else { format!("{message}.") },
+        below,
+        href: if ground.may_start {
+            format!("{}/workflows/{}/runs/new?from={}", ground.base, run.line.workflow_slug, run.line.id)
+        } else {
+            String::new()
+        },
+        label: "Run again",
+        ..Banner::default()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use domain::Money;
+    use platform::runs::{DecidedShown, LogLine};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{mandate, page, runs::sample_line};
+
+    /// Sat 21 Nov 2026, 10:43:03.112 UTC: two minutes after the sample's start.
+    pub(in crate::runs) const NOW: Timestamp = Timestamp::from_micros(1_795_257_783_112_000);
+
+    pub(in crate::runs) fn step(id: &str, kind: &'static str, standing: StepStanding) -> StepShown {
+        StepShown {
+            id: id.to_owned(),
+            name: format!("Step {id}"),
+            kind,
+            towards: Some("erp.example".to_owned()),
+            started_at: (standing != StepStanding::Idle).then(|| NOW.before(std::time::Duration::from_secs(5))),
+            ended_at: None,
+            standing,
+            attempts: 1,
+            resent: false,
+            idempotency_key: None,
+            model: None,
+            tokens: None,
+            cost: None,
+            cost_estimated: false,
+            held: None,
+            request: None,
+            output: None,
+            failure: None,
+            decided: None,
+        }
+    }
+
+    pub(in crate::runs) fn sample(status: RunStatus) -> RunShown {
+        RunShown {
+            line: sample_line(status),
+            version_number: 3,
+            inputs: json!({"invoice_id": "INV-20417", "note": ""}),
+            outputs: None,
+            failure: None,
+            steps: Vec::new(),
+            log: Vec::new(),
+            mandate: mandate::sample(),
+            started_at: None,
+            held: Money::ZERO,
+            last_seq: 11,
+            can_cancel: true,
+            after_approval: Vec::new(),
+        }
+    }
+
+    pub(in crate::runs) fn ground() -> Ground {
+        Ground {
+            base: "/t/acme".to_owned(),
+            may_start: true,
+            may_see_workflows: true,
+            may_see_approvals: true,
+            audit_href: "/t/acme/audit?target=run_x".to_owned(),
+        }
+    }
+
+    fn html(run: RunShown, step: Option<&str>, ground: &Ground) -> String {
+        RunPage { page: page::sample(), run: Shown::new(run, NOW, step, ground), live_href: "/t/acme/runs/x/live".to_owned() }
+            .render()
+            .unwrap()
+    }
+
+    pub(in crate::runs) fn page_of(run: RunShown) -> String {
+        html(run, None, &ground())
+    }
+
+    fn waiting() -> RunShown {
+        let mut run = sample(RunStatus::Waiting);
+        let mut model = step("look", "agent.analyze", StepStanding::Completed);
+        model.output = Some(json!({"risk": "medium"}));
+        model.request = Some(json!({"call": "model", "prompt": "Odd?"}));
+        run.steps = vec![model, step("agree", "approval", StepStanding::Waiting), step("pay", "http.request", StepStanding::Idle)];
+        run.line.waiting = Some(Waiting::Approval {
+            step: "agree".to_owned(),
+            approval: Some(domain::ApprovalId::new(NOW, &domain::entropy::SeededEntropy::new(3))),
+            title: "Pay".to_owned(),
+            since: NOW.before(std::time::Duration::from_mins(2)),
+            until: NOW.after(std::time::Duration::from_hours(72)),
+        });
+        run.after_approval = vec!["POST to payments.example with the credential payment-desk".to_owned()];
+        run.log = vec![LogLine { at: NOW, step: "look".to_owned(), level: "warning".to_owned(), message: "<odd>".to_owned() }];
+        run
+    }
+
+    #[test]
+    fn a_waiting_run_says_for_whom_since_when_until_when_and_what_follows() {
+        let html = html(waiting(), None, &ground());
+        for part in [
+            "Waiting for 1 of role approver.",
+            "2 min ago",
+            "Tue 24 Nov, 10:43 UTC",
+            "Nothing of that has been sent yet. After approval: POST to payments.example with the credential payment-desk.",
+            "href=\"/t/acme/approvals/apr_",
+            "Review",
+            "Written by a model. Check it.",
+            "&#60;odd&#62;",
+            "hx-sse:connect=\"/t/acme/runs/x/live\"",
+            "/cancellation/new",
+            "/t/acme/audit?target=run_x",
+            "INV-20417",
+            "Odd?",
+        ] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+        assert!(html.contains("id=\"step-agree\"") && html.contains("id=\"step-pay\""));
+        assert!(!html.contains("step=pay"), "a step that was not begun has nothing to show");
+    }
+
+    #[test]
+    fn a_failed_run_opens_on_its_failure_and_says_what_was_not_begun() {
+        let mut run = sample(RunStatus::Failed);
+        let mut pay = step("pay", "http.request", StepStanding::Failed);
+        pay.failure = Some(("status".to_owned(), "payments.example answered 503".to_owned()));
+        pay.idempotency_key = Some("pay-INV-20417".to_owned());
+        pay.resent = true;
+        run.steps = vec![step("read", "http.request", StepStanding::Completed), pay];
+        run.failure = Some((Some("pay".to_owned()), "status".to_owned(), "payments.example answered 503".to_owned()));
+        run.can_cancel = false;
+        let html = html(run, None, &ground());
+        for part in [
+            "Step pay failed.",
+            "payments.example answered 503.",
+            "The steps after it were not begun.",
+            "pay-INV-20417",
+            "it was sent again with the same idempotency key",
+            "runs/new?from=run_",
+        ] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+        assert!(!html.contains("/cancellation/new"));
+    }
+
+    #[test]
+    fn a_rejected_run_gives_the_words_of_who_rejected_it() {
+        let mut run = sample(RunStatus::Failed);
+        let mut agree = step("agree", "approval", StepStanding::Failed);
+        agree.decided = Some(DecidedShown {
+            approval: None,
+            decision: "rejected",
+            by: Some("ada@acme.example".to_owned()),
+            at: NOW,
+            comment: Some("Wrong account".to_owned()),
+        });
+        run.steps = vec![agree];
+        run.failure = Some((Some("agree".to_owned()), "rejected".to_owned(), "It was rejected by ada@acme.example".to_owned()));
+        assert!(html(run, None, &ground()).contains("Wrong account"));
+    }
+
+    #[test]
+    fn a_completed_run_shows_what_it_gave() {
+        let mut run = sample(RunStatus::Completed);
+        run.outputs = Some(json!({"payment_id": "PAY-7781", "amount": 1840.5}));
+        run.line.ended_at = Some(NOW);
+        run.can_cancel = false;
+        let html = html(run, None, &ground());
+        for part in ["PAY-7781", "1840.5", "in 2 min.", "payment_id"] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+    }
+
+    #[test]
+    fn what_a_member_may_not_do_is_locked_with_the_reason() {
+        let mut run = waiting();
+        run.can_cancel = false;
+        let ground = Ground { may_start: false, may_see_workflows: false, may_see_approvals: false, audit_href: String::new(), ..ground() };
+        let html = html(run, None, &ground);
+        assert!(
+            !html.contains("/cancellation/new")
+                && !html.contains("runs/new")
+                && !html.contains("/t/acme/approvals/apr_")
+                && !html.contains("/t/acme/audit")
+        );
+        assert!(html.contains("needs <code>run:cancel</code>") && html.contains("needs <code>workflow:execute</code>"), "{html}");
+    }
+
+    #[test]
+    fn every_status_has_a_banner() {
+        for (_, status) in RunStatus::WORDS {
+            let mut run = sample(*status);
+            run.steps = vec![step("a", "http.request", StepStanding::Running)];
+            assert!(!Shown::new(run, NOW, None, &ground()).banner.title.is_empty(), "{status:?}");
+        }
+    }
+}
