@@ -12,7 +12,7 @@ use database::Location;
 use domain::Secret;
 use figment::{
     Figment, Profile,
-    providers::{Env, Format, Serialized, Toml},
+    providers::{Format, Serialized, Toml},
     value::{Dict, Map, Value},
 };
 use platform::{Smtp, SmtpSecurity};
@@ -148,12 +148,14 @@ impl Default for Config {
     }
 }
 
-/// What a `…_FILE` variable names, without the end of its last line.
-struct FromFiles(Dict);
+const PREFIX: &str = "MANDATE__";
 
-impl figment::Provider for FromFiles {
+/// What the environment says, key by key. Where a text is wanted, a value is taken as it is written, whatever it looks like.
+struct Environment(Dict);
+
+impl figment::Provider for Environment {
     fn metadata(&self) -> figment::Metadata {
-        figment::Metadata::named("a file named by a MANDATE__…_FILE variable")
+        figment::Metadata::named("a variable that begins with MANDATE__")
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
@@ -161,27 +163,37 @@ impl figment::Provider for FromFiles {
     }
 }
 
-const PREFIX: &str = "MANDATE__";
-
-fn from_files() -> Result<FromFiles, Failure> {
-    let mut dict = Dict::new();
-    for (name, path) in std::env::vars().filter(|(name, _)| name.starts_with(PREFIX) && name.ends_with("_FILE")) {
-        let key = name.trim_start_matches(PREFIX).trim_end_matches("_FILE").to_ascii_lowercase();
-        let Some((section, key)) = key.split_once("__") else {
-            return Err(Failure::new(format!("The variable {name} names no section: write {PREFIX}SECTION__KEY_FILE.")));
-        };
-        // `data.key_file` is a key that ends like this by itself.
-        if (section, key) == ("data", "key") {
-            continue;
+impl Environment {
+    fn read() -> Result<Self, Failure> {
+        let defaults = Value::serialize(Config::default()).map_err(Failure::new)?;
+        let mut dict = Dict::new();
+        for (name, given) in std::env::vars().filter(|(name, _)| name.starts_with(PREFIX)) {
+            let path = name.trim_start_matches(PREFIX).to_ascii_lowercase();
+            let Some((section, key)) = path.split_once("__") else {
+                return Err(Failure::new(format!("The variable {name} names no key: write {PREFIX}SECTION__KEY.")));
+            };
+            // `data.key_file` is a key that ends like this by itself.
+            let from_file = key.strip_suffix("_file").filter(|_| defaults.find_ref(&format!("{section}.{key}")).is_none());
+            let (key, text) = match from_file {
+                Some(key) => (key, text_of(&name, &given)?),
+                None => (key, given),
+            };
+            let is_text = matches!(defaults.find_ref(&format!("{section}.{key}")), Some(Value::String(..)));
+            let value = if is_text { Value::from(text) } else { text.parse().unwrap_or_else(|_| Value::from(text)) };
+            let entry = dict.entry(section.to_owned()).or_insert_with(|| Value::from(Dict::new()));
+            if let Value::Dict(_, section) = entry {
+                section.insert(key.to_owned(), value);
+            }
         }
-        let text = fs::read_to_string(&path)
-            .map_err(|error| Failure::new(format!("The file {path}, which {name} names, cannot be read: {error}.")))?;
-        let entry = dict.entry(section.to_owned()).or_insert_with(|| Value::from(Dict::new()));
-        if let Value::Dict(_, section) = entry {
-            section.insert(key.to_owned(), Value::from(text.trim_end_matches(['\r', '\n'])));
-        }
+        Ok(Self(dict))
     }
-    Ok(FromFiles(dict))
+}
+
+/// What a file holds, without the end of its last line.
+fn text_of(name: &str, path: &str) -> Result<String, Failure> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::new(format!("The file {path}, which {name} names, cannot be read: {error}.")))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Reads the configuration.
@@ -190,14 +202,10 @@ pub(crate) fn read(file: Option<&Path>) -> Result<Config, Failure> {
     if file.is_some() && !path.is_file() {
         return Err(Failure::new(format!("There is no configuration file at {}.", path.display())));
     }
-    let variables = Env::prefixed(PREFIX)
-        .filter(|key| !key.as_str().to_ascii_uppercase().ends_with("_FILE") || key.as_str().eq_ignore_ascii_case("data__key_file"))
-        .split("__");
     let defaults = Figment::from(Serialized::defaults(Config::default()));
     let from_file = if path.is_file() { defaults.merge(Toml::file_exact(path)) } else { defaults };
     from_file
-        .merge(variables)
-        .merge(from_files()?)
+        .merge(Environment::read()?)
         .extract()
         .map_err(|error| Failure::new(format!("The configuration cannot be used: {error}")))
 }
