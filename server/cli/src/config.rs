@@ -214,7 +214,7 @@ impl Config {
     /// Where the database is.
     pub fn location(&self) -> Result<Location, Failure> {
         let Database { owner_url, app_url, system_url } = &self.database;
-        match [owner_url, app_url, system_url].map(|url| url.is_empty()) {
+        match [owner_url, app_url, system_url].map(String::is_empty) {
             [true, true, true] => Ok(Location::Sqlite { path: self.database_file() }),
             [false, false, false] => {
                 Ok(Location::Postgres { owner_url: owner_url.clone(), app_url: app_url.clone(), system_url: system_url.clone() })
