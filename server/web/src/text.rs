@@ -62,6 +62,25 @@ pub(crate) fn sentence(words: &str) -> String {
     format!("{}{}{stop}", first.to_uppercase(), signs.as_str())
 }
 
+/// A piece of a sentence: words, or a name of the language that stood between backticks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) is_code: bool,
+    pub(crate) text: String,
+}
+
+/// A sentence as pages show it, on one line, with what stands between backticks as code.
+pub(crate) fn pieces(words: &str) -> Vec<Piece> {
+    let words = sentence(&in_line(words));
+    let parts: Vec<&str> = words.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        // A backtick without another one is a backtick.
+        return vec![Piece { is_code: false, text: words }];
+    }
+    let piece = |(index, part): (usize, &&str)| Piece { is_code: index % 2 == 1, text: (*part).to_owned() };
+    parts.iter().enumerate().map(piece).filter(|piece| !piece.text.is_empty()).collect()
+}
+
 /// JSON over several lines, as people read it.
 pub(crate) fn pretty(value: &Value) -> String {
     // Writing JSON that is in memory cannot fail.
@@ -106,6 +125,16 @@ mod tests {
         assert_eq!(visible("pay\u{202e}001\u{200b}\u{7}"), "pay\\u{202e}001\\u{200b}\\u{0007}");
         assert_eq!(visible("two\nlines\tand ä"), "two\nlines\tand ä");
         assert_eq!(in_line(" a\n b\u{2066} "), "a b\\u{2066}");
+    }
+
+    #[test]
+    fn names_between_backticks_are_code() {
+        let shown: Vec<(bool, String)> =
+            pieces("unknown key `inptu` of `x`").into_iter().map(|piece| (piece.is_code, piece.text)).collect();
+        let words = |text: &str| (false, text.to_owned());
+        assert_eq!(shown, [words("Unknown key "), (true, "inptu".to_owned()), words(" of "), (true, "x".to_owned()), words(".")]);
+        assert_eq!(pieces("a ` b"), [Piece { is_code: false, text: "A ` b.".to_owned() }]);
+        assert!(pieces("").iter().all(|piece| piece.text.is_empty()));
     }
 
     #[test]

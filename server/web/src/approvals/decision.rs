@@ -220,8 +220,12 @@ fn shown(approval: ApprovalShown, may: std::result::Result<(), String>, is_of_mo
         }
     };
     Shown {
-        state: if is_pending && !not_mine.is_empty() { "idle" } else { state },
-        word: if is_pending && not_mine.is_empty() { "Your decision" } else { word },
+        state,
+        word: match (is_pending, not_mine.is_empty()) {
+            (true, true) => "Your decision",
+            (true, false) => "For others to decide",
+            (false, _) => word,
+        },
         is_pending,
         title: text::in_line(&line.title),
         amount: text::in_line(&amount),

@@ -32,7 +32,7 @@ struct Following {
     watch: Watch,
     page: Page,
     ground: Ground,
-    step: Option<String>,
+    wanted: Wanted,
     last: i64,
     is_over: bool,
 }
@@ -46,7 +46,7 @@ pub(crate) async fn live(grant: Grant<RunRead>, Path(id): Path<RunId>, Query(wan
         watch: grant.platform().watch_run(grant.actor(), id, after).await?,
         page: grant.page().await?,
         ground: Ground::of(&grant, id),
-        step: wanted.step,
+        wanted,
         last: after,
         is_over: false,
     };
@@ -60,7 +60,7 @@ async fn next(mut following: Following) -> Result<Option<(Event, Following)>> {
     let html = match following.watch.next().await {
         Ok(Some(run)) => {
             following.last = run.last_seq;
-            let shown = Shown::new(run, following.platform.now(), following.step.as_deref(), &following.ground);
+            let shown = Shown::new(run, following.platform.now(), &following.wanted, &following.ground);
             Picture { page: &following.page, run: shown }.render()
         }
         Ok(None) => return Ok(None),
@@ -96,7 +96,7 @@ mod tests {
         let mut run = sample(RunStatus::Running);
         run.steps = vec![step("read", "http.request", StepStanding::Running)];
         let page = page::sample();
-        let picture = Picture { page: &page, run: Shown::new(run.clone(), NOW, None, &ground()) }.render().unwrap();
+        let picture = Picture { page: &page, run: Shown::new(run.clone(), NOW, &Wanted::default(), &ground()) }.render().unwrap();
         let whole = crate::runs::show::tests::page_of(run);
         let targets = ids(&picture, "hx-target=\"#");
         assert!(targets.len() >= 6, "{targets:?}");

@@ -107,36 +107,58 @@ struct RunPage {
     live_href: String,
 }
 
-/// Which step is open.
+/// Which step is open, and what of it.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Wanted {
     pub(super) step: Option<String>,
+    pub(super) tab: Option<Tab>,
+}
+
+/// What is shown of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Tab {
+    /// What it sent.
+    Sent,
+}
+
+impl Wanted {
+    /// The same without what this run does not have.
+    pub(super) fn known_in(mut self, run: &RunShown) -> Self {
+        self.step = self.step.filter(|step| run.steps.iter().any(|known| known.id == *step));
+        self.tab = self.tab.filter(|_| self.step.is_some());
+        self
+    }
+
+    /// As the query of an address.
+    fn query(&self) -> String {
+        match (&self.step, self.tab) {
+            (None, _) => String::new(),
+            (Some(step), None) => format!("?step={step}"),
+            (Some(step), Some(Tab::Sent)) => format!("?step={step}&tab=sent"),
+        }
+    }
 }
 
 /// `GET /t/{slug}/runs/{id}`: a run with everything that is known of it.
 pub(crate) async fn run(grant: Grant<RunRead>, Path(id): Path<RunId>, Query(wanted): Query<Wanted>) -> Answer {
     let run = grant.platform().run(grant.actor(), id).await?;
-    let step = wanted.step.filter(|step| run.steps.iter().any(|known| known.id == *step));
-    let live_href = if run.line.status.is_over() {
-        String::new()
-    } else {
-        let step = step.as_ref().map(|step| format!("?step={step}")).unwrap_or_default();
-        grant.path(&format!("/runs/{id}/live{step}"))
-    };
-    let shown = Shown::new(run, grant.platform().now(), step.as_deref(), &Ground::of(&grant, id));
+    let wanted = wanted.known_in(&run);
+    let live_href = if run.line.status.is_over() { String::new() } else { grant.path(&format!("/runs/{id}/live{}", wanted.query())) };
+    let shown = Shown::new(run, grant.platform().now(), &wanted, &Ground::of(&grant, id));
     view::html(&RunPage { page: grant.page().await?, run: shown, live_href })
 }
 
 impl Shown {
-    /// What is shown of a run now; `step` is the step that was asked for.
-    pub(super) fn new(run: RunShown, now: Timestamp, step: Option<&str>, ground: &Ground) -> Self {
+    /// What is shown of a run now.
+    pub(super) fn new(run: RunShown, now: Timestamp, wanted: &Wanted, ground: &Ground) -> Self {
         let base = &ground.base;
         let href = format!("{base}/runs/{}", run.line.id);
         let approvals = format!("{base}/approvals");
         let places = Places { run: &href, approvals: &approvals };
         let workflow = format!("{base}/workflows/{}", run.line.workflow_slug);
-        let open = steps::opened(&run, step);
-        let detail = open.map(|step| steps::detail(step, &run, now, &places));
+        let open = steps::opened(&run, wanted.step.as_deref());
+        let detail = open.map(|step| steps::detail(step, &run, now, wanted.tab, &places));
         let (state, word) = pill_of(&run.line);
         Self {
             banner: banner(&run, now, ground),
@@ -238,7 +260,7 @@ fn banner(run: &RunShown, now: Timestamp, ground: &Ground) -> Banner {
         }
         (_, RunStatus::Failed) => failed(run, ground),
         (_, RunStatus::Cancelled) => Banner {
-            state: "idle",
+            state: "cancelled",
             title: "Cancelled.".to_owned(),
             text: run.failure.as_ref().map(|(_, _, message)| text::in_line(message)).unwrap_or_default(),
             below: "Nothing more goes out. What was done before is not undone.".to_owned(),
@@ -366,7 +388,8 @@ pub(super) mod tests {
     }
 
     fn html(run: RunShown, step: Option<&str>, ground: &Ground) -> String {
-        RunPage { page: page::sample(), run: Shown::new(run, NOW, step, ground), live_href: "/t/acme/runs/x/live".to_owned() }
+        let wanted = Wanted { step: step.map(str::to_owned), tab: step.map(|_| Tab::Sent) };
+        RunPage { page: page::sample(), run: Shown::new(run, NOW, &wanted, ground), live_href: "/t/acme/runs/x/live".to_owned() }
             .render()
             .unwrap()
     }
@@ -409,12 +432,22 @@ pub(super) mod tests {
             "/cancellation/new",
             "/t/acme/audit?target=run_x",
             "INV-20417",
-            "Odd?",
+            "?step=look&amp;tab=sent#step-detail",
         ] {
             assert!(html.contains(part), "{part} in {html}");
         }
         assert!(html.contains("id=\"step-agree\"") && html.contains("id=\"step-pay\""));
         assert!(!html.contains("step=pay"), "a step that was not begun has nothing to show");
+    }
+
+    #[test]
+    fn what_a_step_sent_is_a_page_of_its_own() {
+        let html = html(waiting(), Some("look"), &ground());
+        assert!(html.contains("Prompt\nOdd?") && !html.contains("\"risk\""), "{html}");
+        let wanted = Wanted { step: Some("nothing".to_owned()), tab: Some(Tab::Sent) }.known_in(&waiting());
+        assert_eq!(wanted.query(), "");
+        let wanted = Wanted { step: Some("look".to_owned()), tab: Some(Tab::Sent) }.known_in(&waiting());
+        assert_eq!(wanted.query(), "?step=look&tab=sent");
     }
 
     #[test]
@@ -489,7 +522,7 @@ pub(super) mod tests {
         for (_, status) in RunStatus::WORDS {
             let mut run = sample(*status);
             run.steps = vec![step("a", "http.request", StepStanding::Running)];
-            assert!(!Shown::new(run, NOW, None, &ground()).banner.title.is_empty(), "{status:?}");
+            assert!(!Shown::new(run, NOW, &Wanted::default(), &ground()).banner.title.is_empty(), "{status:?}");
         }
     }
 }

@@ -7,6 +7,7 @@ use platform::runs::{DecidedShown, RunShown, StepShown, StepStanding};
 
 use super::{
     request,
+    show::Tab,
     timeline::{Bar, Span, Timeline},
 };
 use crate::{
@@ -49,12 +50,16 @@ pub(super) struct Detail {
     pub(super) failure_code: String,
     /// What can be done about a failure that ended the step; empty for nothing.
     pub(super) advice: &'static str,
-    /// What it gave; empty for nothing.
+    /// What it gave; empty for nothing, and while something else of it is shown.
     pub(super) output: String,
     pub(super) is_of_model: bool,
     pub(super) decided: Option<Decision>,
-    /// What it sent; empty for nothing.
+    /// Whether it sent anything.
+    pub(super) has_request: bool,
+    /// What it sent; empty while something else of it is shown.
     pub(super) request: String,
+    /// Where its result is shown, and with `&tab=sent` what it sent.
+    pub(super) href: String,
     pub(super) is_resent: bool,
     pub(super) facts: Vec<(&'static str, String)>,
     pub(super) started: Option<Time>,
@@ -215,7 +220,8 @@ fn why(step: &StepShown, now: Timestamp) -> String {
 
 fn cost(step: &StepShown) -> String {
     match (step.held, step.cost) {
-        (Some(held), _) => format!("+{held} held"),
+        // How much is held is told in the banner: here is room for the amount alone.
+        (Some(held), _) => format!("+{held}"),
         (None, Some(cost)) => cost.to_string(),
         (None, None) => NOTHING.to_owned(),
     }
@@ -230,13 +236,14 @@ pub(super) fn opened<'r>(run: &'r RunShown, asked: Option<&str>) -> Option<&'r S
 }
 
 /// One step in detail.
-pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, places: &Places<'_>) -> Detail {
+pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, tab: Option<Tab>, places: &Places<'_>) -> Detail {
+    let shows_request = tab == Some(Tab::Sent) && step.request.is_some();
     let (state, state_word) = state(&step.standing);
     let (failure_code, failure) = step.failure.clone().unwrap_or_default();
     let mut facts = Vec::new();
     let mut fact = |label, value: Option<String>| facts.extend(value.map(|value| (label, value)));
     fact("Kind", Some(step.kind.to_owned()));
-    fact("Towards", step.towards.as_deref().filter(|_| !is_approval(step)).map(text::in_line));
+    fact("Towards", step.towards.as_deref().filter(|_| !is_approval(step) && !is_of_model(step)).map(text::in_line));
     fact("Asked", step.towards.as_deref().filter(|_| is_approval(step)).map(text::in_line));
     fact("Model", step.model.as_deref().map(text::in_line));
     fact("Tokens", step.tokens.map(|(input, output)| format!("{} in, {} out", format::count(input), format::count(output))));
@@ -250,7 +257,7 @@ pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, places: &
         failure: text::visible(&failure),
         failure_code,
         advice: if step.standing == StepStanding::Failed { advice(step) } else { "" },
-        output: step.output.as_ref().filter(|output| !output.is_null()).map(text::pretty).unwrap_or_default(),
+        output: step.output.as_ref().filter(|output| !output.is_null() && !shows_request).map(text::pretty).unwrap_or_default(),
         is_of_model: is_of_model(step),
         decided: step.decided.as_ref().map(|decided| Decision {
             words: in_words(decided),
@@ -258,7 +265,14 @@ pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, places: &
             comment: text::visible(decided.comment.as_deref().unwrap_or_default()),
             href: decided.approval.map(|approval| format!("{}/{approval}", places.approvals)).unwrap_or_default(),
         }),
-        request: step.request.as_ref().map(|call| request::written_out(call, step.idempotency_key.as_deref())).unwrap_or_default(),
+        has_request: step.request.is_some(),
+        request: step
+            .request
+            .as_ref()
+            .filter(|_| shows_request)
+            .map(|call| request::written_out(call, step.idempotency_key.as_deref()))
+            .unwrap_or_default(),
+        href: format!("{}?step={}", places.run, step.id),
         is_resent: step.resent,
         facts,
         started: step.started_at.map(format::clock),
@@ -345,7 +359,7 @@ mod tests {
             comment: Some("fine".to_owned()),
         };
         approval.decided = Some(decided("approved", Some("ada@acme.example")));
-        let shown = detail(&approval, &run, NOW, &PLACES).decided.unwrap();
+        let shown = detail(&approval, &run, NOW, None, &PLACES).decided.unwrap();
         assert_eq!((shown.words.as_str(), shown.comment.as_str(), shown.href.as_str()), ("approved by ada@acme.example", "fine", ""));
         approval.decided = Some(decided("expired", None));
         assert_eq!(what(&approval), "approval · nobody decided in time");

@@ -4,7 +4,10 @@
 use platform::workflows::{Block, Checked, FieldType, Finding, InputShown, Need, NeedKind, OutputShown, Severity, StepOutline};
 use serde_json::Value;
 
-use crate::{access::Grant, text};
+use crate::{
+    access::Grant,
+    text::{self, Piece},
+};
 
 /// A file that was looked at.
 pub(super) struct CheckedView {
@@ -59,7 +62,7 @@ pub(super) struct BlockLine {
     pub(super) line: u32,
     pub(super) language: String,
     pub(super) heading: String,
-    pub(super) reason: String,
+    pub(super) reason: Vec<Piece>,
     /// Whether it may have been meant as one.
     pub(super) candidate: bool,
 }
@@ -69,8 +72,8 @@ pub(super) struct FindingLine {
     pub(super) line: u32,
     pub(super) column: u32,
     pub(super) step: String,
-    pub(super) message: String,
-    pub(super) suggestion: String,
+    pub(super) message: Vec<Piece>,
+    pub(super) suggestion: Vec<Piece>,
     pub(super) excerpt: Option<(String, String, String)>,
 }
 
@@ -225,7 +228,7 @@ fn block_line(block: Block) -> BlockLine {
         line: block.line,
         language: text::in_line(&block.language),
         heading: block.heading.as_deref().map(text::in_line).unwrap_or_default(),
-        reason: text::sentence(&text::in_line(&block.reason)),
+        reason: text::pieces(&block.reason),
         candidate: block.candidate,
     }
 }
@@ -235,8 +238,8 @@ fn finding_line(finding: Finding) -> FindingLine {
         line: finding.line,
         column: finding.column,
         step: finding.step.as_deref().map(text::in_line).unwrap_or_default(),
-        message: text::sentence(&text::in_line(&finding.message)),
-        suggestion: finding.suggestion.as_deref().map(|suggestion| text::sentence(&text::in_line(suggestion))).unwrap_or_default(),
+        message: text::pieces(&finding.message),
+        suggestion: finding.suggestion.as_deref().map(text::pieces).unwrap_or_default(),
         excerpt: finding
             .excerpt
             .map(|excerpt| (text::visible(&excerpt.before), text::visible(&excerpt.marked), text::visible(&excerpt.after))),
@@ -320,10 +323,9 @@ pub(super) mod tests {
         assert_eq!(view.steps[1].what, "approval · role:approver");
         assert_eq!((view.missing, view.needs[1].href.as_str(), view.needs[0].href.as_str()), (1, "/t/acme/variables", ""));
         assert_eq!((view.error_count().as_str(), view.hints.len()), ("1 error", 1));
-        assert_eq!(
-            (view.errors[0].message.as_str(), view.errors[0].suggestion.as_str()),
-            ("Unknown key `inptu`.", "Did you mean `inputs`?")
-        );
+        let words = |pieces: &[Piece]| pieces.iter().map(|piece| piece.text.as_str()).collect::<String>();
+        assert_eq!(words(&view.errors[0].message), "Unknown key inptu.");
+        assert_eq!(words(&view.errors[0].suggestion), "Did you mean inputs?");
     }
 
     #[test]

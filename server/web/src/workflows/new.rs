@@ -227,9 +227,14 @@ mod tests {
     #[test]
     fn a_file_with_errors_shows_all_of_them_and_cannot_be_saved() {
         let html = preview(checked::tests::sample());
-        for part in
-            ["1 error", "line 73, column 18", "Unknown key `inptu`.", "<mark>inptu</mark>", "Did you mean `inputs`?", "Finance agrees"]
-        {
+        for part in [
+            "1 error",
+            "line 73, column 18",
+            "Unknown key <code>inptu</code>.",
+            "<mark>inptu</mark>",
+            "Did you mean <code>inputs</code>?",
+            "Finance agrees",
+        ] {
             assert!(html.contains(part), "{part} in {html}");
         }
         assert!(!html.contains("formaction=\"/t/acme/workflows\"") && !html.contains("</textarea><script>"));

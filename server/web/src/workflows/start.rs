@@ -120,9 +120,21 @@ pub(crate) async fn start(
             let shown = grant.platform().workflow(grant.actor(), &slug).await?;
             // Of several fields of one name the last counts, as for the run itself.
             let values = inputs.into_iter().collect();
+            let errors = in_order(errors, &shown.checked.inputs);
             view::html_with(status, &start_view(&grant, shown, &values, key, errors).await?)
         }
     }
+}
+
+/// The errors in the order of the fields, each beginning with the name as the form writes it.
+fn in_order(mut errors: FormErrors, inputs: &[InputShown]) -> FormErrors {
+    errors.0.sort_by_key(|error| inputs.iter().position(|input| input.name == error.field));
+    for error in &mut errors.0 {
+        if let Some(rest) = error.message.strip_prefix(&format!("`{}`: ", error.field)) {
+            error.message = format!("{} {rest}", error.field);
+        }
+    }
+    errors
 }
 
 /// The key and the inputs of a form.
@@ -332,6 +344,15 @@ mod tests {
             html.contains("value=\"a &#60;lot&#62;\"") && html.contains("href=\"#f-ask_above\"") && html.contains("aria-invalid=\"true\""),
             "{html}"
         );
+    }
+
+    #[test]
+    fn errors_stand_in_the_order_of_the_fields() {
+        let error = |field: &str, message: &str| FormError { field: field.to_owned(), message: message.to_owned() };
+        let errors =
+            FormErrors(vec![error("ask_above", "`ask_above`: has to be a number."), error("invoice_id", "`invoice_id`: is required.")]);
+        let errors = in_order(errors, &samples());
+        assert_eq!(errors.0, [error("invoice_id", "invoice_id is required."), error("ask_above", "ask_above has to be a number.")]);
     }
 
     #[test]
