@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr as _};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr as _, postgres::PgConnectOptions};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::{Location, migrations};
@@ -77,10 +77,30 @@ pub async fn postgres() -> Location {
     *count += 1;
     let name = format!("test_{count}");
     execute(cluster, "postgres", format!("create database {name} template template_mandate owner mandate_owner")).await;
+    location(cluster, &name)
+}
+
+/// A copy of a database that [`postgres`] gave, with everything in it. Nobody may be using the original.
+pub async fn postgres_copy(original: &Location) -> Location {
+    static COPYING: Mutex<u32> = Mutex::const_new(0);
+    let Location::Postgres { owner_url, .. } = original else { panic!("only PostgreSQL has databases to copy") };
+    let options: PgConnectOptions = owner_url.parse().expect("the address of the original");
+    let template = options.get_database().expect("the name of the original");
+    let cluster = cluster();
+    let mut count = COPYING.lock().await;
+    *count += 1;
+    let name = format!("copy_{count}");
+    // A connection that was closed a moment ago may still be there, and would be in the way.
+    execute(cluster, "postgres", format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{template}'")).await;
+    execute(cluster, "postgres", format!("create database {name} template {template} owner mandate_owner")).await;
+    location(cluster, &name)
+}
+
+fn location(cluster: &Cluster, name: &str) -> Location {
     Location::Postgres {
-        owner_url: cluster.url("mandate_owner", &name),
-        app_url: cluster.url("mandate_app", &name),
-        system_url: cluster.url("mandate_system", &name),
+        owner_url: cluster.url("mandate_owner", name),
+        app_url: cluster.url("mandate_app", name),
+        system_url: cluster.url("mandate_system", name),
     }
 }
 

@@ -26,9 +26,14 @@ pub(super) fn check(platform: &Platform, batch: &Batch<'_>, run: &RunContext, ca
         return missing("The tenant is closed.".to_owned());
     };
     // Only what is recorded counts here: asking Casbin is for `prepare`, outside the writer.
-    match platform.parts().policies.cached(run.tenant, run.starter, tenant.policy_version) {
-        Some(grants) => answer(grants, run, call),
-        None => Answer::Unknown,
+    let policies = &platform.parts().policies;
+    if let Some(grants) = policies.cached(run.tenant, run.starter, tenant.policy_version) {
+        return answer(grants, run, call);
+    }
+    // Of somebody without a role no answers are ever recorded: that they hold none is the answer.
+    match policies.policy(run.tenant, tenant.policy_version) {
+        Some(policy) if policy.roles_of(run.starter).is_empty() => missing(format!("{} holds no role here any more.", run.starter_label)),
+        _ => Answer::Unknown,
     }
 }
 

@@ -1,0 +1,106 @@
+//! One of everything that a tenant can have: what addresses name by an id.
+
+use domain::{ApprovalId, RunId};
+use platform::runs::Waiting;
+use rehearsal::When;
+use serde_json::json;
+
+use super::{House, Tenant};
+
+/// The ids of one tenant, as they stand in addresses.
+#[derive(Debug, Clone)]
+pub struct Things {
+    pub slug: &'static str,
+    /// A workflow that the other tenant has not.
+    pub workflow: String,
+    /// A run that waits for its approval.
+    pub run: RunId,
+    pub approval: ApprovalId,
+    /// What exactly it is about.
+    pub digest: String,
+    /// The address in the mail to the approver, from its slash on.
+    pub approval_link: String,
+    pub credential: String,
+    pub provider: String,
+    pub model: String,
+    pub variable: String,
+    /// Money set aside for a call of which nobody knows whether it was made.
+    pub hold: String,
+    pub invitation: String,
+    /// The token in the mail of that invitation.
+    pub invitation_token: String,
+    pub member: String,
+    /// A further session of the admin.
+    pub session: String,
+    pub mail: String,
+}
+
+/// Makes one of everything, by the verbs.
+pub async fn made_in(house: &House, tenant: &Tenant) -> Things {
+    let platform = &house.platform;
+    let admin = house.actor(&tenant.admin).await;
+
+    // A run that is cancelled while the model thinks leaves its hold in doubt.
+    let asked = house.rehearsal.model_stage().requests().len();
+    house.rehearsal.model_stage().hang_next(When::AfterWork);
+    let doubtful = house.start(&tenant.developer, json!({"invoice_id": "INV-4711"})).await;
+    tokio::time::timeout(super::PATIENCE, house.rehearsal.model_stage().arrived(asked + 1)).await.unwrap();
+    platform.cancel_run(&admin, doubtful, None).await.unwrap();
+    house.until_over(tenant, doubtful).await;
+    house.rehearsal.model_stage().release();
+    let hold = platform.budgets(&admin).await.unwrap().in_doubt.first().expect("a hold in doubt").id;
+
+    let run = house.start(&tenant.developer, json!({"invoice_id": "INV-20417"})).await;
+    let approval = approval_of(house, tenant, run).await;
+
+    let workflow = format!("only-{}", tenant.slug);
+    let source = format!(
+        "---\nworkflow: {{id: {workflow}, name: Ours}}\n---\n\n## 1. Say it\n\n```yaml\naction: workflow.log\ninputs: {{message: here}}\n```\n"
+    );
+    platform.save_workflow(&admin, &source).await.unwrap();
+
+    let invite = platform::invitations::Invite {
+        email: format!("invited@{}.example", tenant.slug),
+        name: "Ina Invited".to_owned(),
+        role: platform::members::Role::Viewer,
+    };
+    let invitation = platform.invite(&admin, invite).await.unwrap();
+    house.another_session_of(&tenant.admin).await;
+    let signed_in = platform.session(&tenant.admin.who().cookie).await.unwrap().unwrap();
+    let sessions = platform.own_sessions(&signed_in).await.unwrap();
+
+    let path = |link: String| link.strip_prefix(&platform.settings().public_url).unwrap().to_owned();
+    let approval_link = path(house.mailed_link(tenant.approver.email(), "/a/").await);
+    let invitation_link = path(house.mailed_link(&invitation.email, "/invitations/").await);
+    let mails = platform.mailbox().await.unwrap();
+    let providers = platform.providers(&admin).await.unwrap();
+    let credentials = platform.credentials(&admin).await.unwrap();
+    let variables = platform.variables(&admin).await.unwrap();
+    Things {
+        slug: tenant.slug,
+        workflow,
+        run,
+        approval,
+        digest: platform.approval(&admin, approval).await.unwrap().digest,
+        approval_link,
+        credential: credentials.iter().find(|line| line.name == "payment-desk").unwrap().id.to_string(),
+        provider: providers[0].id.to_string(),
+        model: providers[0].models[0].id.to_string(),
+        variable: variables.iter().find(|line| line.name == "erp_url").unwrap().id.to_string(),
+        hold: hold.to_string(),
+        invitation: invitation.id.to_string(),
+        invitation_token: invitation_link.rsplit('/').next().unwrap().to_owned(),
+        member: tenant.spare.who().person.to_string(),
+        session: sessions.iter().find(|session| !session.is_this_one).unwrap().id.to_string(),
+        mail: mails.iter().find(|mail| mail.to == tenant.approver.email()).unwrap().id.to_string(),
+    }
+}
+
+/// The approval that a run waits for, once it does.
+pub async fn approval_of(house: &House, tenant: &Tenant, run: RunId) -> ApprovalId {
+    let waits = |shown: &platform::runs::RunShown| matches!(shown.line.waiting, Some(Waiting::Approval { .. }));
+    match house.until(tenant, run, waits).await.line.waiting {
+        Some(Waiting::Approval { approval: Some(approval), .. }) => approval,
+        other => panic!("the run waits for {other:?}"),
+    }
+}

@@ -1,0 +1,146 @@
+//! How each route of the table is asked: the parts of its path filled in, and for those that change something a form that
+//! is accepted. A new route that needs something unknown stops the tests here and is taught here.
+
+use web::route::RouteInfo;
+
+use super::{House, PASSWORD, Things, unknown_token};
+
+const VENDOR_PAYMENT: &str = include_str!("../../../examples/vendor-payment.md");
+
+/// What a request is made of.
+#[derive(Debug, Clone)]
+pub struct Way {
+    pub route: RouteInfo,
+    pub path: String,
+    /// What is sent, for those that change something.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// Every route with what it takes, in the order of the table. `slug` is the tenant of the address, `things` those it names.
+pub fn ways(house: &House, slug: &str, things: &Things) -> Vec<Way> {
+    let way = |route: RouteInfo| {
+        let fields = if route.method == "GET" { Vec::new() } else { fields(&route, things) };
+        Way { path: path(house, &route, slug, things), route, fields }
+    };
+    web::table().into_iter().map(way).collect()
+}
+
+impl Way {
+    /// Whether asking changes something.
+    pub fn is_unsafe(&self) -> bool {
+        self.route.method != "GET"
+    }
+
+    /// The method and the pattern, as tables show them.
+    pub fn name(&self) -> String {
+        format!("{:4} {}", self.route.method, self.route.path)
+    }
+
+    /// Whether the path names something by an id, beside the tenant.
+    pub fn names_a_thing(&self) -> bool {
+        self.route.path.contains('{') && self.route.path.replace("{slug}", "").contains('{')
+    }
+
+    /// Goes this way.
+    pub async fn go(&self, client: &super::Client) -> super::Answer {
+        if self.is_unsafe() {
+            let fields: Vec<(&str, &str)> = self.fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            client.post(&self.path, &fields).await
+        } else {
+            client.get(&self.path).await
+        }
+    }
+}
+
+fn path(house: &House, route: &RouteInfo, slug: &str, things: &Things) -> String {
+    let mut before = "";
+    let mut parts = Vec::new();
+    for part in route.path.split('/') {
+        parts.push(if part.starts_with('{') { fill(house, route, before, part, slug, things) } else { part.to_owned() });
+        before = part;
+    }
+    parts.join("/")
+}
+
+fn fill(house: &House, route: &RouteInfo, before: &str, part: &str, slug: &str, things: &Things) -> String {
+    match (before, part) {
+        ("t", "{slug}") => slug.to_owned(),
+        ("go", "{tenant}") => things.slug.to_owned(),
+        ("s", _) => "nothing.000000000000.css".to_owned(),
+        ("setup", _) => house.platform.tenant_invite().rsplit('/').next().unwrap().to_owned(),
+        ("a", _) => things.approval_link.rsplit('/').next().unwrap().to_owned(),
+        ("invitations", "{token}") => things.invitation_token.clone(),
+        ("mailbox", _) => things.mail.clone(),
+        ("sessions", _) => things.session.clone(),
+        ("members", _) => things.member.clone(),
+        ("roles", _) => if route.path.ends_with("/grant") { "developer" } else { "viewer" }.to_owned(),
+        ("invitations", "{id}") => things.invitation.clone(),
+        ("workflows", _) => things.workflow.clone(),
+        ("versions", _) => "1".to_owned(),
+        ("runs", _) => things.run.to_string(),
+        ("approvals", _) => things.approval.to_string(),
+        ("credentials", _) => things.credential.clone(),
+        ("providers", _) => things.provider.clone(),
+        ("models", _) => things.model.clone(),
+        ("variables", _) => things.variable.clone(),
+        ("holds", _) => things.hold.clone(),
+        _ => panic!("tests/house/harness/ways.rs does not know what stands for {part} in {}", route.path),
+    }
+}
+
+/// A form that is accepted when the one who sends it may.
+fn fields(route: &RouteInfo, things: &Things) -> Vec<(&'static str, String)> {
+    let text = |fields: &[(&'static str, &str)]| fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect::<Vec<_>>();
+    match route.path.strip_prefix("/t/{slug}").unwrap_or(route.path) {
+        "/sign-in" => text(&[("email", &format!("spare@{}.example", things.slug)), ("password", PASSWORD)]),
+        "/setup/{token}" => text(&[
+            ("tenant_name", "Initech"),
+            ("slug", "initech"),
+            ("name", "Ida Initech"),
+            ("email", "admin@initech.example"),
+            ("password", PASSWORD),
+        ]),
+        "/invitations/{token}" => text(&[("name", "Ina Invited"), ("password", PASSWORD)]),
+        "/account/password" => text(&[("current", PASSWORD), ("new", "quiet lantern orchard 4")]),
+        "/account/theme" => text(&[("theme", "dark")]),
+        "/invitations" => text(&[("email", "new@acme.example"), ("name", "Nina New"), ("role", "viewer")]),
+        "/budgets" => text(&[("scope", "tenant"), ("limit", "25.00"), ("act", "set")]),
+        "/holds/{id}/confirmation" => text(&[("cost", "0")]),
+        "/credentials" => {
+            text(&[("name", "another"), ("kind", "token"), ("allowed_hosts", "api.example.com"), ("value", "a-secret-value")])
+        }
+        "/credentials/{id}/replacement" => text(&[("value", "another-secret-value")]),
+        "/credentials/{id}/hosts" => text(&[("allowed_hosts", "api.example.com"), ("description", "")]),
+        "/credentials/{id}/removal" => text(&[("typed", "payment-desk")]),
+        "/providers" => text(&[("name", "another"), ("base_url", "https://api.example.com/v1"), ("credential_name", "")]),
+        "/providers/{id}/removal" => text(&[("typed", "rehearsal")]),
+        "/providers/{id}/models" => text(&[("name", "another"), ("input_price", "1"), ("output_price", "2"), ("max_output_tokens", "100")]),
+        "/providers/{id}/models/{model}/price" => text(&[("input_price", "1"), ("output_price", "2"), ("max_output_tokens", "100")]),
+        "/providers/{id}/models/{model}/removal" => text(&[("typed", "rehearsal/rehearsal-model")]),
+        "/variables" => text(&[("name", "another"), ("kind", "number"), ("value", "12")]),
+        "/variables/{id}/value" => text(&[("kind", "text"), ("value", "another")]),
+        "/variables/{id}/removal" => text(&[("typed", "erp_url")]),
+        "/workflows" | "/workflows/checks" => vec![("source", VENDOR_PAYMENT.replace("id: vendor-payment", "id: another-payment"))],
+        "/workflows/{workflow}/runs" => text(&[("start_key", "a-key")]),
+        "/workflows/{workflow}/removal" => text(&[("confirm", &things.workflow)]),
+        "/approvals/{id}/decision" => text(&[("decision", "approve"), ("comment", "As agreed."), ("digest", &things.digest)]),
+        "/runs/{id}/cancellation" => text(&[("reason", "Not needed.")]),
+        "/providers/{id}/models/{model}/default"
+        | "/holds/{id}/release"
+        | "/sign-out"
+        | "/account/sessions/ending"
+        | "/account/sessions/{id}/ending"
+        | "/members/{id}/roles/{role}/grant"
+        | "/members/{id}/roles/{role}/withdrawal"
+        | "/members/{id}/disabling"
+        | "/members/{id}/enabling"
+        | "/invitations/{id}/resending"
+        | "/invitations/{id}/withdrawal" => Vec::new(),
+        other => panic!("tests/house/harness/ways.rs knows no form for POST {other}"),
+    }
+}
+
+/// A token that opens nothing.
+pub fn nothing() -> String {
+    unknown_token()
+}
