@@ -94,8 +94,8 @@ impl Fixture {
             smtp: None,
             egress: EgressRules::default(),
             rehearsal: None,
-            session_idle: Duration::from_secs(3_600),
-            session_absolute: Duration::from_secs(36_000),
+            session_idle: Duration::from_hours(1),
+            session_absolute: Duration::from_hours(10),
         };
         let keyring = Arc::new(vault::Keyring::generate(entropy.as_ref()));
         let egress = Arc::new(tools::Egress::new(&settings.egress).unwrap());
@@ -134,7 +134,7 @@ impl Fixture {
         };
         let number = runs::create(&mut tx, &scope, &new).await.unwrap();
         let letter = Letter::Start(Started {
-            plan: self.version.plan_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            plan: hex::encode(self.version.plan_hash),
             run: run.to_string(),
             number,
             started_by: self.actor.label().to_owned(),

@@ -112,12 +112,12 @@ pub async fn measure(engine: Engine, concurrency: usize, seconds: f64) {
         async move {
             loop {
                 if let Ok(heard) = announcements.recv().await {
-                    if let Topic::Run(run) = heard.topic {
-                        if host.over.lock().unwrap().contains(&run) {
-                            if let Some(done) = waiting.lock().unwrap().remove(&run) {
-                                let _gone = done.send(());
-                            }
-                        }
+                    let over = |run: &RunId| host.over.lock().unwrap().contains(run);
+                    if let Topic::Run(run) = heard.topic
+                        && over(&run)
+                        && let Some(done) = waiting.lock().unwrap().remove(&run)
+                    {
+                        let _gone = done.send(());
                     }
                 } else {
                     // Some were missed: whoever is over is told.

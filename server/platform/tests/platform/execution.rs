@@ -148,7 +148,7 @@ impl Stage {
                 assert!(!shown.line.status.is_over(), "{shown:#?}");
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), looking).await.expect("the run did not get there")
+        tokio::time::timeout(Duration::from_mins(1), looking).await.expect("the run did not get there")
     }
 
     async fn end(self) {
