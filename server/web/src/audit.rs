@@ -13,7 +13,7 @@ use domain::{
     time::Civil,
 };
 use futures_util::stream;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::audit::{AuditLine, AuditState, Export, Filter};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,8 +30,12 @@ use crate::{
 const ROWS: u32 = 50;
 /// Signs of a row's facts that are shown before it is opened.
 const GIST: usize = 90;
+/// Signs of one fact among them.
+const IN_GIST: usize = 40;
 /// Tells htmx which address to show.
 const REPLACE_URL: HeaderName = HeaderName::from_static("hx-replace-url");
+/// What is written out in a query: everything but what RFC 3986 leaves as it is (2.3, 3.4).
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'@').remove(b'/');
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 #[derive(Template)]
@@ -103,6 +107,18 @@ pub(crate) struct Sent {
 /// The filters by name, in the order of the form.
 const FILTERS: [&str; 6] = ["text", "action", "actor", "target", "since", "until"];
 
+/// What people call a filter.
+fn word(filter: &str) -> &'static str {
+    match filter {
+        "text" => "text",
+        "action" => "act",
+        "actor" => "who",
+        "target" => "id",
+        "since" => "from",
+        _ => "to",
+    }
+}
+
 impl Sent {
     fn of(&self, name: &str) -> &str {
         let value = match name {
@@ -141,7 +157,7 @@ impl Sent {
         let mut parts: Vec<String> = FILTERS
             .iter()
             .filter(|name| !self.of(name).is_empty())
-            .map(|name| format!("{name}={}", utf8_percent_encode(self.of(name), NON_ALPHANUMERIC)))
+            .map(|name| format!("{name}={}", utf8_percent_encode(self.of(name), QUERY)))
             .collect();
         parts.extend(before.map(|before| format!("before={before}")));
         if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
@@ -196,15 +212,19 @@ fn day(text: &str) -> Option<Timestamp> {
 /// What is said of the facts of a row before it is opened.
 fn gist(line: &AuditLine) -> String {
     let word = |value: &Value| match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => cut(text, IN_GIST),
         Value::Null => "none".to_owned(),
-        other => other.to_string(),
+        other => cut(&other.to_string(), IN_GIST),
     };
     let facts: Vec<String> = line.detail.iter().map(|(key, value)| format!("{}: {}", key.replace('_', " "), word(value))).collect();
-    let whole = text::in_line(&facts.join(" · "));
-    match whole.char_indices().nth(GIST) {
-        Some((at, _)) => format!("{}…", whole.get(..at).unwrap_or_default()),
-        None => whole,
+    cut(&text::in_line(&facts.join(" · ")), GIST)
+}
+
+/// At most so many signs of a text.
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -245,7 +265,8 @@ fn row(sent: &Sent, path: &str, line: &AuditLine, page: impl Fn(&str, &str) -> S
         run_href: line.run.as_deref().map(|run| page("run", run)).unwrap_or_default(),
         action: line.action.clone(),
         action_href: by("action", &line.action),
-        target_name: text::in_line(&line.target_name),
+        // Some things are called by their id alone.
+        target_name: if line.target_name == line.target_id { String::new() } else { text::in_line(&line.target_name) },
         target_kind: line.target_kind.clone(),
         target: Some(&line.target_id).filter(|id| !id.is_empty()).map(format::id),
         target_href: by("target", &line.target_id),
@@ -266,7 +287,7 @@ fn row(sent: &Sent, path: &str, line: &AuditLine, page: impl Fn(&str, &str) -> S
 fn chips(sent: &Sent, path: &str) -> Vec<Chip> {
     let chip = |name: &&str| {
         let value = sent.of(name);
-        (!value.is_empty()).then(|| Chip { label: format!("{name}: {value}"), href: sent.with(name, "").address(path, None) })
+        (!value.is_empty()).then(|| Chip { label: format!("{}: {value}", word(name)), href: sent.with(name, "").address(path, None) })
     };
     FILTERS.iter().filter_map(chip).collect()
 }
@@ -439,8 +460,8 @@ mod tests {
     #[test]
     fn filters_live_in_the_address() {
         let sent = Sent { action: Some("approval.".to_owned()), before: Some(7), ..sent("a b") };
-        assert_eq!(sent.address(PATH, sent.before), "/t/acme/audit?text=a%20b&action=approval%2E&before=7");
-        assert_eq!(sent.with("text", "").address(PATH, None), "/t/acme/audit?action=approval%2E");
+        assert_eq!(sent.address(PATH, sent.before), "/t/acme/audit?text=a%20b&action=approval.&before=7");
+        assert_eq!(sent.with("text", "").address(PATH, None), "/t/acme/audit?action=approval.");
         assert_eq!(Sent::default().address(PATH, None), PATH);
         assert_eq!(chips(&sent, PATH).len(), 2);
     }
@@ -463,8 +484,10 @@ mod tests {
     #[test]
     fn a_row_says_in_a_line_what_it_is_about() {
         assert_eq!(gist(&line()), "hosts: [\"payments.example\"] · kind: token · before: none");
-        let long = AuditLine { detail: json!({"note": "ä".repeat(200)}).as_object().unwrap().clone(), ..line() };
-        assert_eq!(gist(&long).chars().count(), GIST + 1);
+        let long = "ä".repeat(200);
+        let lines = |detail: Value| AuditLine { detail: detail.as_object().unwrap().clone(), ..line() };
+        assert_eq!(gist(&lines(json!({"note": long}))), format!("note: {}…", "ä".repeat(IN_GIST)));
+        assert_eq!(gist(&lines(json!({"a": long, "b": long, "c": long}))).chars().count(), GIST + 1);
     }
 
     #[test]

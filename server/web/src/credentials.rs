@@ -362,7 +362,7 @@ mod tests {
     #[test]
     fn the_list_tells_names_and_facts_and_keeps_what_was_typed() {
         let html = list(vec![sample_row(true), sample_row(false)], errors("lines", "Too long."), true);
-        for part in ["href=\"/t/acme/credentials/crd_1\"", "*.desk.example:8443", "version 2", "never used", "value=\"taken\"", "a.example\nb.example", "<option value=\"api_key\" selected>", "href=\"#f-lines\"", "<details class=\"more\" open>"] {
+        for part in ["href=\"/t/acme/credentials/crd_1\"", "*.desk.example:8443", "version 2", "never</span>", "value=\"taken\"", "a.example\nb.example", "<option value=\"api_key\" selected>", "href=\"#f-lines\"", "<details class=\"more\" open>"] {
             assert!(html.contains(part), "{part} in {html}");
         }
         assert!(!html.contains("desk <b>") && html.contains("type=\"password\"") && html.contains("autocomplete=\"off\""));
