@@ -3,7 +3,7 @@
 
 use askama::Template;
 use domain::{
-    ApprovalId, Permission, Timestamp,
+    ApprovalId, Money, Permission, Timestamp,
     permission::{ApprovalApprove, ApprovalRead},
 };
 use platform::{
@@ -204,10 +204,8 @@ fn shown(approval: ApprovalShown, may: std::result::Result<(), String>, is_of_mo
         None => String::new(),
     };
     let (agreed, needed) = line.agreed;
-    let more = match ceiling.checked_sub(spent).filter(|more| more.nanos() > 0) {
-        Some(more) => format!("at most {more} more"),
-        None => "nothing more".to_owned(),
-    };
+    // The ceiling counts from the yes on: what was spent before is no part of it.
+    let more = if ceiling > Money::ZERO { format!("at most {ceiling} more") } else { "nothing more".to_owned() };
     let by = line.ended_by.map(|by| format!(" by {by}")).unwrap_or_default();
     let (ended, follows) = match line.state {
         State::Pending | State::Escalated => (String::new(), ""),
@@ -291,8 +289,6 @@ fn effect(effect: EffectShown) -> Effect {
 
 #[cfg(test)]
 mod tests {
-    use domain::Money;
-
     use super::*;
     use crate::{approvals::sample_line, mandate, page, view::FormError};
 
@@ -316,7 +312,7 @@ mod tests {
                 unknown: Vec::new(),
             }],
             spent: Money::from_nanos(3_100_000),
-            ceiling: Money::from_nanos(3_100_000),
+            ceiling: Money::from_nanos(0),
             digest: "9f2c41ab".repeat(8),
             round: 1,
             decisions: Vec::new(),
@@ -410,7 +406,7 @@ mod tests {
     #[test]
     fn what_is_not_known_yet_is_named_and_costs_to_come_are_bounded() {
         let mut approval = sample(State::Pending, Ok(()));
-        approval.ceiling = Money::from_nanos(103_100_000);
+        approval.ceiling = Money::from_nanos(100_000_000);
         approval.round = 2;
         approval.effects[0].unknown = vec!["payment".to_owned()];
         approval.effects[0].only_if = Some("payment.ok".to_owned());
