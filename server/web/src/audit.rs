@@ -252,7 +252,8 @@ fn door(name: &str) -> &'static str {
     }
 }
 
-/// A row to be shown; `page` finds the page of a thing by kind and id.
+/// A row to be shown; `page` finds the page of a thing by kind and id. A workflow's page is found by its slug, which another
+/// workflow may have today, so rows about workflows lead to no page.
 fn row(sent: &Sent, path: &str, line: &AuditLine, page: impl Fn(&str, &str) -> String) -> Row {
     let by = |name: &str, value: &str| sent.with(name, value).address(path, None);
     Row {
@@ -270,7 +271,7 @@ fn row(sent: &Sent, path: &str, line: &AuditLine, page: impl Fn(&str, &str) -> S
         target_kind: line.target_kind.clone(),
         target: Some(&line.target_id).filter(|id| !id.is_empty()).map(format::id),
         target_href: by("target", &line.target_id),
-        page_href: page(&line.target_kind, &line.target_id),
+        page_href: if line.target_kind == "workflow" { String::new() } else { page(&line.target_kind, &line.target_id) },
         outcome: line.outcome.clone(),
         tone: match line.outcome.as_str() {
             "done" => "completed",
@@ -295,7 +296,9 @@ fn chips(sent: &Sent, path: &str) -> Vec<Chip> {
 fn count(sent: &Sent, rows: &[AuditLine], state: &AuditState) -> String {
     let number = |seq: i64| format::count(u64::try_from(seq).unwrap_or_default());
     match (rows.first(), rows.last()) {
-        (Some(first), Some(last)) if !sent.is_filtered() => format!("Rows {} to {} of {}", number(first.seq), number(last.seq), number(state.seq)),
+        (Some(first), Some(last)) if !sent.is_filtered() => {
+            format!("Rows {} to {} of {}", number(first.seq), number(last.seq), number(state.seq))
+        }
         _ => match rows.len() {
             0 => "No rows".to_owned(),
             1 => "1 row".to_owned(),
@@ -472,10 +475,13 @@ mod tests {
         assert_eq!(at("2026-11-24").as_deref(), Some("2026-11-24T00:00:00.000000Z"));
         assert_eq!(at("2024-02-29").as_deref(), Some("2024-02-29T00:00:00.000000Z"));
         assert_eq!(at("1970-01-01").as_deref(), Some("1970-01-01T00:00:00.000000Z"));
-        for wrong in ["2026-02-29", "2026-13-01", "2026-00-10", "2026-11-31", "26-11-24", "2026-11-24-1", "2026-11", "+026-11-24", "tomorrow"] {
+        for wrong in
+            ["2026-02-29", "2026-13-01", "2026-00-10", "2026-11-31", "26-11-24", "2026-11-24-1", "2026-11", "+026-11-24", "tomorrow"]
+        {
             assert_eq!(at(wrong), None, "{wrong}");
         }
-        let filter = Sent { since: Some("2026-11-24".to_owned()), until: Some("2026-11-24".to_owned()), ..Sent::default() }.filter().unwrap();
+        let filter =
+            Sent { since: Some("2026-11-24".to_owned()), until: Some("2026-11-24".to_owned()), ..Sent::default() }.filter().unwrap();
         assert_eq!((filter.since, filter.until), (day("2026-11-24"), day("2026-11-25")));
         let problem = Sent { since: Some("x".to_owned()), until: Some("y".to_owned()), ..Sent::default() }.filter().unwrap_err().problem();
         assert_eq!(problem.fields.len(), 2);

@@ -60,7 +60,8 @@ pub(super) struct Detail {
     pub(super) request: String,
     /// Where its result is shown, and with `&tab=sent` what it sent.
     pub(super) href: String,
-    pub(super) is_resent: bool,
+    /// What a restart did to it; empty for nothing.
+    pub(super) resent: &'static str,
     pub(super) facts: Vec<(&'static str, String)>,
     pub(super) started: Option<Time>,
     pub(super) cost: Option<Amount>,
@@ -201,6 +202,23 @@ fn in_words(decided: &DecidedShown) -> String {
     }
 }
 
+/// The key under which a step is sent; what only reads goes out without one.
+fn key(step: &StepShown) -> Option<&str> {
+    let method = step.request.as_ref().and_then(|call| call.get("method")).and_then(serde_json::Value::as_str);
+    step.idempotency_key.as_deref().filter(|_| !matches!(method, Some("GET" | "HEAD")))
+}
+
+/// What is to be said about a step that was under way when the server stopped; empty when none was.
+fn resent(step: &StepShown) -> &'static str {
+    match (step.resent, key(step)) {
+        (false, _) => "",
+        (true, Some(_)) => {
+            "A restart left its first sending unanswered: it was sent again with the same idempotency key, so that it counts once."
+        }
+        (true, None) => "A restart left its first sending unanswered: it was sent again. It only reads.",
+    }
+}
+
 fn why(step: &StepShown, now: Timestamp) -> String {
     let failure = || step.failure.as_ref().map(|(_, message)| text::in_line(message)).unwrap_or_default();
     match &step.standing {
@@ -212,7 +230,8 @@ fn why(step: &StepShown, now: Timestamp) -> String {
             0 | 1 => failure(),
             attempts => format!("{} {attempts} attempts failed.", text::sentence(&failure())),
         },
-        _ if step.resent => "Sent again with the same idempotency key after a restart".to_owned(),
+        _ if step.resent && key(step).is_some() => "Sent again with the same idempotency key after a restart".to_owned(),
+        _ if step.resent => "Sent again after a restart".to_owned(),
         StepStanding::Completed if step.attempts > 1 => format!("Attempt {} succeeded", step.attempts),
         _ => String::new(),
     }
@@ -248,7 +267,7 @@ pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, tab: Opti
     fact("Model", step.model.as_deref().map(text::in_line));
     fact("Tokens", step.tokens.map(|(input, output)| format!("{} in, {} out", format::count(input), format::count(output))));
     fact("Attempts", (step.attempts > 0).then(|| step.attempts.to_string()));
-    fact("Idempotency key", step.idempotency_key.as_deref().map(text::in_line));
+    fact("Idempotency key", key(step).map(text::in_line));
     fact("Duration", span(step, until(run, now)).map(|span| format::duration(span.length())));
     Detail {
         name: text::in_line(&step.name),
@@ -270,10 +289,10 @@ pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, tab: Opti
             .request
             .as_ref()
             .filter(|_| shows_request)
-            .map(|call| request::written_out(call, step.idempotency_key.as_deref()))
+            .map(|call| request::written_out(call, key(step)))
             .unwrap_or_default(),
         href: format!("{}?step={}", places.run, step.id),
-        is_resent: step.resent,
+        resent: resent(step),
         facts,
         started: step.started_at.map(format::clock),
         cost: step.cost.map(format::money),
@@ -308,6 +327,7 @@ mod tests {
         retried.failure = Some(("status".to_owned(), "503 from payments.example".to_owned()));
         let mut resent = step("again", "http.request", StepStanding::Completed);
         (resent.resent, resent.ended_at) = (true, Some(before(3)));
+        resent.idempotency_key = Some("pay-1".to_owned());
         let mut priced = step("look", "agent.analyze", StepStanding::Completed);
         (priced.tokens, priced.cost, priced.started_at, priced.ended_at) =
             (Some((640, 172)), Some(Money::from_nanos(3_100_000)), Some(before(10)), Some(before(8)));
@@ -330,6 +350,17 @@ mod tests {
         assert!(steps.rows[1].current && !steps.rows[0].current);
         assert!(steps.rows[4].href.is_empty() && steps.rows[4].bars.is_empty());
         assert!(steps.summary.starts_with("4 of 5, "), "{}", steps.summary);
+    }
+
+    #[test]
+    fn what_only_reads_is_not_said_to_be_sent_under_a_key() {
+        let mut read = step("read", "http.request", StepStanding::Completed);
+        (read.resent, read.idempotency_key) = (true, Some("run_x:read".to_owned()));
+        read.request = Some(json!({"call": "http", "method": "GET", "url": "https://erp.example/1", "headers": [], "query": [], "body": "none"}));
+        assert_eq!((key(&read), why(&read, NOW).as_str()), (None, "Sent again after a restart"));
+        read.request = Some(json!({"call": "http", "method": "POST", "url": "https://erp.example/1", "headers": [], "query": [], "body": "none"}));
+        assert_eq!(key(&read), Some("run_x:read"));
+        assert!(resent(&read).contains("the same idempotency key"));
     }
 
     #[test]
