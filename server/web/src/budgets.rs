@@ -181,7 +181,8 @@ async fn shown<P>(grant: &Grant<P>, again: Again) -> Result<View> {
     let BudgetsShown { tenant, workflows, in_doubt, under_way } = grant.platform().budgets(grant.actor()).await?;
     let page = grant.page().await?;
     let name = page.tenant.as_ref().map(|tenant| tenant.name.clone()).unwrap_or_default();
-    let scope = |budget: &WorkflowBudget| Some(Scope { value: format!("{WORKFLOW}{}", budget.slug.as_deref()?), label: budget.name.clone() });
+    let scope =
+        |budget: &WorkflowBudget| Some(Scope { value: format!("{WORKFLOW}{}", budget.slug.as_deref()?), label: budget.name.clone() });
     let mut scopes = vec![Scope { value: WHOLE.to_owned(), label: format!("{name}, in all") }];
     scopes.extend(workflows.iter().filter_map(scope));
     let mut in_doubt: Vec<HoldRow> = in_doubt.into_iter().map(|hold| hold_row(grant, hold)).collect();
@@ -311,13 +312,26 @@ mod tests {
             tenant: "Acme".to_owned(),
             whole: account("31.84", "0.41", Some("50"), "0.1"),
             workflows: vec![
-                WorkflowRow { name: "Vendor payment".to_owned(), href: "/t/acme/workflows/vendor-payment".to_owned(), is_removed: false, account: account("9.8", "0.2", Some("10"), "0") },
+                WorkflowRow {
+                    name: "Vendor payment".to_owned(),
+                    href: "/t/acme/workflows/vendor-payment".to_owned(),
+                    is_removed: false,
+                    account: account("9.8", "0.2", Some("10"), "0"),
+                },
                 WorkflowRow { name: "Digest".to_owned(), href: String::new(), is_removed: false, account: account("0", "0", None, "0") },
-                WorkflowRow { name: "Release notes".to_owned(), href: String::new(), is_removed: true, account: account("0.0732", "0", None, "0") },
+                WorkflowRow {
+                    name: "Release notes".to_owned(),
+                    href: String::new(),
+                    is_removed: true,
+                    account: account("0.0732", "0", None, "0"),
+                },
             ],
             in_doubt,
             under_way: vec![hold("hld_2")],
-            scopes: vec![Scope { value: WHOLE.to_owned(), label: "Acme, in all".to_owned() }, Scope { value: "workflow:vendor-payment".to_owned(), label: "Vendor payment".to_owned() }],
+            scopes: vec![
+                Scope { value: WHOLE.to_owned(), label: "Acme, in all".to_owned() },
+                Scope { value: "workflow:vendor-payment".to_owned(), label: "Vendor payment".to_owned() },
+            ],
             errors: FormErrors(vec![FormError { field: "limit".to_owned(), message: "Enter an amount.".to_owned() }]),
             form: Filled { scope: "workflow:vendor-payment".to_owned(), limit: "much".to_owned() },
             may_write,
@@ -327,10 +341,15 @@ mod tests {
     #[test]
     fn the_three_numbers_stand_in_words_beside_every_meter() {
         let html = view(Vec::new(), true).render().unwrap();
-        for part in ["$31.84", "$0.4100", "$17.75", "$31.84 of $50.00 spent", "at its limit", "no limit of its own", "removed;", "$0.1000"] {
+        for part in ["$31.84", "$0.4100", "$17.75", "$31.84 of $50.00 spent", "at its limit", "no limit of its own", "removed;", "$0.1000"]
+        {
             assert!(html.contains(part), "{part} in {html}");
         }
-        assert!(html.contains("<option value=\"workflow:vendor-payment\" selected>") && html.contains("value=\"much\"") && html.contains("href=\"#f-limit\""));
+        assert!(
+            html.contains("<option value=\"workflow:vendor-payment\" selected>")
+                && html.contains("value=\"much\"")
+                && html.contains("href=\"#f-limit\"")
+        );
         assert!(!html.contains("left by a crash"));
     }
 

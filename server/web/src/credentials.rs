@@ -236,7 +236,9 @@ pub(crate) async fn create(grant: Grant<CredentialWrite>, Form(sent): Form<New>)
         Err(error) => Err(error),
     };
     match view::outcome(created, IN_FORM)? {
-        Outcome::Done(_) => Ok(grant.visit().done(&grant.path("/credentials"), &format!("The credential {name} is set. Workflows use it as cred://{name}."))),
+        Outcome::Done(_) => Ok(grant
+            .visit()
+            .done(&grant.path("/credentials"), &format!("The credential {name} is set. Workflows use it as cred://{name}."))),
         Outcome::Refused(refusal) => {
             let refusal = at_field(refusal, field);
             view::html_with(refusal.status, &list_view(&grant, form, refusal.errors).await?)
@@ -245,7 +247,11 @@ pub(crate) async fn create(grant: Grant<CredentialWrite>, Form(sent): Form<New>)
 }
 
 /// `GET /t/{slug}/credentials/{id}`: one of them, and when it was sent out.
-pub(crate) async fn credential(grant: Grant<CredentialRead>, Path(id): Path<CredentialId>, Query(Before { before }): Query<Before>) -> Answer {
+pub(crate) async fn credential(
+    grant: Grant<CredentialRead>,
+    Path(id): Path<CredentialId>,
+    Query(Before { before }): Query<Before>,
+) -> Answer {
     let shown = grant.platform().credential(grant.actor(), id, before.map(Cursor), USES).await?;
     view::html(&credential_view(&grant, shown, before, Forms::default()).await?)
 }
@@ -268,7 +274,9 @@ pub(crate) async fn replace(grant: Grant<CredentialWrite>, Path(id): Path<Creden
     };
     match view::outcome(replaced, IN_FORM)? {
         Outcome::Done(version) => {
-            let notice = format!("The value is replaced; it is version {version} now. Approvals that were given for the one before are asked for again.");
+            let notice = format!(
+                "The value is replaced; it is version {version} now. Approvals that were given for the one before are asked for again."
+            );
             Ok(grant.visit().done(&grant.path(&format!("/credentials/{id}")), &notice))
         }
         Outcome::Refused(refusal) => {
@@ -283,7 +291,9 @@ pub(crate) async fn change(grant: Grant<CredentialWrite>, Path(id): Path<Credent
     let description = sent.description.unwrap_or_default();
     let hosts = [sent.allowed_hosts];
     match view::outcome(grant.platform().change_credential(grant.actor(), id, &hosts, &description).await, IN_FORM)? {
-        Outcome::Done(()) => Ok(grant.visit().done(&grant.path(&format!("/credentials/{id}")), "Saved. From now on it is sent to these hosts alone.")),
+        Outcome::Done(()) => {
+            Ok(grant.visit().done(&grant.path(&format!("/credentials/{id}")), "Saved. From now on it is sent to these hosts alone."))
+        }
         Outcome::Refused(refusal) => {
             let [hosts] = hosts;
             again(&grant, id, refusal.status, Forms { change: refusal.errors, hosts, description, ..Forms::default() }).await
@@ -300,7 +310,9 @@ pub(crate) async fn remove(grant: Grant<CredentialWrite>, Path(id): Path<Credent
         Err(error) => Err(error),
     };
     match view::outcome(removed, IN_FORM)? {
-        Outcome::Done(()) => Ok(grant.visit().done(&grant.path("/credentials"), &format!("The credential {} is removed.", known.line.name))),
+        Outcome::Done(()) => {
+            Ok(grant.visit().done(&grant.path("/credentials"), &format!("The credential {} is removed.", known.line.name)))
+        }
         Outcome::Refused(refusal) => again(&grant, id, refusal.status, Forms { removal: refusal.errors, ..Forms::default() }).await,
     }
 }
@@ -332,8 +344,15 @@ mod tests {
     }
 
     fn list(credentials: Vec<Row>, errors: FormErrors, may_write: bool) -> String {
-        let form = Filled { name: "taken".to_owned(), kind: "api_key".to_owned(), hosts: "a.example\nb.example".to_owned(), description: String::new() };
-        ListView { page: page::sample(), credentials, kinds: KINDS, errors, form, may_write, action: "/t/acme/credentials".to_owned() }.render().unwrap()
+        let form = Filled {
+            name: "taken".to_owned(),
+            kind: "api_key".to_owned(),
+            hosts: "a.example\nb.example".to_owned(),
+            description: String::new(),
+        };
+        ListView { page: page::sample(), credentials, kinds: KINDS, errors, form, may_write, action: "/t/acme/credentials".to_owned() }
+            .render()
+            .unwrap()
     }
 
     fn credential(forms: Forms, may_write: bool) -> String {
@@ -362,7 +381,17 @@ mod tests {
     #[test]
     fn the_list_tells_names_and_facts_and_keeps_what_was_typed() {
         let html = list(vec![sample_row(true), sample_row(false)], errors("lines", "Too long."), true);
-        for part in ["href=\"/t/acme/credentials/crd_1\"", "*.desk.example:8443", "version 2", "never</span>", "value=\"taken\"", "a.example\nb.example", "<option value=\"api_key\" selected>", "href=\"#f-lines\"", "<details class=\"more\" open>"] {
+        for part in [
+            "href=\"/t/acme/credentials/crd_1\"",
+            "*.desk.example:8443",
+            "version 2",
+            "never</span>",
+            "value=\"taken\"",
+            "a.example\nb.example",
+            "<option value=\"api_key\" selected>",
+            "href=\"#f-lines\"",
+            "<details class=\"more\" open>",
+        ] {
             assert!(html.contains(part), "{part} in {html}");
         }
         assert!(!html.contains("desk <b>") && html.contains("type=\"password\"") && html.contains("autocomplete=\"off\""));
@@ -383,7 +412,8 @@ mod tests {
         let html = credential(Forms { removal: errors("typed", "Type payment-desk to remove it."), ..Forms::default() }, true);
         assert_eq!(html.matches("id=\"errors\"").count(), 1);
         assert!(html.contains("href=\"#f-typed\"") && html.contains("action=\"/t/acme/credentials/crd_1/removal\""));
-        let html = credential(Forms { change: errors("allowed_hosts", "Name a host."), hosts: "https://x".to_owned(), ..Forms::default() }, true);
+        let html =
+            credential(Forms { change: errors("allowed_hosts", "Name a host."), hosts: "https://x".to_owned(), ..Forms::default() }, true);
         assert!(html.contains("https://x") && html.contains("aria-invalid=\"true\""));
     }
 

@@ -226,7 +226,8 @@ async fn list_view<P>(grant: &Grant<P>, form: Sent, errors: FormErrors) -> Resul
     let platform = grant.platform();
     let providers = platform.providers(grant.actor()).await?;
     let may_write = grant.may(Permission::AgentWrite);
-    let credentials = if may_write && grant.may(Permission::CredentialRead) { platform.credentials(grant.actor()).await? } else { Vec::new() };
+    let credentials =
+        if may_write && grant.may(Permission::CredentialRead) { platform.credentials(grant.actor()).await? } else { Vec::new() };
     Ok(ListView {
         page: grant.page().await?,
         providers: providers.into_iter().map(|provider| provider_row(grant, provider)).collect(),
@@ -438,7 +439,18 @@ mod tests {
     #[test]
     fn the_list_shows_models_with_prices_and_keeps_what_was_typed() {
         let html = list(vec![sample_provider(vec![sample_model(true)]), sample_provider(Vec::new())], true);
-        for part in ["0.25", "2.00", "0.025", "16,384", "default", "was removed", "no model yet", "value=\"new-one\"", "<option value=\"other\" selected>", "href=\"#f-base_url\""] {
+        for part in [
+            "0.25",
+            "2.00",
+            "0.025",
+            "16,384",
+            "default",
+            "was removed",
+            "no model yet",
+            "value=\"new-one\"",
+            "<option value=\"other\" selected>",
+            "href=\"#f-base_url\"",
+        ] {
             assert!(html.contains(part), "{part} in {html}");
         }
         assert!(list(Vec::new(), true).contains("No model provider yet"));
@@ -450,7 +462,14 @@ mod tests {
     fn a_model_without_a_price_is_shown_again_with_what_was_typed() {
         let filled = NewModel { name: "gpt-5".to_owned(), output_price: "ten".to_owned(), ..NewModel::empty() };
         let html = provider(ProviderForms { model: errors("output_price", "Not a price."), removal: FormErrors::none(), filled }, true);
-        for part in ["/t/acme/providers/prv_1/models", "/t/acme/providers/prv_1/removal", "value=\"gpt-5\"", "value=\"ten\"", "value=\"4096\"", "href=\"#f-output_price\""] {
+        for part in [
+            "/t/acme/providers/prv_1/models",
+            "/t/acme/providers/prv_1/removal",
+            "value=\"gpt-5\"",
+            "value=\"ten\"",
+            "value=\"4096\"",
+            "href=\"#f-output_price\"",
+        ] {
             assert!(html.contains(part), "{part} in {html}");
         }
         let forms = ProviderForms { model: FormErrors::none(), removal: FormErrors::none(), filled: NewModel::empty() };
@@ -460,7 +479,14 @@ mod tests {
     #[test]
     fn the_default_model_cannot_be_made_the_default_again() {
         let html = model(false, true);
-        for part in ["/models/mdl_1/price", "/models/mdl_1/default", "/models/mdl_1/removal", "value=\"0.25\"", "value=\"16384\"", "href=\"#f-input_price\""] {
+        for part in [
+            "/models/mdl_1/price",
+            "/models/mdl_1/default",
+            "/models/mdl_1/removal",
+            "value=\"0.25\"",
+            "value=\"16384\"",
+            "href=\"#f-input_price\"",
+        ] {
             assert!(html.contains(part), "{part} in {html}");
         }
         assert!(!model(true, true).contains("/models/mdl_1/default"));

@@ -243,7 +243,8 @@ pub(crate) async fn change(grant: Grant<VariableWrite>, Path(id): Path<VariableI
     match view::outcome(set, IN_FORM)? {
         Outcome::Done(_) => Ok(grant.visit().done(&grant.path("/variables"), &format!("The variable {} has its new value.", line.name))),
         Outcome::Refused(refusal) => {
-            again(&grant, &line, refusal.status, Forms { change: refusal.errors, removal: FormErrors::none(), kind: sent.kind, value }).await
+            again(&grant, &line, refusal.status, Forms { change: refusal.errors, removal: FormErrors::none(), kind: sent.kind, value })
+                .await
         }
     }
 }
@@ -319,7 +320,15 @@ mod tests {
     #[test]
     fn the_list_shows_values_and_keeps_what_was_typed() {
         let html = list(vec![sample_row()], true);
-        for part in ["erp_url", "https://erp.example/&#60;x&#62;", "ada@acme.example", "value=\"a b\"", "<option value=\"number\" selected>", "href=\"#f-name\"", "action=\"/t/acme/variables\""] {
+        for part in [
+            "erp_url",
+            "https://erp.example/&#60;x&#62;",
+            "ada@acme.example",
+            "value=\"a b\"",
+            "<option value=\"number\" selected>",
+            "href=\"#f-name\"",
+            "action=\"/t/acme/variables\"",
+        ] {
             assert!(html.contains(part), "{part} in {html}");
         }
         assert!(list(Vec::new(), true).contains("No variables yet"));
@@ -329,7 +338,12 @@ mod tests {
 
     #[test]
     fn a_variable_is_changed_and_removed_on_its_own_page() {
-        let forms = || Forms { change: FormErrors::none(), removal: errors("typed", "Type erp_url."), kind: Kind::Text, value: "typed before".to_owned() };
+        let forms = || Forms {
+            change: FormErrors::none(),
+            removal: errors("typed", "Type erp_url."),
+            kind: Kind::Text,
+            value: "typed before".to_owned(),
+        };
         let html = variable(forms(), true);
         for part in ["/t/acme/variables/var_1/value", "/t/acme/variables/var_1/removal", "typed before", "href=\"#f-typed\""] {
             assert!(html.contains(part), "{part} in {html}");
