@@ -39,6 +39,9 @@ struct ApprovalView {
     approval: Shown,
     /// What yes allows; nothing for one who may not see runs.
     mandate: Option<Card>,
+    /// Why a decision was not taken; empty when nothing was refused.
+    refused: String,
+    /// What is wrong with the fields.
     errors: FormErrors,
     /// What was typed before the form came back.
     comment: String,
@@ -187,7 +190,8 @@ async fn approval_view<P>(grant: &Grant<P>, id: ApprovalId, by_mail: bool, comme
         run: format!("{} #{}", text::in_line(&approval.line.workflow_name), approval.line.run_number),
         approval: shown(approval, may, is_of_model, platform.now()),
         mandate: run.map(|run| Card::new(run.mandate, About::Approval, audit_href(grant, &run_id.to_string()))),
-        errors,
+        refused: errors.of("").to_owned(),
+        errors: FormErrors(errors.0.into_iter().filter(|error| !error.field.is_empty()).collect()),
         comment,
         by_mail,
         action: grant.path(&format!("/approvals/{id}/decision")),
@@ -328,6 +332,7 @@ mod tests {
             run: "Vendor payment #1042".to_owned(),
             approval: shown(approval, may, true, NOW),
             mandate: Some(Card::new(mandate::sample(), About::Approval, String::new())),
+            refused: "It was rejected before.".to_owned(),
             errors,
             comment: "typed".to_owned(),
             by_mail: true,
@@ -390,6 +395,7 @@ mod tests {
             let html = html(approval, Ok(()), FormErrors::none());
             assert!(html.contains(words) && html.contains("&#60;wrong&#62; account"), "{words} in {html}");
             assert!(!html.contains("/decision"));
+            assert!(html.contains("role=\"alert\"") && html.contains("It was rejected before."), "why nothing was done");
         }
     }
 

@@ -307,9 +307,15 @@ fn failed(run: &RunShown, ground: &Ground) -> Banner {
         },
         None => "The steps after it were not begun.".to_owned(),
     };
+    let title = match (step, rejected) {
+        (None, _) => "Failed.".to_owned(),
+        (Some(id), None) => format!("{} failed.", text::in_line(step_named(run, id))),
+        // The sentence after it says who decided what.
+        (Some(id), Some(_)) => format!("{} ended without a yes.", text::in_line(step_named(run, id))),
+    };
     Banner {
         state: "failed",
-        title: step.map_or_else(|| "Failed.".to_owned(), |id| format!("{} failed.", text::in_line(step_named(run, id)))),
+        title,
         // The message of an error begins with the name of a host as often as with a word: it keeps its first letter.
         text: if message.is_empty() || message.ends_with(['.', '!', '?']) { message } else { format!("{message}.") },
         below,
@@ -487,7 +493,8 @@ pub(super) mod tests {
         });
         run.steps = vec![agree];
         run.failure = Some((Some("agree".to_owned()), "rejected".to_owned(), "It was rejected by ada@acme.example".to_owned()));
-        assert!(html(run, None, &ground()).contains("Wrong account"));
+        let html = html(run, None, &ground());
+        assert!(html.contains("Wrong account") && html.contains("Step agree ended without a yes."), "{html}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod frame;
 mod identity;
 mod serving;
 mod templates;
+mod work;
 
 use std::{cell::RefCell, collections::BTreeMap, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
