@@ -285,12 +285,7 @@ pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, tab: Opti
             href: decided.approval.map(|approval| format!("{}/{approval}", places.approvals)).unwrap_or_default(),
         }),
         has_request: step.request.is_some(),
-        request: step
-            .request
-            .as_ref()
-            .filter(|_| shows_request)
-            .map(|call| request::written_out(call, key(step)))
-            .unwrap_or_default(),
+        request: step.request.as_ref().filter(|_| shows_request).map(|call| request::written_out(call, key(step))).unwrap_or_default(),
         href: format!("{}?step={}", places.run, step.id),
         resent: resent(step),
         facts,
@@ -356,9 +351,11 @@ mod tests {
     fn what_only_reads_is_not_said_to_be_sent_under_a_key() {
         let mut read = step("read", "http.request", StepStanding::Completed);
         (read.resent, read.idempotency_key) = (true, Some("run_x:read".to_owned()));
-        read.request = Some(json!({"call": "http", "method": "GET", "url": "https://erp.example/1", "headers": [], "query": [], "body": "none"}));
+        read.request =
+            Some(json!({"call": "http", "method": "GET", "url": "https://erp.example/1", "headers": [], "query": [], "body": "none"}));
         assert_eq!((key(&read), why(&read, NOW).as_str()), (None, "Sent again after a restart"));
-        read.request = Some(json!({"call": "http", "method": "POST", "url": "https://erp.example/1", "headers": [], "query": [], "body": "none"}));
+        read.request =
+            Some(json!({"call": "http", "method": "POST", "url": "https://erp.example/1", "headers": [], "query": [], "body": "none"}));
         assert_eq!(key(&read), Some("run_x:read"));
         assert!(resent(&read).contains("the same idempotency key"));
     }
