@@ -191,8 +191,8 @@ impl Environment {
 
 /// What a file holds, without the end of its last line.
 fn text_of(name: &str, path: &str) -> Result<String, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::new(format!("The file {path}, which {name} names, cannot be read: {error}.")))?;
+    let text =
+        fs::read_to_string(path).map_err(|error| Failure::new(format!("The file {path}, which {name} names, cannot be read: {error}.")))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -204,10 +204,7 @@ pub(crate) fn read(file: Option<&Path>) -> Result<Config, Failure> {
     }
     let defaults = Figment::from(Serialized::defaults(Config::default()));
     let from_file = if path.is_file() { defaults.merge(Toml::file_exact(path)) } else { defaults };
-    from_file
-        .merge(Environment::read()?)
-        .extract()
-        .map_err(|error| Failure::new(format!("The configuration cannot be used: {error}")))
+    from_file.merge(Environment::read()?).extract().map_err(|error| Failure::new(format!("The configuration cannot be used: {error}")))
 }
 
 impl Config {

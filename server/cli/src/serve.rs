@@ -98,6 +98,7 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
             config.server.listen
         ))
     })?;
+    let rehearsal = if with_rehearsal { Some(start_rehearsal(&config).await?) } else { None };
     let fresh = match &location {
         Location::Sqlite { path } => {
             keys::make_private_folder(&config.data.directory)?;
@@ -107,7 +108,6 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
         Location::Postgres { .. } => true,
     };
     let keyring = Arc::new(keys::read_or_make(&config.key_file(), fresh, entropy.as_ref())?);
-    let rehearsal = if with_rehearsal { Some(start_rehearsal(&config).await?) } else { None };
     let rules = egress_rules(&config, &public_url, rehearsal.as_ref());
     let egress = Arc::new(Egress::new(&rules).map_err(|error| Failure::new(format!("egress.allow cannot be used: {error}.")))?);
     let database = open(location).await?;
