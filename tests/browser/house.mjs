@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import { createServer } from "node:http";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
@@ -34,7 +34,7 @@ export const PASSWORD = "harbour violet trombone 7";
 /** The longest that one thing may take until it is seen. */
 const PATIENCE = 30_000;
 /** The longest that a whole journey may take. */
-const WHOLE = 150_000;
+const WHOLE = 300_000;
 
 const CHROMIUMS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
@@ -331,37 +331,43 @@ export async function restartServer() {
   lines.close();
 }
 
-/** An invoice book that answers when it is told to: a run that asks it stays at that step meanwhile. */
-export async function slowInvoiceBook(invoice) {
+/**
+ * An invoice book and a payment desk that answer when they are told to: a run that asks them stays at that step meanwhile.
+ * `asked` holds { method, key } of every request.
+ */
+export async function slowServices(invoice) {
   const asked = [];
   let waiting = [];
-  let open_ = false;
-  const answer = (response) => response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(invoice));
+  let held = true;
+  const answer = ({ method }, response) => {
+    const body = method === "POST" ? { id: "PAY-0001", status: "accepted" } : invoice;
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
+  };
   const server = createServer((request, response) => {
-    asked.push(request);
-    if (open_) answer(response);
-    else waiting.push(response);
+    asked.push({ method: request.method, key: request.headers["idempotency-key"] });
+    if (held) waiting.push([request, response]);
+    else answer(request, response);
   });
   await new Promise((resolve) => server.listen(house.port, "127.0.0.1", resolve));
   return {
     address: `http://127.0.0.1:${house.port}`,
     asked,
-    answerAll() {
-      open_ = true;
-      for (const response of waiting) answer(response);
+    hold: () => (held = true),
+    answer() {
+      held = false;
+      for (const [request, response] of waiting) answer(request, response);
       waiting = [];
-    },
-    holdAgain() {
-      open_ = false;
     },
     close: () => server.close(),
   };
 }
 
-/** Keeps a picture for the documentation, when it is asked for with UPDATE_SCREENSHOTS=1. */
-export async function picture(page, name, options = {}) {
-  if (process.env.UPDATE_SCREENSHOTS !== "1") return;
-  const png = await page.screenshot({ animations: "disabled", ...options });
+/** Keeps a picture for the documentation. */
+export async function picture(page, name, { viewport = DESKTOP } = {}) {
+  await page.setViewportSize(viewport);
+  const png = await page.screenshot({ animations: "disabled" });
   assert.ok(png.length < 200_000, `${name} is larger than 200 kB`);
-  writeFileSync(new URL(`../../docs/screenshots/${name}`, import.meta.url), png);
+  const folder = new URL("../../docs/screenshots/", import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(new URL(name, folder), png);
 }

@@ -222,7 +222,7 @@ h.journey(async ({ step, visitor }) => {
   });
 
   const bea = await visitor("the admin of the second tenant");
-  const book = await h.slowInvoiceBook(INVOICE);
+  const book = await h.slowServices(INVOICE);
   await step("a second tenant is made by a link from the machine, without samples", async () => {
     const link = await h.mandate("tenant", "invite");
     assert.equal(link.code, 0, link.complaints);
@@ -306,7 +306,7 @@ h.journey(async ({ step, visitor }) => {
     const unchanged = await h.neverReloaded(bea);
     await h.stepIs(bea, "Read the invoice", "running");
     await bea.locator("#run-banner").getByText("Read the invoice is under way.").waitFor();
-    book.answerAll();
+    book.answer();
     await h.stepIs(bea, "Read the invoice", "completed");
     await h.stepIs(bea, "Finance agrees", "waiting");
     await unchanged();

@@ -1,62 +1,75 @@
-// A live page and a server that dies: the page comes back by itself and ends with the right state; no step is lost, none is
-// paid twice, and the approval still waits.
+// A live page and a server that dies: the page comes back by itself and ends with the right state; no step is lost, one in
+// flight is sent again under the same key, and the approval still waits.
 import assert from "node:assert/strict";
 import * as h from "./house.mjs";
 
 const INVOICE = { id: "INV-20417", vendor: "Nordlicht Druck", amount: 1840.5, currency: "EUR", status: "open", iban: "DE02120300000000202051" };
+const STEPS = ["Read the invoice", "Only open invoices are paid", "Look for anything unusual", "Finance agrees", "Pay", "Say what was done"];
 
 h.journey(async ({ step, visitor }) => {
   const { admin, approver } = await step("a tenant with an approver", () => h.furnish(visitor));
-  const book = await h.slowInvoiceBook(INVOICE);
+  const services = await h.slowServices(INVOICE);
+  const asked = (count) => h.until(() => services.asked.length === count, `request number ${count} from the run`);
 
-  await step("its invoices are in a book that keeps runs waiting", async () => {
-    await h.toPage(admin, "Variables");
-    await h.follow(admin, "erp_url");
-    await h.control(admin, "Value").fill(book.address);
+  await step("its invoice book and payment desk are slow ones", async () => {
+    for (const name of ["erp_url", "payments_url"]) {
+      await h.toPage(admin, "Variables");
+      await h.follow(admin, name);
+      await h.control(admin, "Value").fill(services.address);
+      await h.press(admin, "Save");
+      await h.says(admin, `The variable ${name} has its new value.`);
+    }
+    await h.toPage(admin, "Credentials");
+    await h.follow(admin, "payment-desk");
+    await h.control(admin, "Hosts").fill(new URL(services.address).host);
     await h.press(admin, "Save");
-    await h.says(admin, "The variable erp_url has its new value.");
   });
 
   let notReloaded;
   await step("a run is started and its first step is under way", async () => {
     await h.startPayment(admin, "INV-20417");
     await h.stepIs(admin, "Read the invoice", "running");
-    await h.until(() => book.asked.length === 1, "request at the invoice book");
+    await asked(1);
     notReloaded = await h.neverReloaded(admin);
+    h.mayLoseStream(admin);
   });
 
-  await step("the server is killed with a step in flight, and comes back", async () => {
-    h.mayLoseStream(admin);
+  await step("the server is killed with that step in flight, and asks again when it is back", async () => {
     await h.restartServer();
-    await h.until(() => book.asked.length === 2, "second request at the invoice book");
-    const [first, second] = book.asked.map((request) => request.headers["idempotency-key"]);
-    assert.ok(first && first === second, `sent with the keys ${first} and ${second}`);
-    book.answerAll();
+    await asked(2);
+    services.answer();
   });
 
   await step("the same page goes on to the approval and says that the step was sent again", async () => {
     await h.stepIs(admin, "Read the invoice", "completed");
     await h.stepIs(admin, "Finance agrees", "waiting");
-    await h.says(h.stepRow(admin, "Read the invoice"), "Sent again with the same idempotency key after a restart");
-    await notReloaded();
+    await h.says(h.stepRow(admin, "Read the invoice"), /^Sent again .*after a restart$/);
   });
 
   await step("the server is killed while the approval waits, and it still waits", async () => {
+    services.hold();
     await h.restartServer();
     await h.toPage(approver, "Approvals");
     await h.follow(approver, /^Review/);
   });
 
-  await step("approved after the restart, the run completes on the page that never was loaded again", async () => {
+  await step("it is approved, and the server is killed with the payment in flight", async () => {
     await h.press(approver, "Approve");
-    await h.says(admin, "Completed");
-    for (const name of ["Read the invoice", "Only open invoices are paid", "Look for anything unusual", "Finance agrees", "Pay", "Say what was done"]) {
-      await h.stepIs(admin, name, "completed");
-    }
+    await h.stepIs(admin, "Pay", "running");
+    await asked(3);
+    await h.restartServer();
+    await asked(4);
+  });
+
+  await step("the payment is sent again under its key, and the run completes on the page that never was loaded again", async () => {
+    services.answer();
+    await admin.locator("#run-banner").getByText("Completed").waitFor();
+    for (const name of STEPS) await h.stepIs(admin, name, "completed");
+    await h.says(h.stepRow(admin, "Pay"), /^Sent again .*after a restart$/);
     await notReloaded();
-    const { requests, payments } = await h.payments();
-    assert.deepEqual([requests, payments.length], [1, 1]);
-    assert.equal(book.asked.length, 2);
+    assert.deepEqual(services.asked.map(({ method }) => method), ["GET", "GET", "POST", "POST"]);
+    const [first, second] = services.asked.slice(2).map(({ key }) => key);
+    assert.ok(first && first === second, `paid under the keys ${first} and ${second}`);
   });
 
   await step("the page says the same when it is loaded again", async () => {
@@ -64,5 +77,5 @@ h.journey(async ({ step, visitor }) => {
     await admin.reload();
     assert.equal(await h.words(admin.locator("#run-steps")), before);
   });
-  book.close();
+  services.close();
 });
