@@ -7,10 +7,17 @@
     clippy::string_slice,
     reason = "tests fail by panicking"
 )]
+#![allow(clippy::pedantic, clippy::absurd_extreme_comparisons, reason = "tests are read for what they say; a cap of nothing is a cap")]
 #![allow(missing_docs, reason = "the names of tests are sentences")]
 
 mod access;
+mod audit;
+mod browser;
+mod cli;
+mod crash;
 mod harness;
 mod isolation;
+mod mail;
 mod payment;
 mod tidy;
+mod web;

@@ -204,7 +204,14 @@ pub(crate) fn read(file: Option<&Path>) -> Result<Config, Failure> {
     }
     let defaults = Figment::from(Serialized::defaults(Config::default()));
     let from_file = if path.is_file() { defaults.merge(Toml::file_exact(path)) } else { defaults };
-    from_file.merge(Environment::read()?).extract().map_err(|error| Failure::new(format!("The configuration cannot be used: {error}")))
+    let read = from_file.merge(Environment::read()?).extract();
+    read.map_err(|error| Failure::new(format!("The configuration cannot be used: {}.", in_one_line(&error.to_string()))))
+}
+
+/// What a parser says, without its picture of the line: where it is stands in the words before.
+fn in_one_line(error: &str) -> String {
+    let is_picture = |line: &str| line.split_once('|').is_some_and(|(before, _)| before.trim().chars().all(|sign| sign.is_ascii_digit()));
+    error.lines().filter(|line| !is_picture(line)).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 impl Config {

@@ -14,6 +14,7 @@ use rehearsal::Rehearsal;
 use tokio::{signal::unix, sync::watch};
 use tools::Egress;
 use url::Url;
+use vault::Keyring;
 
 use crate::{Failure, config::Config, keys, logging};
 
@@ -33,6 +34,23 @@ pub(crate) async fn migrate(config: Config) -> Result<(), Failure> {
 async fn open(location: Location) -> Result<Database, Failure> {
     let settings = DatabaseSettings::new(Arc::new(SystemClock), Arc::new(OsEntropy));
     Database::open(location, settings).await.map_err(Failure::new)
+}
+
+/// The keys and the database. Keys are made only where nothing was ever kept under any: beside a file that does not exist
+/// yet, or for a PostgreSQL database without a tenant.
+async fn open_with_keys(config: &Config, location: Location, entropy: &dyn Entropy) -> Result<(Arc<Keyring>, Database), Failure> {
+    let key_file = config.key_file();
+    if let Location::Sqlite { path } = &location {
+        keys::make_private_folder(&config.data.directory)?;
+        let keyring = keys::read_or_make(&key_file, !path.exists(), entropy)?;
+        return Ok((Arc::new(keyring), open(location).await?));
+    }
+    let database = open(location).await?;
+    let unreadable = |error: database::Error| Failure::new(format!("The database cannot be read: {error}."));
+    let mut tx = database.system_read().await.map_err(unreadable)?;
+    let is_empty = database::tenants::all(&mut tx).await.map_err(unreadable)?.is_empty();
+    drop(tx);
+    Ok((Arc::new(keys::read_or_make(&key_file, is_empty, entropy)?), database))
 }
 
 /// `host:port` of an address, for what must never be reached by a run.
@@ -99,22 +117,15 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
         ))
     })?;
     let rehearsal = if with_rehearsal { Some(start_rehearsal(&config).await?) } else { None };
-    let fresh = match &location {
-        Location::Sqlite { path } => {
-            keys::make_private_folder(&config.data.directory)?;
-            !path.exists()
-        }
-        // Whether PostgreSQL is empty is only known when it is open; a wrong key is found by what it cannot open.
-        Location::Postgres { .. } => true,
-    };
-    let keyring = Arc::new(keys::read_or_make(&config.key_file(), fresh, entropy.as_ref())?);
+    // Everything that can be wrong with the configuration is found before anything is made.
     let rules = egress_rules(&config, &public_url, rehearsal.as_ref());
     let egress = Arc::new(Egress::new(&rules).map_err(|error| Failure::new(format!("egress.allow cannot be used: {error}.")))?);
-    let database = open(location).await?;
+    let trusted_proxies = trusted_proxies(&config)?;
+    let (keyring, database) = open_with_keys(&config, location, entropy.as_ref()).await?;
 
     let (session_idle, session_absolute) = config.session_limits();
     let site = web::WebConfig {
-        trusted_proxies: trusted_proxies(&config)?,
+        trusted_proxies,
         entropy: Arc::clone(&entropy),
         workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
     };

@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr as _, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqlSafeStr as _, postgres::PgConnectOptions};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::{Location, migrations};
@@ -102,6 +102,15 @@ fn location(cluster: &Cluster, name: &str) -> Location {
         app_url: cluster.url("mandate_app", name),
         system_url: cluster.url("mandate_system", name),
     }
+}
+
+/// Makes a closed SQLite file look as if a later version of this program had written it.
+pub async fn mark_as_newer(path: &Path) {
+    let statement = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+                     values (99990101000000, 'later', true, x'00', 0)";
+    let mut connection = crate::open::sqlite_options(path).connect().await.expect("the file");
+    sqlx::raw_sql(statement).execute(&mut connection).await.expect("the list of migrations");
+    connection.close().await.expect("an orderly end");
 }
 
 /// The address of the same database for the superuser of the test cluster, to look at what the logins cannot see.

@@ -5,8 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use database::sessions::SignedIn;
-use domain::{PersonId, TenantId};
+use domain::{PersonId, TenantId, machine::OsEntropy};
 use reqwest::{
     Method, RequestBuilder, Response,
     header::{CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE},
@@ -158,14 +157,11 @@ impl Client {
         self.request(Method::GET, path).send().await.unwrap()
     }
 
-    /// The same browser after somebody signed in with the cookie of an answer.
-    pub fn signed_in(&self, answer: &Answer, signed_in: &SignedIn) -> Self {
-        let who = Who {
-            person: signed_in.session.person,
-            email: signed_in.email.clone(),
-            cookie: answer.cookie("sid").expect("a session").to_owned(),
-            home: None,
-        };
+    /// The same browser after somebody signed in, with the cookie of that answer.
+    pub fn with_cookie_of(&self, answer: &Answer) -> Self {
+        let cookie = answer.cookie("sid").expect("a session").to_owned();
+        // Who that is only the server knows.
+        let who = Who { person: PersonId::new(super::START, &OsEntropy), email: String::new(), cookie, home: None };
         Self::new(&self.origin, Some(who))
     }
 }

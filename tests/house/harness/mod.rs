@@ -10,6 +10,7 @@
 pub mod client;
 pub mod furniture;
 pub mod page;
+pub mod process;
 pub mod stub;
 pub mod table;
 pub mod things;
@@ -17,7 +18,7 @@ pub mod ways;
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
-use database::{Database, Location, crash::CrashPoints, testing::TempDir};
+use database::{Database, Location, OpenError, crash::CrashPoints, testing::TempDir};
 use domain::{
     Actor, PersonId, RunId, Secret, TenantId, Timestamp,
     call::EgressRules,
@@ -175,7 +176,7 @@ impl House {
         let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let mut of_database = database::Settings::new(Arc::clone(&shared), Arc::new(OsEntropy));
         of_database.crash_points = choices.crash_points;
-        let database = Database::open(location.clone(), of_database).await.unwrap();
+        let database = open_database(&location, &of_database).await;
         let settings = settings(choices.public_url.unwrap_or_else(|| origin.clone()), choices.smtp, &choices.allow, &rehearsal);
         let egress = Arc::new(Egress::new(&settings.egress).unwrap());
         let platform = Platform::new(database, Arc::clone(&shared), Arc::new(OsEntropy), furniture::keyring(), egress, settings);
@@ -276,11 +277,6 @@ impl House {
         self.platform.start_run(&actor, slug, Given::Values(inputs), None).await.unwrap().run
     }
 
-    /// The run as it is now, in the eyes of an admin.
-    pub async fn run(&self, tenant: &Tenant, run: RunId) -> RunShown {
-        self.platform.run(&self.actor(&tenant.admin).await, run).await.unwrap()
-    }
-
     /// Waits until the run is as wanted.
     pub async fn until(&self, tenant: &Tenant, run: RunId, wanted: impl Fn(&RunShown) -> bool) -> RunShown {
         let actor = self.actor(&tenant.admin).await;
@@ -329,6 +325,19 @@ impl House {
         let links = mails.iter().filter(|mail| mail.to == to).flat_map(|mail| mail.text.lines()).filter(|line| line.starts_with(&start));
         links.map(str::to_owned).next().unwrap_or_else(|| panic!("no mail to {to} with a link to {part}"))
     }
+}
+
+/// Opens a database. The threads of a server that has stopped let go of their file a moment later.
+async fn open_database(location: &Location, settings: &database::Settings) -> Database {
+    let opening = async {
+        loop {
+            match Database::open(location.clone(), settings.clone()).await {
+                Err(OpenError::InUse { .. }) => tokio::time::sleep(Duration::from_millis(5)).await,
+                opened => return opened.unwrap(),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, opening).await.expect("whoever had the file lets go of it")
 }
 
 /// The person behind a browser.

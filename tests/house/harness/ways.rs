@@ -3,7 +3,7 @@
 
 use web::route::RouteInfo;
 
-use super::{House, PASSWORD, Things, unknown_token};
+use super::{House, PASSWORD, Things};
 
 const VENDOR_PAYMENT: &str = include_str!("../../../examples/vendor-payment.md");
 
@@ -138,9 +138,4 @@ fn fields(route: &RouteInfo, things: &Things) -> Vec<(&'static str, String)> {
         | "/invitations/{id}/withdrawal" => Vec::new(),
         other => panic!("tests/house/harness/ways.rs knows no form for POST {other}"),
     }
-}
-
-/// A token that opens nothing.
-pub fn nothing() -> String {
-    unknown_token()
 }

@@ -1,0 +1,125 @@
+//! Programs beside the tests: the binary of this build, and small servers in node. Each ends with its value.
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Read},
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Output, Stdio},
+    thread,
+};
+
+use tokio::sync::mpsc;
+
+use super::PATIENCE;
+
+/// A running program whose standard output is read line by line.
+pub struct Program {
+    child: Child,
+    lines: mpsc::UnboundedReceiver<String>,
+    errors: Option<thread::JoinHandle<String>>,
+    /// What hangs on its standard input ends when this is dropped.
+    _input: Option<ChildStdin>,
+}
+
+impl Program {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (said, lines) = mpsc::unbounded_channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| said.send(line)));
+        let mut output = child.stderr.take().unwrap();
+        let errors = thread::spawn(move || {
+            let mut text = String::new();
+            let _ = output.read_to_string(&mut text);
+            text
+        });
+        let input = child.stdin.take();
+        Self { child, lines, errors: Some(errors), _input: input }
+    }
+
+    /// The next line it says; nothing when it ended.
+    pub async fn line(&mut self) -> Option<String> {
+        tokio::time::timeout(PATIENCE, self.lines.recv()).await.expect("a line in time")
+    }
+
+    /// The next line that contains this, those before it left out.
+    pub async fn line_with(&mut self, part: &str) -> String {
+        loop {
+            match self.line().await {
+                Some(line) if line.contains(part) => return line,
+                Some(_) => {}
+                None => panic!("it ended without saying `{part}`: {}", self.log()),
+            }
+        }
+    }
+
+    /// Ends it as a power cut does.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// What it wrote to its standard error, once it has ended.
+    pub fn log(&mut self) -> String {
+        self.errors.take().map(|errors| errors.join().unwrap()).unwrap_or_default()
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub fn stop(&mut self) {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The binary of this build, which `make test` builds before the tests.
+pub fn mandate() -> Command {
+    let here = env::current_exe().unwrap();
+    let binary = here.ancestors().nth(2).unwrap().join("mandate");
+    assert!(binary.is_file(), "{} is not there: run `cargo build --package cli` first, as `make test` does", binary.display());
+    let mut command = Command::new(binary);
+    for (name, _) in env::vars().filter(|(name, _)| name.starts_with("MANDATE__")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// The same in a folder of its own, listening on this port of loopback.
+pub fn mandate_in(folder: &Path, port: u16) -> Command {
+    let mut command = mandate();
+    command
+        .current_dir(folder)
+        .env("MANDATE__SERVER__LISTEN", format!("127.0.0.1:{port}"))
+        .env("MANDATE__DATA__DIRECTORY", folder.join("data"))
+        .env("MANDATE__LOG__LEVEL", "warn");
+    command
+}
+
+/// Runs a command to its end: its exit code and what it said.
+pub fn run(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// A port of loopback that is free now.
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// A folder of the target folder, empty.
+pub fn empty_folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
