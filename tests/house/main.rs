@@ -11,6 +11,7 @@
 #![allow(missing_docs, reason = "the names of tests are sentences")]
 
 mod access;
+mod browser;
 mod audit;
 mod browser;
 mod cli;
