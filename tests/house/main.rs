@@ -11,7 +11,6 @@
 #![allow(missing_docs, reason = "the names of tests are sentences")]
 
 mod access;
-mod browser;
 mod audit;
 mod browser;
 mod cli;
