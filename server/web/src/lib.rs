@@ -79,10 +79,10 @@ mod setup;
 mod sign_in;
 mod site;
 mod tenants;
-mod text;
-mod things;
 #[cfg(test)]
 mod tests;
+mod text;
+mod things;
 mod variables;
 pub mod view;
 mod visit;

@@ -102,8 +102,22 @@ impl Client {
         Answer::of(self.request(Method::GET, path)).await
     }
 
+    /// The same, where the server may be gone.
+    pub async fn try_get(&self, path: &str) -> Option<Answer> {
+        Answer::try_of(self.request(Method::GET, path)).await.ok()
+    }
+
     /// Sends a form. Whoever is signed in sends the token along.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        Answer::of(self.form(path, fields).await).await
+    }
+
+    /// The same, where the server may be gone.
+    pub async fn try_post(&self, path: &str, fields: &[(&str, &str)]) -> Option<Answer> {
+        Answer::try_of(self.form(path, fields).await).await.ok()
+    }
+
+    async fn form(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
         let mut body: Vec<(&str, &str)> = fields.to_vec();
         if self.who.is_some() {
             let token = self.csrf().await;
@@ -111,8 +125,7 @@ impl Client {
                 body.push(("csrf", token));
             }
         }
-        let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(urlencoded(&body));
-        Answer::of(request).await
+        self.request(Method::POST, path).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(urlencoded(&body))
     }
 
     /// Sends the form of a page that goes to `action`, as it stands there but for these fields.
@@ -169,14 +182,19 @@ impl Client {
 impl Answer {
     /// Sends a request and reads what comes back; of a stream of events only the head.
     pub async fn of(request: RequestBuilder) -> Self {
+        Self::try_of(request).await.unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    /// The same, where the server may be gone.
+    pub async fn try_of(request: RequestBuilder) -> reqwest::Result<Self> {
         let (client, request) = request.build_split();
-        let request = request.unwrap();
+        let request = request?;
         let asked = format!("{} {}", request.method(), request.url());
-        let response = client.execute(request).await.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+        let response = client.execute(request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let is_stream = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-        let text = if is_stream { String::new() } else { response.text().await.unwrap_or_else(|error| panic!("{asked}: {error:?}")) };
-        Self { status, headers, text, asked }
+        let text = if is_stream { String::new() } else { response.text().await? };
+        Ok(Self { status, headers, text, asked })
     }
 
     /// The same answer, if it has this status.

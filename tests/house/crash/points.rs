@@ -1,6 +1,4 @@
-//! Falling over and standing up again: at every point of every commit within the process, and by `kill -9` of the real
-//! server at random moments. Nothing that was accepted is lost, nothing that was recorded is done again, and what may
-//! have been done is sent again under the same key.
+//! A fall at every point of every commit of a payment, within the process.
 
 use std::{
     collections::HashMap,
