@@ -1,7 +1,7 @@
 # Mandate: the commands people type. `make run` and `make test` are the two that matter.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fmt bench set-up toolchain
+.PHONY: help run test check fmt bench set-up toolchain
 
 RUST_NEEDED := 1.95
 

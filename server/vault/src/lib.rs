@@ -1,4 +1,4 @@
-//! Sealing and opening: credentials, passwords, one-time links, bearer tokens, backups, redaction.
+//! Sealing and opening: credentials, passwords, one-time links, bearer tokens, backups.
 //!
 //! Everything starts from a [`Keyring`] that somebody hands in. This crate reads no file, speaks no
 //! SQL and no HTTP, and knows no clock. Randomness comes from the [`domain::Entropy`] that is handed
@@ -18,7 +18,6 @@ pub mod keyring;
 pub mod link;
 mod mac;
 pub mod password;
-pub mod redact;
 mod self_test;
 pub mod tenant;
 pub mod token;
@@ -27,7 +26,6 @@ pub use hashing::{HashingError, HashingPool};
 pub use keyring::{Keyring, KeyringError};
 pub use link::{LinkClaims, LinkError, LinkPurpose, read_link, sign_link};
 pub use password::{PasswordRefused, Passwords};
-pub use redact::Redactor;
 pub use self_test::{SelfTestFailure, self_test};
 pub use tenant::{CREDENTIAL_VALUE, Context, OpenError, SealError, TenantKey};
 pub use token::{Token, csrf_matches, csrf_token};

@@ -11,11 +11,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{
-    Entropy,
-    entropy::SeededEntropy,
-    machine::OsEntropy,
-};
+use domain::{Entropy, entropy::SeededEntropy, machine::OsEntropy};
 use rehearsal::Rehearsal;
 
 use crate::{
@@ -29,7 +25,7 @@ use crate::{
 /// How often it is killed.
 const KILLS: usize = 20;
 /// The longest it lives once it is ready, in milliseconds.
-const LONGEST_LIFE: u64 = 500;
+const LONGEST_LIFE: u64 = 900;
 
 /// A server that is killed and started again on the same port and folder.
 struct Server {
@@ -147,6 +143,10 @@ async fn a_server_that_is_killed_at_random_loses_nothing_and_pays_nothing_twice(
     });
     let patient = patient.await.expect("the first approval");
 
+    // Slow enough that some calls are out when the server is killed.
+    for stage in [rehearsal.payment_desk_stage(), rehearsal.model_stage()] {
+        stage.latency(Duration::from_millis(80));
+    }
     let mut invoice = 40_000;
     for _ in 0..KILLS {
         let people = async {
@@ -155,7 +155,7 @@ async fn a_server_that_is_killed_at_random_loses_nothing_and_pays_nothing_twice(
                 start(&developer, &known, &format!("INV-{invoice}")).await;
                 let mut open = waiting(&approver).await;
                 open.remove(&patient);
-                if let Some(one) = open.into_iter().next() {
+                for one in open {
                     agree(&approver, &one).await;
                 }
             }

@@ -71,8 +71,7 @@ pub fn parked(shown: &RunShown) -> Option<&str> {
 
 /// Sets everything up in acme with the forms of the pages, as somebody does without the rehearsal's samples.
 pub async fn set_up_by_hand(admin: &Client, rehearsal: &Rehearsal) {
-    let [desk, book, model] =
-        [rehearsal.payment_desk(), rehearsal.invoice_book(), rehearsal.model()].map(|address| address.to_string());
+    let [desk, book, model] = [rehearsal.payment_desk(), rehearsal.invoice_book(), rehearsal.model()].map(|address| address.to_string());
     let credential = async |name: &str, host: &str, value: &str| {
         let fields = [("name", name), ("kind", "token"), ("allowed_hosts", host), ("value", value)];
         fill(admin, "/t/acme/credentials", "/t/acme/credentials", &fields).await.expect(303);
