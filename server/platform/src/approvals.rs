@@ -21,7 +21,7 @@ use workflow::{
 
 use crate::{
     Error, Platform, Result,
-    execution::{approval::eligible, directory::Directory},
+    execution::{approval::Deciding, directory::Directory},
     mandate::approvers_in_words,
 };
 
@@ -290,12 +290,13 @@ impl Platform {
     async fn deciders(&self, actor: &Actor) -> Result<Deciders> {
         let policy = self.policy(actor.tenant()).await?;
         let directory = Directory::read(self, actor.tenant()).await?;
-        Ok(Deciders { policy, directory, viewer: actor.person() })
+        Ok(Deciders { platform: self.clone(), policy, directory, viewer: actor.person() })
     }
 }
 
 /// What it takes to say who may decide.
 struct Deciders {
+    platform: Platform,
     policy: std::sync::Arc<policy::TenantPolicy>,
     directory: Directory,
     viewer: Option<PersonId>,
@@ -309,7 +310,10 @@ impl Deciders {
         if Some(person) == author {
             return Err("You wrote this version of the workflow: somebody else has to decide.".to_owned());
         }
-        if eligible(&request.approvers, &self.policy, &self.directory, starter, author).contains(&person) {
+        let approvers = &request.approvers;
+        let recorded = &self.platform.parts().policies;
+        let deciding = Deciding { approvers, policy: &self.policy, recorded, starter: Some(starter), author };
+        if self.directory.email(person).is_some_and(|email| deciding.includes(person, email)) {
             return Ok(());
         }
         Err(format!("This is for {} to decide.", approvers_in_words(&request.approvers)))

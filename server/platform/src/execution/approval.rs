@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use database::{ApprovalEnd, ApprovalLinkRow, ApprovalRequest as NewApproval, ApprovalState, Batch, Keys, MemberRefused};
 use domain::{ApprovalId, LinkId, Money, PersonId, Timestamp, permission::Permission};
 use engine::{RunContext, Verdict};
-use policy::TenantPolicy;
+use policy::{PolicyCache, TenantPolicy};
 use vault::Token;
 use workflow::{
     Input, Run,
@@ -34,27 +34,47 @@ pub(super) struct Asking<'a> {
     pub expires_at: Timestamp,
 }
 
-/// Who may decide: those the workflow names, but never who started the run or wrote its workflow.
-pub(crate) fn eligible(
-    approvers: &[Approver],
-    policy: &TenantPolicy,
-    directory: &Directory,
-    starter: PersonId,
-    author: Option<PersonId>,
-) -> BTreeSet<PersonId> {
-    let mut found = BTreeSet::new();
-    for (person, email) in directory.people() {
-        let holds_right = policy.grants(person).is_ok_and(|grants| grants.allows(Permission::ApprovalApprove));
-        let named = approvers.iter().any(|approver| match approver {
-            Approver::Role(role) => policy.roles_of(person).iter().any(|held| held.name() == role),
+/// What has to be known to say who may decide.
+pub(crate) struct Deciding<'a> {
+    /// Those the workflow names.
+    pub approvers: &'a [Approver],
+    pub policy: &'a TenantPolicy,
+    /// The recorded answers of that policy: asking it for each member anew takes too long for the writer and for lists.
+    pub recorded: &'a PolicyCache,
+    /// Who started the run, where there is one.
+    pub starter: Option<PersonId>,
+    /// Who wrote its workflow.
+    pub author: Option<PersonId>,
+}
+
+impl Deciding<'_> {
+    /// Whether this member may decide: never who started the run or wrote its workflow.
+    pub(crate) fn includes(&self, person: PersonId, email: &str) -> bool {
+        if Some(person) == self.starter || Some(person) == self.author {
+            return false;
+        }
+        let named = self.approvers.iter().any(|approver| match approver {
+            Approver::Role(role) => self.policy.roles_of(person).iter().any(|held| held.name() == role),
             Approver::Email(wanted) => email.eq_ignore_ascii_case(wanted),
             Approver::Anyone => true,
         });
-        if holds_right && named && person != starter && Some(person) != author {
-            found.insert(person);
-        }
+        named && self.holds_the_right(person)
     }
-    found
+
+    fn holds_the_right(&self, person: PersonId) -> bool {
+        let grants = match self.recorded.grants(self.policy.tenant(), person, self.policy.version()) {
+            Ok(Some(grants)) => Ok(grants),
+            // Another state of the policy is in memory by now; this one still answers.
+            Ok(None) => self.policy.grants(person),
+            Err(error) => Err(error),
+        };
+        grants.is_ok_and(|grants| grants.allows(Permission::ApprovalApprove))
+    }
+}
+
+/// Everybody who may decide.
+pub(crate) fn eligible(deciding: &Deciding<'_>, directory: &Directory) -> BTreeSet<PersonId> {
+    directory.people().filter(|(person, email)| deciding.includes(*person, email)).map(|(person, _)| person).collect()
 }
 
 /// Writes the approval, a link and a mail for each who may decide. It is pending from this commit on.
@@ -78,7 +98,14 @@ pub(super) fn ask(
             return Ok(Verdict::Tell(Input::Refused { step: asking.step.to_owned(), failure }));
         }
     };
-    let asked = eligible(&asking.request.approvers, &policy, &directory, run.starter, run.author);
+    let deciding = Deciding {
+        approvers: &asking.request.approvers,
+        policy: &policy,
+        recorded: &parts.policies,
+        starter: Some(run.starter),
+        author: run.author,
+    };
+    let asked = eligible(&deciding, &directory);
     let quorum = match asking.request.quorum {
         Quorum::Of(number) => i64::from(number),
         Quorum::All => i64::try_from(asked.len()).unwrap_or(i64::MAX).max(1),

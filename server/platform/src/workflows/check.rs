@@ -17,7 +17,10 @@ use workflow::{
 
 use crate::{
     Error, Platform, Result,
-    execution::directory::Directory,
+    execution::{
+        approval::{Deciding, eligible},
+        directory::Directory,
+    },
     mail::text::{cut, one_line},
     mandate::Mandate,
 };
@@ -395,6 +398,7 @@ impl Compiled {
 
 /// Who could decide.
 pub(super) struct People {
+    platform: Platform,
     policy: std::sync::Arc<TenantPolicy>,
     directory: Directory,
     /// Who writes the file and so decides nothing about it.
@@ -404,18 +408,18 @@ pub(super) struct People {
 impl People {
     pub(super) async fn read(platform: &Platform, tenant: domain::TenantId, author: Option<PersonId>) -> Result<Self> {
         let policy = platform.policy(tenant).await?;
-        Ok(Self { policy, directory: Directory::read(platform, tenant).await?, author })
+        Ok(Self { platform: platform.clone(), policy, directory: Directory::read(platform, tenant).await?, author })
     }
 
     fn can_decide(&self, approver: &Approver) -> bool {
-        let nobody = |person: PersonId| {
-            let approvers = std::slice::from_ref(approver);
-            crate::execution::approval::eligible(approvers, &self.policy, &self.directory, person, self.author).is_empty()
-        };
+        let approvers = std::slice::from_ref(approver);
+        let recorded = &self.platform.parts().policies;
+        let deciding = Deciding { approvers, policy: &self.policy, recorded, starter: None, author: self.author };
+        let deciders = eligible(&deciding, &self.directory).len();
         // Whoever starts a run does not decide about it either; who wrote the file stands for one who starts it.
         match self.author {
-            Some(author) => !nobody(author),
-            None => self.directory.people().any(|(person, _)| !nobody(person)),
+            Some(_) => deciders > 0,
+            None => deciders > 1 || (deciders == 1 && self.directory.people().count() > 1),
         }
     }
 }
