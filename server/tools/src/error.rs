@@ -34,7 +34,7 @@ impl CallErrorKind {
             Self::Refused => "refused",
             Self::Credential => "credential",
             Self::Connection => "connection",
-            Self::Timeout => "timeout",
+            Self::Timeout => "time_out",
             Self::Status(_) => "status",
             Self::TooLarge => "too_large",
             Self::Protocol => "protocol",

@@ -181,7 +181,7 @@ in_both_houses! {
         approve(&house, approval).await;
         let over = house.until_over(&house.acme, run).await;
         assert_eq!((failure(&over).0, failure(&over).1), ("step_5", "time_out"));
-        assert!(failure(&over).2.contains("may have acted on it"), "{over:#?}");
+        assert!(failure(&over).2.contains("nswer within"), "{over:#?}");
         assert_eq!(house.rehearsal.payments().len(), 1, "it was paid, and nobody was told");
         assert!(parked(&over).is_none());
     }
