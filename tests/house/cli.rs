@@ -8,6 +8,8 @@ use std::{
     process::Command,
 };
 
+use database::Location;
+
 use crate::harness::{
     Client, PASSWORD,
     process::{Program, empty_folder, free_port, mandate, mandate_in, run},
@@ -25,6 +27,15 @@ fn fails(command: &mut Command, parts: &[&str]) {
     for part in parts {
         assert!(sentences[0].contains(part), "{part} in {error}");
     }
+}
+
+/// The same server on a PostgreSQL database.
+fn on_postgres(mut command: Command, location: &Location) -> Command {
+    let Location::Postgres { owner_url, app_url, system_url } = location else { panic!("three logins") };
+    for (login, url) in [("OWNER", owner_url), ("APP", app_url), ("SYSTEM", system_url)] {
+        command.env(format!("MANDATE__DATABASE__{login}_URL"), url);
+    }
+    command
 }
 
 /// A server that has been set up with the tenant acme.
@@ -190,17 +201,38 @@ async fn a_database_that_is_newer_broken_or_not_there_stops_the_start() {
 
     let folder = empty_folder("cli-postgres");
     let nowhere = format!("postgres://mandate@127.0.0.1:{}/mandate", free_port());
-    let postgres = |command: &mut Command| {
-        for login in ["OWNER", "APP", "SYSTEM"] {
-            command.env(format!("MANDATE__DATABASE__{login}_URL"), &nowhere);
-        }
-    };
-    let mut command = mandate_in(&folder, free_port());
-    postgres(&mut command);
-    fails(command.arg("serve"), &["PostgreSQL"]);
+    let location = Location::Postgres { owner_url: nowhere.clone(), app_url: nowhere.clone(), system_url: nowhere.clone() };
+    fails(on_postgres(mandate_in(&folder, free_port()), &location).arg("serve"), &["PostgreSQL"]);
+    assert!(!folder.join("data").exists(), "nothing was made");
     let mut command = mandate_in(&folder, free_port());
     command.env("MANDATE__DATABASE__APP_URL", &nowhere);
     fails(command.arg("serve"), &["three logins"]);
+}
+
+#[tokio::test]
+async fn a_server_on_postgres_misses_its_keys_as_one_on_a_file_does() {
+    let location = database::testing::postgres().await;
+    let (folder, port) = (empty_folder("cli-postgres-keys"), free_port());
+    let serve = || {
+        let mut command = on_postgres(mandate_in(&folder, port), &location);
+        command.arg("serve");
+        command
+    };
+    let mut program = Program::start(&mut serve());
+    let link = program.line_with("/setup/").await.split_whitespace().last().unwrap().to_owned();
+    let nobody = Client::new(&format!("http://127.0.0.1:{port}"), None);
+    let fields = [("tenant_name", "Acme"), ("slug", "acme"), ("name", "Ada"), ("email", "ada@acme.example"), ("password", PASSWORD)];
+    let admin = nobody.with_cookie_of(&nobody.post(&link, &fields).await.expect(303));
+    program.stop();
+    let mut program = Program::start(&mut serve());
+    program.line_with("ready").await;
+    admin.get("/t/acme").await.expect(200);
+    program.stop();
+    let key = folder.join("data/keys/installation.key");
+    fs::remove_file(&key).unwrap();
+    fails(&mut serve(), &["is missing", "backup"]);
+    assert!(!key.exists(), "no new keys are made beside tenants");
+    fails(on_postgres(mandate_in(&folder, port), &location).args(["backup", "b", "--recipient", "age1x"]), &["pg_dump"]);
 }
 
 #[test]

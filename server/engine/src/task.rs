@@ -17,6 +17,11 @@ use crate::{
 /// The longest a task sleeps before it looks at the clock again.
 const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(1);
 
+/// How often what an effect needs is prepared without a pause: rights may change while they are read.
+const AT_ONCE: u32 = 3;
+/// The pause after that: what cannot be prepared must not keep the writer busy.
+const UNPREPARED: Duration = Duration::from_millis(500);
+
 /// What wakes a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nudge {
@@ -143,6 +148,7 @@ impl<H: StepHost> Task<'_, H> {
             in_inbox: false,
             released: false,
         };
+        let mut prepared = 0_u32;
         loop {
             append.foresee(self.shared.clock.now());
             append = match self.shared.database.submit(append).await {
@@ -167,6 +173,10 @@ impl<H: StepHost> Task<'_, H> {
                 return Ok(false);
             }
             if append.again {
+                if prepared >= AT_ONCE {
+                    tokio::time::sleep(UNPREPARED).await;
+                }
+                prepared = prepared.saturating_add(1);
                 self.shared.host.prepare(&self.context).await;
             }
             append.inputs.clear();

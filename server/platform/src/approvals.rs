@@ -6,7 +6,7 @@ use database::{
     links, runs as run_rows, workflows,
 };
 use domain::{
-    Actor, ApprovalId, Authorized, Cursor, Money, Page, PersonId, Problem, RunId, Scope, Timestamp,
+    Actor, ApprovalId, Authorized, Cursor, Denied, Money, Page, Permission, PersonId, Problem, RunId, Scope, Timestamp,
     audit::{AuditEvent, AuditEvents},
     permission::{ApprovalApprove, ApprovalRead},
 };
@@ -157,7 +157,7 @@ impl Platform {
 
     /// How many approvals this actor can decide now.
     pub async fn approvals_for(&self, actor: &Actor) -> Result<usize> {
-        if !actor.may(domain::Permission::ApprovalApprove) || !actor.may(domain::Permission::ApprovalRead) {
+        if !actor.may(Permission::ApprovalApprove) || !actor.may(Permission::ApprovalRead) {
             return Ok(0);
         }
         Ok(self.pending_approvals(actor, 100).await?.iter().filter(|line| line.mine.is_ok()).count())
@@ -237,7 +237,14 @@ impl Platform {
         let author = author_of(&mut tx, row.run).await?;
         ended(&row)?;
         let (request, _) = read(&row)?;
-        deciders.may(person, &request, row.starter, author).map_err(|reason| Problem::new(403, "not_your_decision", reason))?;
+        if let Err(reason) = deciders.may(person, &request, row.starter, author) {
+            drop(row);
+            drop(tx);
+            // Refused for who they are and not for what they sent: a denial like any other.
+            let denied = Denied::Forbidden { kind: "approval", permission: Permission::ApprovalApprove, id: id.to_string() };
+            self.record_denial(actor, &denied).await?;
+            return Err(Problem::new(403, "not_your_decision", reason).into());
+        }
         if !say.digest.eq_ignore_ascii_case(&hex::encode(row.digest)) {
             return Err(Problem::conflict(
                 "approval_changed",

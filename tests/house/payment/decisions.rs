@@ -177,6 +177,9 @@ in_both_houses! {
         for (member, why) in [(&house.acme.approver, "You started this run"), (&house.acme.admin, "You wrote this version")] {
             member.post(&format!("/t/acme/approvals/{approval}/decision"), &yes).await.expect(403).says(&[why]);
         }
+        let log = house.log(&house.acme).await;
+        let denied: Vec<&str> = log.iter().filter(|line| line.outcome == "denied").map(|line| line.actor.as_str()).collect();
+        assert_eq!(denied, ["approver@acme.example", "admin@acme.example"], "that they tried is in the log");
         assert_eq!(state_of(&house, approval).await, ApprovalState::Pending);
     }
 

@@ -11,7 +11,7 @@ use platform::runs::{RunShown, Waiting};
 use rehearsal::Rehearsal;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Choices, Client, Engine, House, Tenant, in_both_houses, page, things::approval_of};
+use crate::harness::{Answer, Choices, Client, Engine, House, PASSWORD, Tenant, in_both_houses, page, things::approval_of};
 
 pub const SOURCE: &str = include_str!("../../../examples/vendor-payment.md");
 /// An invoice above the limit, and one below it.
@@ -189,6 +189,41 @@ in_both_houses! {
         assert_eq!((approved.actor.as_str(), approved.door.as_str()), ("approver@acme.example", "mail_link"));
         assert_eq!(approved.detail["digest"], Value::String(digest));
         acme.admin.get("/t/acme/audit?action=approval.approved").await.expect(200).says(&["approval.approved", "by a link in a mail"]);
+    }
+
+    async fn the_ticked_box_puts_in_all_that_a_first_run_needs_and_no_box_nothing(house) {
+        for (slug, samples) in [("ticked", true), ("empty", false)] {
+            let link = house.platform.tenant_invite();
+            let path = link.strip_prefix(&house.origin).unwrap();
+            let page = house.nobody.get(path).await.expect(200);
+            let email = format!("ada@{slug}.example");
+            let mut fields = vec![("tenant_name", slug), ("slug", slug), ("name", "Ada"), ("email", &*email), ("password", PASSWORD)];
+            // As the form stands there, but for the box.
+            assert!(page::forms(&page.text)[0].names.iter().any(|name| name == "samples"));
+            if samples {
+                fields.push(("samples", "true"));
+            }
+            let made = house.nobody.post(path, &fields).await.expect(303);
+            let admin = house.nobody.with_cookie_of(&made);
+            let at = format!("/t/{slug}/workflows/vendor-payment/runs");
+            if !samples {
+                admin.get(&format!("/t/{slug}/workflows/vendor-payment")).await.expect(404);
+                for part in ["workflows", "credentials", "variables", "providers"] {
+                    let page = admin.get(&format!("/t/{slug}/{part}")).await.expect(200);
+                    let below = format!("/t/{slug}/{part}/");
+                    let things: Vec<String> = page::links(&page.text).into_iter().filter(|link| link.starts_with(&below) && !link.ends_with("/new")).collect();
+                    assert_eq!(things, Vec::<String>::new());
+                }
+                continue;
+            }
+            let started = fill(&admin, &format!("{at}/new"), &at, &[("input.invoice_id", LARGE)]).await.expect(303);
+            let mut live = admin.stream(&format!("{}/live", started.location())).await;
+            let mut told = String::new();
+            while !told.contains("Waiting for") {
+                let bytes = tokio::time::timeout(crate::harness::PATIENCE, live.chunk()).await.unwrap().unwrap();
+                told.push_str(std::str::from_utf8(&bytes.expect("the run waits")).unwrap());
+            }
+        }
     }
 
     async fn the_key_of_the_payment_desk_is_seen_by_nobody_but_the_desk(house) {
