@@ -16,6 +16,7 @@ use crate::{
     error::Error,
     executor::Arm,
     row::{FromRow, Row},
+    together::Together,
     writer::system,
 };
 
@@ -41,12 +42,31 @@ pub struct AuditIntent {
 
 /// The end of a chain.
 #[derive(Clone, Copy)]
-struct Head {
+pub(crate) struct Head {
     seq: i64,
     hash: [u8; 32],
 }
 
 struct TenantHead(TenantId, Head);
+
+/// The ends of chains that are known. Only who alone writes to a database keeps them from one commit to the next, and
+/// forgets them when a commit fails; everybody else reads them, and locks them, each time.
+#[derive(Default)]
+pub(crate) struct Heads(BTreeMap<TenantId, Head>);
+
+/// Ends kept in memory; beyond this all are forgotten and read again.
+const HEADS_KEPT: usize = 10_000;
+
+impl Heads {
+    /// The end of a tenant's chain, by who has it locked.
+    pub(crate) fn know(&mut self, tenant: TenantId, head: Head) {
+        self.0.insert(tenant, head);
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
 
 impl FromRow for Head {
     fn from_row(row: &Row) -> Result<Self, Error> {
@@ -75,7 +95,7 @@ impl Head {
 ///
 /// # Errors
 /// A chain that does not exist, or what the engine refused.
-pub(crate) async fn append(arm: &mut Arm<'_>, intents: Vec<AuditIntent>, at: Timestamp) -> Result<(), Error> {
+pub(crate) async fn append(arm: &mut Arm<'_>, known: &mut Heads, intents: Vec<AuditIntent>, at: Timestamp) -> Result<(), Error> {
     let mut by_tenant: BTreeMap<TenantId, Vec<AuditIntent>> = BTreeMap::new();
     let mut of_installation = Vec::new();
     for intent in intents {
@@ -84,7 +104,7 @@ pub(crate) async fn append(arm: &mut Arm<'_>, intents: Vec<AuditIntent>, at: Tim
             Chain::Installation => of_installation.push(intent),
         }
     }
-    append_to_tenants(arm, by_tenant, at).await?;
+    append_to_tenants(arm, known, by_tenant, at).await?;
     append_to_installation(arm, of_installation, at).await
 }
 
@@ -119,14 +139,23 @@ async fn heads(arm: &mut Arm<'_>, tenants: impl Iterator<Item = TenantId>) -> Re
     Ok(heads.into_iter().map(|TenantHead(tenant, head)| (tenant, head)).collect())
 }
 
-async fn append_to_tenants(arm: &mut Arm<'_>, intents: BTreeMap<TenantId, Vec<AuditIntent>>, at: Timestamp) -> Result<(), Error> {
+async fn append_to_tenants(
+    arm: &mut Arm<'_>,
+    Heads(known): &mut Heads,
+    intents: BTreeMap<TenantId, Vec<AuditIntent>>,
+    at: Timestamp,
+) -> Result<(), Error> {
     if intents.is_empty() {
         return Ok(());
     }
-    let mut heads = heads(arm, intents.keys().copied()).await?;
+    if known.len() > HEADS_KEPT {
+        known.clear();
+    }
+    let unknown: Vec<TenantId> = intents.keys().copied().filter(|tenant| !known.contains_key(tenant)).collect();
+    known.extend(heads(arm, unknown.into_iter()).await?);
     let (mut rows, mut moved) = (Rows::default(), Rows::default());
     for (tenant, intents) in intents {
-        let head = heads.get_mut(&tenant).ok_or(Error::NoRow { statement: system::HEADS.name() })?;
+        let head = known.get_mut(&tenant).ok_or(Error::NoRow { statement: system::HEADS.name() })?;
         let chain = tenant.to_string();
         for intent in intents {
             let (row, canonical) = head.append(&chain, at, intent);
@@ -146,8 +175,10 @@ async fn append_to_tenants(arm: &mut Arm<'_>, intents: BTreeMap<TenantId, Vec<Au
         }
         moved.row().uuid(tenant.uuid()).int(head.seq).bytes(&head.hash);
     }
-    rows.write(arm, &system::APPEND).await?;
-    moved.write(arm, &system::MOVE_HEADS).await
+    let mut writes = Together::default();
+    writes.add(rows, &system::APPEND)?;
+    writes.add(moved, &system::MOVE_HEADS)?;
+    writes.write(arm).await
 }
 
 async fn append_to_installation(arm: &mut Arm<'_>, intents: Vec<AuditIntent>, at: Timestamp) -> Result<(), Error> {

@@ -79,7 +79,7 @@ pub async fn backup_file(source: &Path, target: &Path) -> Result<(), BackupError
 async fn copy(source: &Path, target: &Path, file: &File) -> Result<(), String> {
     let target = target.to_str().ok_or("its name is not UTF-8")?;
     let mut connection = sqlite_options(source).create_if_missing(false).connect().await.map_err(|cause| cause.to_string())?;
-    Arm::Sqlite(&mut connection).execute(&COPY, vec![target.into()]).await.map_err(|cause| cause.to_string())?;
+    Arm::Sqlite(&mut connection, None).execute(&COPY, vec![target.into()]).await.map_err(|cause| cause.to_string())?;
     connection.close().await.map_err(|cause| cause.to_string())?;
     file.sync_all().map_err(|cause| cause.to_string())
 }

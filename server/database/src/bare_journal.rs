@@ -47,7 +47,7 @@ enum Connection {
 impl Connection {
     fn arm(&mut self) -> Arm<'_> {
         match self {
-            Self::Sqlite(connection) => Arm::Sqlite(connection),
+            Self::Sqlite(connection) => Arm::Sqlite(connection, None),
             Self::Postgres(connection) => Arm::Postgres(connection),
         }
     }

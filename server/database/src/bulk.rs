@@ -39,7 +39,8 @@ impl Rows {
         self.count == 0
     }
 
-    fn finish(mut self, statement: &'static Statement) -> Result<(String, u64), Error> {
+    /// The one value, and how many rows it has.
+    pub(crate) fn finish(mut self, statement: &'static Statement) -> Result<(String, u64), Error> {
         self.text.extend_from_slice(if self.count == 0 { b"[]" } else { b"]" });
         let text =
             String::from_utf8(self.text).map_err(|error| Error::Statement { statement: statement.name(), cause: error.to_string() })?;

@@ -19,6 +19,7 @@ use crate::{
     read::{EngineRead, ReadTx},
     statement::Engine,
     system_tx::{SystemRead, SystemTx},
+    worker::{Employment, Worker},
     write::WriteTx,
     writer::{
         Committer, Work,
@@ -146,6 +147,11 @@ impl Database {
         let (answer, answered) = oneshot::channel();
         self.ask(Work::Member(Box::new(Submitted { member, answer })))?;
         answered.await.map_err(|_| stopped())?
+    }
+
+    /// Lets a driver take runs as they are accepted, for as long as what is given lives; another one takes its place.
+    pub fn employ(&self, worker: Worker) -> Employment {
+        self.0.committer.0.workplace.employ(worker)
     }
 
     /// What changes from now on, told after it is durable. A listener that is too far behind is told so by an error of

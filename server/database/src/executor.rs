@@ -3,7 +3,10 @@
 //! [`Arm`] is a connection of either engine, [`Session`] an open transaction, [`Query`] a statement on its way
 //! with its values. sqlx's own many-engine type is not used: it knows neither uuid nor boolean.
 
-use sqlx::{Arguments as _, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction, postgres::PgArguments, sqlite::SqliteArguments};
+use sqlx::{
+    Arguments as _, PgConnection, Postgres, SqlSafeStr as _, SqlStr, Sqlite, SqliteConnection, Transaction, postgres::PgArguments,
+    sqlite::SqliteArguments,
+};
 
 use crate::{
     audit_chain::{self, AuditIntent},
@@ -11,12 +14,14 @@ use crate::{
     param::Param,
     row::{FromRow, Inner, Row},
     statement::{Engine, Reach, Statement},
+    together,
     writer::turn::Turn,
 };
 
 /// A connection of either engine.
 pub(crate) enum Arm<'c> {
-    Sqlite(&'c mut SqliteConnection),
+    /// Beside the connection, words of control that the next statement takes along.
+    Sqlite(&'c mut SqliteConnection, Option<&'static str>),
     Postgres(&'c mut PgConnection),
 }
 
@@ -25,9 +30,13 @@ impl Arm<'_> {
     pub(crate) async fn all(&mut self, statement: &'static Statement, params: Vec<Param>) -> Result<Vec<Row>, Error> {
         let name = statement.name();
         match self {
-            Self::Sqlite(connection) => {
+            Self::Sqlite(connection, opening) => {
                 let arguments = sqlite_arguments(name, params)?;
-                let rows = sqlx::query_with(statement.text(Engine::Sqlite), arguments).fetch_all(&mut **connection).await;
+                let text = match opening.take() {
+                    Some(opening) => together::after(opening, statement),
+                    None => statement.text(Engine::Sqlite).into_sql_str(),
+                };
+                let rows = sqlx::query_with(text, arguments).fetch_all(&mut **connection).await;
                 Ok(rows
                     .map_err(|error| Error::of_statement(name, &error))?
                     .into_iter()
@@ -46,11 +55,43 @@ impl Arm<'_> {
         }
     }
 
+    /// The engine behind it.
+    pub(crate) const fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(..) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Whether nothing is left that the next statement has to take along.
+    pub(crate) const fn opened(&self) -> bool {
+        !matches!(self, Self::Sqlite(_, Some(_)))
+    }
+
+    /// Runs a text of several statements that change, and counts the rows they changed: on PostgreSQL the text says so
+    /// itself, in a column `changed`.
+    pub(crate) async fn change(&mut self, name: &'static str, text: SqlStr, params: Vec<Param>) -> Result<u64, Error> {
+        match self {
+            Self::Sqlite(connection, opening) => {
+                open(connection, opening).await?;
+                let done = sqlx::query_with(text, sqlite_arguments(name, params)?).execute(&mut **connection).await;
+                Ok(done.map_err(|error| Error::of_statement(name, &error))?.rows_affected())
+            }
+            Self::Postgres(connection) => {
+                let row = sqlx::query_with(text, postgres_arguments(name, params)?).fetch_one(&mut **connection).await;
+                let row = Row::new(Inner::Postgres(row.map_err(|error| Error::of_statement(name, &error))?), name);
+                let changed = row.i64("changed")?;
+                u64::try_from(changed).map_err(|_| row.wrong("changed", "it is negative"))
+            }
+        }
+    }
+
     /// Runs a statement and counts the rows it changed.
     pub(crate) async fn execute(&mut self, statement: &'static Statement, params: Vec<Param>) -> Result<u64, Error> {
         let name = statement.name();
         match self {
-            Self::Sqlite(connection) => {
+            Self::Sqlite(connection, opening) => {
+                open(connection, opening).await?;
                 let arguments = sqlite_arguments(name, params)?;
                 let done = sqlx::query_with(statement.text(Engine::Sqlite), arguments).execute(&mut **connection).await;
                 Ok(done.map_err(|error| Error::of_statement(name, &error))?.rows_affected())
@@ -62,6 +103,13 @@ impl Arm<'_> {
             }
         }
     }
+}
+
+/// Says the words of control that are still to be said. A count of changed rows would not be right with them before it.
+async fn open(connection: &mut SqliteConnection, opening: &mut Option<&'static str>) -> Result<(), Error> {
+    let Some(words) = opening.take() else { return Ok(()) };
+    let done = sqlx::query(words).execute(connection).await;
+    done.map(drop).map_err(|error| Error::of_statement("writer.open", &error))
 }
 
 fn sqlite_arguments(statement: &'static str, params: Vec<Param>) -> Result<SqliteArguments, Error> {
@@ -113,7 +161,7 @@ impl Session {
     pub(crate) async fn demand_chains(&mut self, intents: &[AuditIntent]) -> Result<(), Error> {
         let Link::Turn(turn) = &self.link else { return Ok(()) };
         let mut lent = turn.lent().await;
-        audit_chain::demand(&mut Arm::Sqlite(lent.connection()?), intents).await
+        audit_chain::demand(&mut Arm::Sqlite(lent.connection()?, None), intents).await
     }
 
     /// The engine behind this transaction.
@@ -136,10 +184,10 @@ impl Session {
     pub(crate) async fn all(&mut self, statement: &'static Statement, params: Vec<Param>) -> Result<Vec<Row>, Error> {
         self.asked.push(statement);
         match &mut self.link {
-            Link::Reader(transaction) => Arm::Sqlite(transaction).all(statement, params).await,
+            Link::Reader(transaction) => Arm::Sqlite(transaction, None).all(statement, params).await,
             Link::Turn(turn) => {
                 let mut lent = turn.lent().await;
-                Arm::Sqlite(lent.connection()?).all(statement, params).await
+                Arm::Sqlite(lent.connection()?, None).all(statement, params).await
             }
             Link::Postgres(transaction) => Arm::Postgres(transaction).all(statement, params).await,
         }
@@ -148,10 +196,10 @@ impl Session {
     pub(crate) async fn execute(&mut self, statement: &'static Statement, params: Vec<Param>) -> Result<u64, Error> {
         self.asked.push(statement);
         match &mut self.link {
-            Link::Reader(transaction) => Arm::Sqlite(transaction).execute(statement, params).await,
+            Link::Reader(transaction) => Arm::Sqlite(transaction, None).execute(statement, params).await,
             Link::Turn(turn) => {
                 let mut lent = turn.lent().await;
-                Arm::Sqlite(lent.connection()?).execute(statement, params).await
+                Arm::Sqlite(lent.connection()?, None).execute(statement, params).await
             }
             Link::Postgres(transaction) => Arm::Postgres(transaction).execute(statement, params).await,
         }

@@ -59,7 +59,8 @@ static OF_RUN: Statement = Statement::tenant(
 
 pub(crate) static ALL: &[&Statement] = &[&CREATE, &WAKE, &OF_RUN];
 
-/// Puts a row into a run's inbox and makes the run due at once, asleep or new.
+/// Puts a row into the inbox of a run that was accepted, and makes the run due at once, asleep or not. The first row is
+/// written by [`crate::runs::accept`].
 pub async fn create(tx: &mut WriteTx<'_>, new: &InboxRow) -> Result<()> {
     tx.query(&CREATE).bind(new.id).bind(new.run).bind(new.kind).bind(Json(new.payload.clone())).bind(new.created_at).execute().await?;
     tx.query(&WAKE).bind(new.run).bind(new.created_at).execute().await?;

@@ -13,8 +13,11 @@ use crate::{
     system_tx::{SystemReads, SystemTx},
 };
 
+/// The fence of a run's first lease: whoever has it finds an empty journal.
+pub const FIRST_FENCE: i64 = 1;
+
 /// A run that a worker holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The tenant of the run.
     pub tenant: TenantId,

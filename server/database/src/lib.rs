@@ -51,8 +51,10 @@ pub mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod throttle;
+mod together;
 pub mod variables;
 mod words;
+mod worker;
 pub mod workflows;
 mod write;
 mod writer;
@@ -76,6 +78,7 @@ pub use row::{FromRow, Row};
 pub use state::{ApprovalState, HoldState, InboxKind, RunStatus};
 pub use statement::{Engine, Reach, Statement};
 pub use system_tx::{SystemRead, SystemReads, SystemTx};
+pub use worker::{Employment, Seated, Worker};
 pub use write::WriteTx;
 
 /// What the functions of this crate give.

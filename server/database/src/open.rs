@@ -10,7 +10,7 @@ use std::{
 
 use domain::{Clock, Entropy};
 use sqlx::{
-    ConnectOptions as _, PgPool, SqliteConnection, SqlitePool,
+    ConnectOptions as _, Connection as _, PgPool, SqliteConnection, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -23,6 +23,7 @@ use crate::{
     executor::Arm,
     migrations, notify,
     statement::Statement,
+    worker::Workplace,
     writer::{
         Announcer, Committer, Committing, Work,
         postgres::Batcher,
@@ -35,6 +36,17 @@ const ANNOUNCEMENTS_KEPT: usize = 4096;
 
 /// How long a statement waits for a lock on the file, or a transaction for a connection, before it gives up.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection that was used a shorter time ago is taken to be alive.
+const RESTED: Duration = Duration::from_secs(1);
+
+/// Pages of 4 KiB in the write-ahead log before it is folded into the file. The same pages are written again and again:
+/// the longer it waits, the fewer of them are copied and the rarer is the second fsync; 32 MiB are read back in a moment.
+const CHECKPOINT_PAGES: &str = "8000";
+
+/// What the connection that writes keeps in memory of the file, in KiB: the ends of tables and indexes that all runs write
+/// to are read from the file again otherwise.
+const WRITER_CACHE: &str = "-32768";
 
 /// Statements kept prepared on each connection: more than there are.
 const STATEMENTS_KEPT: usize = 512;
@@ -213,7 +225,10 @@ pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
 async fn open_sqlite(path: PathBuf, settings: Settings) -> Result<Database, OpenError> {
     let lock = lock_file(&path)?;
     let unreachable = |cause: sqlx::Error| OpenError::unreachable(path.display(), cause);
-    let options = sqlite_options(&path).journal_mode(SqliteJournalMode::Wal).pragma("wal_autocheckpoint", "1000");
+    let options = sqlite_options(&path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("cache_size", WRITER_CACHE);
     let mut connection: SqliteConnection = options.connect().await.map_err(unreachable)?;
     migrations::migrate_sqlite(&mut connection).await?;
 
@@ -232,6 +247,7 @@ async fn open_sqlite(path: PathBuf, settings: Settings) -> Result<Database, Open
         clock: Arc::clone(&settings.clock),
         announcer: Announcer::new(broadcast::channel(ANNOUNCEMENTS_KEPT).0, None),
         faults: settings.faults(),
+        workplace: Workplace::default(),
     };
     let limits = Limits {
         turn_deadline: settings.turn_deadline,
@@ -278,6 +294,7 @@ async fn open_postgres(app_url: &str, system_url: &str, settings: Settings) -> R
         clock: Arc::clone(&settings.clock),
         announcer: Announcer::new(broadcast::channel(ANNOUNCEMENTS_KEPT).0, Some(elsewhere)),
         faults: settings.faults(),
+        workplace: Workplace::default(),
     };
     let node = notify::Node::new(settings.entropy.as_ref());
     let listener = notify::listen(&app, node, committing.announcer.clone())
@@ -293,6 +310,16 @@ async fn postgres_pool(url: &str, what: &str, connections: u32) -> Result<PgPool
     PgPoolOptions::new()
         .max_connections(connections.max(2))
         .acquire_timeout(PATIENCE)
+        // A round trip for each transaction would be too much: only what has rested is asked whether it is still there.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > RESTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options.application_name("mandate").statement_cache_capacity(STATEMENTS_KEPT).disable_statement_logging())
         .await
         .map_err(|cause| OpenError::unreachable(what, cause))

@@ -4,14 +4,17 @@
 //! commit of the journal: there is no function here that moves one on.
 
 use domain::{
-    Cursor, Guarded, Money, Page, PersonId, Protected, RunId, Scope, Timestamp, VersionId, WorkflowId,
+    Cursor, Guarded, InboxId, Money, Page, PersonId, Protected, RunId, Scope, Timestamp, VersionId, WorkflowId,
     permission::{RunRead, WorkflowExecute},
 };
 use serde_json::Value;
 
 use crate::{
-    Result, RunStatus,
+    InboxKind, Result, RunStatus,
     announce::Topic,
+    audit_chain::Head,
+    inbox::InboxRow,
+    leases::FIRST_FENCE,
     param::Json,
     read::Reads,
     row::{FromRow, Row},
@@ -94,6 +97,10 @@ pub struct NewRun {
     pub start_key: Option<String>,
     /// Now.
     pub accepted_at: Timestamp,
+    /// The id of the first row of its inbox.
+    pub letter_id: InboxId,
+    /// What that row says, beside what is in the run itself.
+    pub letter: Value,
 }
 
 /// Which runs a page shows; what is left out filters nothing.
@@ -189,15 +196,49 @@ static FIND: Statement = Statement::tenant("runs.find", run_select!(" and r.id =
 static FIND_BY_NUMBER: Statement = Statement::tenant("runs.find_by_number", run_select!(" and r.number = $2"));
 static FIND_BY_START_KEY: Statement =
     Statement::tenant("runs.find_by_start_key", run_select!(" and r.start_key = $2 and r.start_key is not null"));
-static NEXT_NUMBER: Statement = Statement::tenant(
-    "runs.next_number",
-    "update tenant set next_run_number = next_run_number + 1 where id = $1 returning next_run_number - 1 as number",
-);
-static CREATE: Statement = Statement::tenant(
-    "runs.create",
-    "insert into run
+/// The run, the first row of its inbox and its place in the queue, in one hand-over.
+static ACCEPT: Statement = Statement::tenant_each(
+    "runs.accept",
+    "update tenant set next_run_number = next_run_number + 1 where id = $1;
+     insert into run
          (tenant_id, id, number, workflow_id, version_id, plan_hash, starter, starter_label, status, inputs, accepted_at, start_key)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10, $11)",
+     select $1, $2, next_run_number - 1, $3, $4, $5, $6, $7, 'queued', $8, $9, $10 from tenant where id = $1;
+     insert into inbox (tenant_id, id, run_id, kind, payload, created_at) values ($1, $11, $2, 'start', $12, $9);
+     insert into run_queue (tenant_id, run_id, wake_at, fence, owner, lease_until) values ($1, $2, $9, $13, $14, $15);
+     select r.number, t.audit_seq, t.audit_hash
+     from run r join tenant t on t.id = r.tenant_id
+     where r.tenant_id = $1 and r.id = $2",
+    "with numbered as (
+         update tenant set next_run_number = next_run_number + 1 where id = $1
+         returning id, next_run_number - 1 as number, audit_seq, audit_hash
+     ),
+     accepted as (
+         insert into run
+             (tenant_id, id, number, workflow_id, version_id, plan_hash, starter, starter_label, status, inputs, accepted_at, start_key)
+         select id, $2, number, $3, $4, $5, $6, $7, 'queued', $8, $9, $10 from numbered
+         returning tenant_id, number
+     ),
+     told as (
+         insert into inbox (tenant_id, id, run_id, kind, payload, created_at) values ($1, $11, $2, 'start', $12, $9)
+     ),
+     queued as (
+         insert into run_queue (tenant_id, run_id, wake_at, fence, owner, lease_until) values ($1, $2, $9, $13, $14, $15)
+     )
+     select a.number, n.audit_seq, n.audit_hash from accepted a join numbered n on n.id = a.tenant_id where a.tenant_id = $1",
+);
+/// A run with each row of its inbox; without any the columns of the inbox are null.
+static TAKE_UP: Statement = Statement::tenant(
+    "runs.take_up",
+    "select r.id, r.number, r.workflow_id, w.slug as workflow_slug, w.name as workflow_name, r.starter_label, r.status,
+            r.waiting_for, r.spent, r.held, r.accepted_at, r.started_at, r.ended_at,
+            r.version_id, v.number as version_number, r.plan_hash, r.starter, r.inputs, r.outputs, r.error, r.last_seq,
+            i.id as letter_id, i.kind as letter_kind, i.payload as letter_payload, i.created_at as letter_at
+     from run r
+     join workflow w on w.tenant_id = r.tenant_id and w.id = r.workflow_id
+     join version v on v.tenant_id = r.tenant_id and v.id = r.version_id
+     left join inbox i on i.tenant_id = r.tenant_id and i.run_id = r.id
+     where r.tenant_id = $1 and r.id = $2
+     order by i.created_at, i.id",
 );
 static COUNT_BY_STATUS: Statement = Statement::tenant(
     "runs.count_by_status",
@@ -213,8 +254,8 @@ pub(crate) static ALL: &[&Statement] = &[
     &FIND,
     &FIND_BY_NUMBER,
     &FIND_BY_START_KEY,
-    &NEXT_NUMBER,
-    &CREATE,
+    &ACCEPT,
+    &TAKE_UP,
     &COUNT_BY_STATUS,
 ];
 
@@ -264,7 +305,27 @@ pub async fn find_by_start_key<'a>(tx: &mut impl Reads<'a>, key: &str) -> Result
     Ok(tx.query(&FIND_BY_START_KEY).bind(key).optional().await?.map(Guarded::new))
 }
 
-/// The run as the engine loads it: under no guard, as nobody asked to see it.
+/// The run as the engine takes it up, with what waits in its inbox, oldest first: under no guard, as nobody asked to see
+/// it.
+pub async fn take_up<'a>(tx: &mut impl Reads<'a>, id: RunId) -> Result<Option<(RunRow, Vec<InboxRow>)>> {
+    let rows = tx.query(&TAKE_UP).bind(id).rows().await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let run = RunRow::from_row(first)?;
+    let mut letters = Vec::new();
+    for row in &rows {
+        let Some(letter) = row.opt_id("letter_id")? else { continue };
+        letters.push(InboxRow {
+            id: letter,
+            run: id,
+            kind: row.word("letter_kind", InboxKind::WORDS)?,
+            payload: row.json("letter_payload")?,
+            created_at: row.timestamp("letter_at")?,
+        });
+    }
+    Ok(Some((run, letters)))
+}
+
+/// The run as it is: under no guard, as nobody asked to see it.
 pub async fn load<'a>(tx: &mut impl Reads<'a>, id: RunId) -> Result<Option<RunRow>> {
     tx.query(&FIND).bind(id).optional().await
 }
@@ -272,15 +333,14 @@ pub async fn load<'a>(tx: &mut impl Reads<'a>, id: RunId) -> Result<Option<RunRo
 /// Accepts a run and gives its number. Numbers are without gaps: who takes one locks the tenant's row until the end of
 /// the transaction. A start key that is taken is [`crate::Error::Violation`]; ask [`find_by_start_key`] first.
 ///
-/// The engine begins when `inbox::create` is called in the same transaction.
-pub async fn create(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowExecute>, new: &NewRun) -> Result<i64> {
-    let number = match tx.query(&NEXT_NUMBER).rows().await?.first() {
-        Some(row) => row.i64("number")?,
-        None => return Err(crate::Error::NoRow { statement: NEXT_NUMBER.name() }),
-    };
-    tx.query(&CREATE)
+/// The run is due at once. Where a driver of this process has room for it, the commit leases it to that driver.
+pub async fn accept(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowExecute>, new: &NewRun) -> Result<i64> {
+    let seat = tx.seat(new.id, new.accepted_at);
+    let (owner, until) = seat.unzip();
+    let leased = owner.is_some();
+    let rows = tx
+        .query(&ACCEPT)
         .bind(new.id)
-        .bind(number)
         .bind(new.workflow)
         .bind(new.version)
         .bind(new.plan_hash)
@@ -289,8 +349,20 @@ pub async fn create(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowExecute>, n
         .bind(Json(new.inputs.clone()))
         .bind(new.accepted_at)
         .bind(new.start_key.as_deref())
-        .execute()
+        .bind(new.letter_id)
+        .bind(Json(new.letter.clone()))
+        .bind(if leased { FIRST_FENCE } else { 0 })
+        .bind(owner)
+        .bind(until)
+        .rows()
         .await?;
+    let row = rows.first().ok_or(crate::Error::NoRow { statement: ACCEPT.name() })?;
+    let number = row.i64("number")?;
+    // Who takes a number has the tenant's row locked, and with it the end of its audit chain.
+    tx.know_head(Head::from_row(row)?);
     tx.announce(Topic::Runs);
+    if !leased {
+        tx.announce(Topic::Inbox(new.id));
+    }
     Ok(number)
 }

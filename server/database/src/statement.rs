@@ -19,7 +19,7 @@ pub enum Reach {
 }
 
 /// Which of the two engines runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Engine {
     /// The embedded file.
     Sqlite,

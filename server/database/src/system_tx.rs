@@ -6,7 +6,7 @@ use domain::TenantId;
 
 use crate::{
     announce::{Announcement, Topic},
-    audit_chain::AuditIntent,
+    audit_chain::{AuditIntent, Heads},
     error::Error,
     executor::{Query, Session},
     housekeeping::Housekeeping,
@@ -71,7 +71,7 @@ impl SystemTx {
     pub async fn commit(mut self, first: AuditIntent, more: Vec<AuditIntent>) -> Result<(), Error> {
         let intents: Vec<AuditIntent> = std::iter::once(first).chain(more).collect();
         self.session.demand_chains(&intents).await?;
-        self.committer.commit(self.session, intents, self.announcements).await
+        self.committer.commit(self.session, intents, self.announcements, Vec::new(), Heads::default()).await
     }
 
     /// Makes changes durable that the audit log does not show.
@@ -81,7 +81,7 @@ impl SystemTx {
     /// [`Error::Unavailable`] when nothing was done.
     pub async fn housekeep(self, reason: Housekeeping) -> Result<(), Error> {
         reason.allows(self.session.asked(), self.session.engine())?;
-        self.committer.commit(self.session, Vec::new(), self.announcements).await
+        self.committer.commit(self.session, Vec::new(), self.announcements, Vec::new(), Heads::default()).await
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         OnceLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -140,6 +140,15 @@ impl Cluster {
     }
 }
 
+/// Whether the cluster makes durable what it commits.
+static DURABLE: AtomicBool = AtomicBool::new(false);
+
+/// Lets the cluster of this process make durable what it commits, as a real one does and tests need not: for benchmarks.
+/// Said before the first database is asked for.
+pub fn durable() {
+    DURABLE.store(true, Ordering::Relaxed);
+}
+
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(start)
@@ -152,8 +161,8 @@ fn start() -> Cluster {
     let script = format!(
         "set -e
          '{programs}/initdb' -D '{data}' -U postgres -A trust --no-sync -E UTF8 --locale=C >'{folder}/initdb.log' 2>&1
-         '{programs}/postgres' -D '{data}' -k '{folder}' -c listen_addresses= -c port=5432 -c fsync=off -c synchronous_commit=off \
-             -c full_page_writes=off -c max_connections=400 -c shared_buffers=64MB -c log_min_messages=fatal \
+         '{programs}/postgres' -D '{data}' -k '{folder}' -c listen_addresses= -c port=5432 -c fsync={fsync} -c synchronous_commit={fsync} \
+             -c full_page_writes={fsync} -c max_connections=400 -c shared_buffers=64MB -c log_min_messages=fatal \
              >'{folder}/postgres.log' 2>&1 </dev/null &
          server=$!
          trap 'kill -INT $server 2>/dev/null; wait $server' EXIT
@@ -166,6 +175,7 @@ fn start() -> Cluster {
         programs = programs.display(),
         data = data.display(),
         folder = folder.display(),
+        fsync = if DURABLE.load(Ordering::Relaxed) { "on" } else { "off" },
     );
     // PostgreSQL refuses to run as root, and the user it runs as cannot remove the folder from the folder above it.
     let outer = if is_root() {

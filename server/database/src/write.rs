@@ -1,18 +1,19 @@
 //! Changing what belongs to one tenant.
 
 use domain::{
-    Actor,
+    Actor, RunId, Timestamp,
     audit::{AuditActor, AuditEvents},
 };
 
 use crate::{
     announce::{Announcement, Topic},
-    audit_chain::{AuditIntent, Chain},
+    audit_chain::{AuditIntent, Chain, Head, Heads},
     error::Error,
     executor::{Query, Session},
     housekeeping::Housekeeping,
     read::Reads,
     statement::{Reach, Statement},
+    worker::Seating,
     writer::Committer,
 };
 
@@ -24,11 +25,13 @@ pub struct WriteTx<'a> {
     session: Session,
     committer: Committer,
     announcements: Vec<Announcement>,
+    seatings: Vec<Seating>,
+    heads: Heads,
 }
 
 impl<'a> WriteTx<'a> {
-    pub(crate) const fn new(actor: &'a Actor, session: Session, committer: Committer) -> Self {
-        Self { actor, session, committer, announcements: Vec::new() }
+    pub(crate) fn new(actor: &'a Actor, session: Session, committer: Committer) -> Self {
+        Self { actor, session, committer, announcements: Vec::new(), seatings: Vec::new(), heads: Heads::default() }
     }
 
     /// Who acts.
@@ -46,6 +49,20 @@ impl<'a> WriteTx<'a> {
         self.announcements.push(Announcement { tenant: self.actor.tenant(), topic });
     }
 
+    /// Remembers the end of the tenant's audit chain, which a statement of this transaction locked and read.
+    pub(crate) fn know_head(&mut self, head: Head) {
+        self.heads.know(self.actor.tenant(), head);
+    }
+
+    /// Reserves a place at this process's driver for a run that is accepted here, if there is one: who holds the lease
+    /// and until when. The driver is told after the commit; without a commit nothing is reserved.
+    pub(crate) fn seat(&mut self, run: RunId, now: Timestamp) -> Option<(String, Timestamp)> {
+        let seating = self.committer.0.workplace.seat(self.actor.tenant(), run, now)?;
+        let lease = (seating.owner().to_owned(), seating.until());
+        self.seatings.push(seating);
+        Some(lease)
+    }
+
     /// Makes the changes durable together with the events that the audit log keeps of them.
     ///
     /// # Errors
@@ -54,7 +71,7 @@ impl<'a> WriteTx<'a> {
         let actor = AuditActor::from(self.actor);
         let chain = Chain::Tenant(self.actor.tenant());
         let intents = events.into_vec().into_iter().map(|event| AuditIntent { chain, actor: actor.clone(), event }).collect();
-        self.committer.commit(self.session, intents, self.announcements).await
+        self.committer.commit(self.session, intents, self.announcements, self.seatings, self.heads).await
     }
 
     /// Makes changes durable that the audit log does not show.
@@ -64,7 +81,7 @@ impl<'a> WriteTx<'a> {
     /// [`Error::Unavailable`] when nothing was done.
     pub async fn housekeep(self, reason: Housekeeping) -> Result<(), Error> {
         reason.allows(self.session.asked(), self.session.engine())?;
-        self.committer.commit(self.session, Vec::new(), self.announcements).await
+        self.committer.commit(self.session, Vec::new(), self.announcements, self.seatings, self.heads).await
     }
 }
 

@@ -72,8 +72,10 @@ async fn a_turn_whose_statement_failed_is_undone_alone() {
         inputs: serde_json::json!({}),
         start_key: None,
         accepted_at: house::START,
+        letter_id: house.id(),
+        letter: serde_json::json!({}),
     };
-    let refused = database::runs::create(&mut tx, &scope, &twice).await.unwrap_err();
+    let refused = database::runs::accept(&mut tx, &scope, &twice).await.unwrap_err();
     assert!(refused.is_duplicate_in("run"), "{refused}");
     drop(tx);
     set_limit(&house, &tenant, "kept").await.unwrap();

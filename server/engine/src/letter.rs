@@ -1,7 +1,9 @@
 //! What doors put into a run's inbox, in the form it is stored in.
 
+use database::runs::RunRow;
 use domain::ApprovalId;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use workflow::{
     Input,
     event::{Decision, Started},
@@ -11,10 +13,16 @@ use workflow::{
 /// it: fields are only ever added, with a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "letter", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "a letter is read, becomes an input and is gone: nobody keeps many")]
 pub enum Letter {
-    /// It was accepted.
-    Start(Started),
+    /// It was accepted: what it starts with, beside what is in its row.
+    Start {
+        /// The tenant's variables at that moment.
+        vars: Map<String, Value>,
+        /// The tenant's slug.
+        tenant_slug: String,
+        /// The tenant's name.
+        tenant_name: String,
+    },
     /// Its approval was decided.
     Decided {
         /// The approval.
@@ -38,10 +46,21 @@ pub enum Letter {
 }
 
 impl Letter {
-    /// The input that the core is fed with.
-    pub(crate) fn into_input(self) -> Input {
+    /// The input that the core is fed with. A run that was taken up before has started: its start changes nothing.
+    pub(crate) fn into_input(self, run: Option<&RunRow>) -> Input {
         match self {
-            Self::Start(started) => Input::Start(started),
+            Self::Start { vars, tenant_slug, tenant_name } => run.map_or(Input::Continue, |run| {
+                Input::Start(Started {
+                    plan: hex::encode(run.plan_hash),
+                    run: run.facts.id.to_string(),
+                    number: run.facts.number,
+                    started_by: run.facts.starter_label.clone(),
+                    inputs: run.inputs.as_object().cloned().unwrap_or_default(),
+                    vars,
+                    tenant_slug,
+                    tenant_name,
+                })
+            }),
             Self::Decided { approval, decision, by, comment } => Input::ApprovalEnded { approval, decision, by: Some(by), comment },
             Self::Cancel { by, reason } => Input::Cancel { by, reason },
             Self::Resume => Input::Continue,

@@ -8,8 +8,9 @@ use std::{
 use database::{
     inbox::{self, InboxRow},
     journal,
-    leases::Lease,
-    runs, workflows,
+    leases::{FIRST_FENCE, Lease},
+    runs::{self, RunRow},
+    workflows,
 };
 use domain::{InboxId, PersonId, RequestId, VersionId};
 use workflow::{Event, Input, Plan, Run, evolve};
@@ -67,10 +68,12 @@ pub(crate) struct Message {
 /// Reads everything of a claimed run, in one transaction.
 pub(crate) async fn load<H: StepHost>(shared: &Shared<H>, claimed: &Lease) -> Result<Loaded, TaskError> {
     let mut tx = shared.database.read_for_engine(claimed.tenant).await?;
-    let row = runs::load(&mut tx, claimed.run).await?.ok_or_else(|| TaskError::Unreadable(format!("{} has no row", claimed.run)))?;
+    let (row, letters) =
+        runs::take_up(&mut tx, claimed.run).await?.ok_or_else(|| TaskError::Unreadable(format!("{} has no row", claimed.run)))?;
     let mut state = Run::new();
     let mut last_seq = 0;
-    loop {
+    // Nothing can have been written before the first lease.
+    while claimed.fence != FIRST_FENCE {
         let page = journal::load(&mut tx, claimed.run, last_seq, JOURNAL_PAGE).await?;
         let full = page.len() == JOURNAL_PAGE as usize;
         for fact in page {
@@ -83,7 +86,7 @@ pub(crate) async fn load<H: StepHost>(shared: &Shared<H>, claimed: &Lease) -> Re
             break;
         }
     }
-    let inbox = messages(inbox::of_run(&mut tx, claimed.run).await?);
+    let inbox = messages(letters, Some(&row));
     let (plan, author) = if let Some(known) = shared.plans.known(row.version) {
         known
     } else {
@@ -114,15 +117,17 @@ pub(crate) async fn load<H: StepHost>(shared: &Shared<H>, claimed: &Lease) -> Re
 /// Reads what has arrived in a run's inbox.
 pub(crate) async fn inbox<H: StepHost>(shared: &Shared<H>, context: &RunContext) -> Result<Vec<Message>, TaskError> {
     let mut tx = shared.database.read_for_engine(context.tenant).await?;
-    Ok(messages(inbox::of_run(&mut tx, context.run).await?))
+    Ok(messages(inbox::of_run(&mut tx, context.run).await?, None))
 }
 
-/// Rows as inputs. One that cannot be understood is consumed and logged: it must not keep a run from ever resting.
-fn messages(rows: Vec<InboxRow>) -> Vec<Message> {
-    rows.into_iter()
+/// Rows as inputs. One that cannot be understood is consumed and logged: it must not keep a run from ever resting. The
+/// row of the run is there when the run is taken up, which is when it starts.
+fn messages(letters: Vec<InboxRow>, run: Option<&RunRow>) -> Vec<Message> {
+    letters
+        .into_iter()
         .map(|row| {
-            let input = match serde_json::from_value(row.payload) {
-                Ok(letter) => Letter::into_input(letter),
+            let input = match serde_json::from_value::<Letter>(row.payload) {
+                Ok(letter) => letter.into_input(run),
                 Err(error) => {
                     tracing::error!(run = %row.run, %error, "the inbox row {} of {} cannot be read: {error}", row.id, row.run);
                     Input::Continue

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use tokio::sync::broadcast;
 use workflow::{
     Event, Plan, Run,
-    event::{Decision, Started},
+    event::Decision,
     evolve, inputs,
     plan::StepKind,
     run::{Calling, Progress, StepState, StepView},
@@ -256,8 +256,8 @@ impl Platform {
         let vars: Map<String, Value> = variables::for_start(&mut tx).await?.into_iter().map(|row| (row.name, row.value)).collect();
         crate::needs::check(&mut tx, &plan, &vars).await?;
         let tenant = tenants::current(&mut tx).await?;
-        let now = self.now();
         let id: RunId = self.new_id();
+        let letter = Letter::Start { vars, tenant_slug: tenant.slug, tenant_name: tenant.name };
         let new = NewRun {
             id,
             workflow: workflow.id,
@@ -265,23 +265,13 @@ impl Platform {
             plan_hash: version.facts.plan_hash,
             starter,
             starter_label: actor.label().to_owned(),
-            inputs: Value::Object(inputs.clone()),
+            inputs: Value::Object(inputs),
             start_key,
-            accepted_at: now,
+            accepted_at: self.now(),
+            letter_id: self.new_id(),
+            letter: serde_json::to_value(letter).map_err(|error| Error::Broken(error.to_string()))?,
         };
-        let number = rows::create(&mut tx, &scope, &new).await?;
-        let started = Started {
-            plan: hex::encode(version.facts.plan_hash),
-            run: id.to_string(),
-            number,
-            started_by: actor.label().to_owned(),
-            inputs,
-            vars,
-            tenant_slug: tenant.slug,
-            tenant_name: tenant.name,
-        };
-        self.send(&mut tx, id, Letter::Start(started)).await?;
-        tx.announce(Topic::Runs);
+        let number = rows::accept(&mut tx, &scope, &new).await?;
         let event = AuditEvent::done("workflow.executed", "run", id, format!("{} #{number}", workflow.name))
             .with("workflow", workflow.slug.as_str())
             .with("version", version.facts.number);
@@ -292,7 +282,7 @@ impl Platform {
     /// Puts a letter into a run's inbox, in the transaction of the change that it tells of.
     pub(crate) async fn send(&self, tx: &mut database::WriteTx<'_>, run: RunId, letter: Letter) -> Result<()> {
         let kind = match letter {
-            Letter::Start(_) => database::InboxKind::Start,
+            Letter::Start { .. } => database::InboxKind::Start,
             Letter::Decided { .. } => database::InboxKind::Approval,
             Letter::Cancel { .. } => database::InboxKind::Cancel,
             Letter::Resume => database::InboxKind::Resume,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use database::{Database, InboxKind, Location, inbox, runs, testing, workflows};
+use database::{Database, Location, runs, testing, workflows};
 use domain::{
     Actor, Clock, Entropy, RunId, Scope, Secret,
     audit::{AuditEvent, AuditEvents},
@@ -17,7 +17,6 @@ use platform::{
     identity::{Client, NewTenant},
 };
 use serde_json::{Map, json};
-use workflow::event::Started;
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +120,7 @@ impl Fixture {
         let mut tx = self.platform.database().write(&self.actor).await.unwrap();
         let scope = Scope::<WorkflowExecute>::of(&self.actor, "run").unwrap();
         let (run, now) = (self.platform.new_id(), self.platform.now());
+        let letter = Letter::Start { vars: Map::new(), tenant_slug: "acme".to_owned(), tenant_name: "Acme".to_owned() };
         let new = runs::NewRun {
             id: run,
             workflow: self.workflow.id,
@@ -131,26 +131,10 @@ impl Fixture {
             inputs: json!({}),
             start_key: None,
             accepted_at: now,
+            letter_id: self.platform.new_id(),
+            letter: serde_json::to_value(letter).unwrap(),
         };
-        let number = runs::create(&mut tx, &scope, &new).await.unwrap();
-        let letter = Letter::Start(Started {
-            plan: hex::encode(self.version.plan_hash),
-            run: run.to_string(),
-            number,
-            started_by: self.actor.label().to_owned(),
-            inputs: Map::new(),
-            vars: Map::new(),
-            tenant_slug: "acme".to_owned(),
-            tenant_name: "Acme".to_owned(),
-        });
-        let row = inbox::InboxRow {
-            id: self.platform.new_id(),
-            run,
-            kind: InboxKind::Start,
-            payload: serde_json::to_value(letter).unwrap(),
-            created_at: now,
-        };
-        inbox::create(&mut tx, &row).await.unwrap();
+        runs::accept(&mut tx, &scope, &new).await.unwrap();
         tx.commit(AuditEvents::one(AuditEvent::done("workflow.executed", "run", run, "Three steps"))).await.unwrap();
         run
     }

@@ -24,13 +24,21 @@ use fixture::Engine;
 #[tokio::main]
 async fn main() {
     let seconds: f64 = env::args().nth(1).map_or(10.0, |text| text.parse().expect("seconds for each figure"));
+    let only = env::args().nth(2);
     tools::install_crypto();
+    database::testing::durable();
     println!("disk: {:.0} fsyncs a second", disk::fsyncs_a_second());
-    decisions::measure().await;
+    if only.is_none() {
+        decisions::measure().await;
+    }
     for engine in [Engine::Sqlite, Engine::Postgres] {
         for concurrency in [1, 50] {
-            runs::measure(engine, concurrency, seconds).await;
+            if only.as_ref().is_none_or(|only| *only == format!("{engine:?}-{concurrency}").to_lowercase()) {
+                runs::measure(engine, concurrency, seconds).await;
+            }
         }
     }
-    memory::measure(10_000).await;
+    if only.is_none() {
+        memory::measure(10_000).await;
+    }
 }

@@ -131,29 +131,36 @@ pub async fn measure(engine: Engine, concurrency: usize, seconds: f64) {
     });
     let appends = records_of_one_run(&fixture, &waiting, &host).await;
     let bare = BareJournal::open(&fixture.location).await.unwrap();
-    let (mut ours, mut theirs) = (0.0, 0.0);
+    let (mut ours, mut theirs) = (Rate::default(), Rate::default());
     for _ in 0..2 {
-        ours += lines(concurrency, seconds / 2.0, {
-            let (fixture, waiting, host) = (Arc::clone(&fixture), Arc::clone(&waiting), Arc::clone(&host));
-            move || {
+        ours.add(
+            lines(concurrency, seconds / 2.0, {
                 let (fixture, waiting, host) = (Arc::clone(&fixture), Arc::clone(&waiting), Arc::clone(&host));
-                async move { one_run(&fixture, &waiting, &host).await }
-            }
-        })
-        .await
-            / 2.0;
-        theirs += lines(concurrency, seconds / 2.0, {
-            let (bare, appends) = (bare.clone(), appends.clone());
-            move || bare_run(bare.clone(), appends.clone())
-        })
-        .await
-            / 2.0;
+                move || {
+                    let (fixture, waiting, host) = (Arc::clone(&fixture), Arc::clone(&waiting), Arc::clone(&host));
+                    async move { one_run(&fixture, &waiting, &host).await }
+                }
+            })
+            .await,
+        );
+        theirs.add(
+            lines(concurrency, seconds / 2.0, {
+                let (bare, appends) = (bare.clone(), appends.clone());
+                move || bare_run(bare.clone(), appends.clone())
+            })
+            .await,
+        );
     }
     println!(
-        "{engine:?}, {concurrency} at a time: {ours:.0} durable 3-step runs/s; bare journal with the same {} records in {} appends {theirs:.0}/s; ratio {:.2}",
+        "{engine:?}, {concurrency} at a time: {:.0} durable 3-step runs/s, {:.0} µs of processor time each; bare journal with the same {} records in {} appends {:.0}/s, {:.0} µs; ratio {:.2}, of processor time {:.2}",
+        ours.a_second(),
+        ours.processor(),
         appends.iter().map(Vec::len).sum::<usize>(),
         appends.len(),
-        ours / theirs
+        theirs.a_second(),
+        theirs.processor(),
+        ours.a_second() / theirs.a_second(),
+        theirs.processor() / ours.processor(),
     );
     stop.send(true).unwrap();
     driver.await.unwrap();
@@ -200,13 +207,45 @@ async fn records_of_one_run(fixture: &Fixture, waiting: &Waiting, host: &Idle) -
     appends
 }
 
-/// How often a second `work` is done by that many lines, each of which begins again when it is done.
+/// How often something was done, in which time, and what the process worked for it.
+#[derive(Clone, Copy, Default)]
+struct Rate {
+    count: f64,
+    seconds: f64,
+    processor_seconds: f64,
+}
+
+impl Rate {
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.seconds += other.seconds;
+        self.processor_seconds += other.processor_seconds;
+    }
+
+    fn a_second(self) -> f64 {
+        self.count / self.seconds
+    }
+
+    /// Microseconds of processor time for each.
+    fn processor(self) -> f64 {
+        self.processor_seconds / self.count * 1e6
+    }
+}
+
+/// What this process has worked so far, in seconds: user and system time, from `/proc/self/stat` in ticks of 10 ms.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+}
+
+/// `work`, done by that many lines, each of which begins again when it is done.
 async fn lines<F: Future<Output = T> + Send + 'static, T: Send + 'static>(
     concurrency: usize,
     seconds: f64,
     work: impl Fn() -> F + Clone + Send + 'static,
-) -> f64 {
-    let start = Instant::now();
+) -> Rate {
+    let (start, worked) = (Instant::now(), processor_seconds());
     let tasks: Vec<_> = (0..concurrency)
         .map(|_| {
             let work = work.clone();
@@ -224,5 +263,5 @@ async fn lines<F: Future<Output = T> + Send + 'static, T: Send + 'static>(
     for task in tasks {
         count += task.await.unwrap();
     }
-    f64::from(count) / start.elapsed().as_secs_f64()
+    Rate { count: f64::from(count), seconds: start.elapsed().as_secs_f64(), processor_seconds: processor_seconds() - worked }
 }

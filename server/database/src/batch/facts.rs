@@ -65,6 +65,18 @@ impl FromRow for LeaseFacts {
     }
 }
 
+/// The place of a run in the queue, and its tenant.
+pub(crate) struct Place {
+    pub(crate) lease: LeaseFacts,
+    pub(crate) of: TenantFacts,
+}
+
+impl FromRow for Place {
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self { lease: LeaseFacts::from_row(row)?, of: TenantFacts::from_row(row)? })
+    }
+}
+
 /// Whether somebody is a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MembershipFacts {

@@ -9,7 +9,9 @@ use domain::{ApprovalId, HoldId, PersonId, RunId, TenantId};
 
 use super::{
     Changed, Keys,
-    facts::{Account, ApprovalFacts, CredentialFacts, HoldFacts, KeyedAccount, LeaseFacts, MembershipFacts, ModelFacts, Of, TenantFacts},
+    facts::{
+        Account, ApprovalFacts, CredentialFacts, HoldFacts, KeyedAccount, LeaseFacts, MembershipFacts, ModelFacts, Of, Place, TenantFacts,
+    },
     system,
 };
 use crate::{bulk::Rows, error::Error, executor::Arm};
@@ -72,10 +74,6 @@ fn tenants<'k>(ids: impl IntoIterator<Item = &'k TenantId>) -> Rows {
 pub(crate) async fn load(arm: &mut Arm<'_>, keys: &[&Keys]) -> Result<Loaded, Error> {
     let mut loaded = Loaded::default();
 
-    let of_all = distinct(keys, |keys| vec![keys.tenant]);
-    let found: Vec<Of<TenantFacts>> = tenants(&of_all).read(arm, &system::TENANTS).await?;
-    loaded.tenants = found.into_iter().map(|of| (of.tenant, of.row)).collect();
-
     let persons = distinct(keys, |keys| keys.person.map(|person| (keys.tenant, person.uuid())).into_iter().collect());
     let memberships: Vec<Of<MembershipFacts>> = pairs(&persons).read(arm, &system::MEMBERSHIPS).await?;
     loaded.memberships = memberships.into_iter().map(|of| ((of.tenant, of.row.person), of.row)).collect();
@@ -93,8 +91,11 @@ pub(crate) async fn load(arm: &mut Arm<'_>, keys: &[&Keys]) -> Result<Loaded, Er
     loaded.approvals = approvals.into_iter().map(|of| ((of.tenant, of.row.id), of.row)).collect();
 
     let runs = distinct(keys, |keys| vec![(keys.tenant, keys.run.uuid())]);
-    let leases: Vec<Of<LeaseFacts>> = pairs(&runs).read(arm, &system::LEASES).await?;
-    loaded.leases = leases.into_iter().map(|of| ((of.tenant, of.row.run), of.row)).collect();
+    let places: Vec<Of<Place>> = pairs(&runs).read(arm, &system::PLACES).await?;
+    for Of { tenant, row: Place { lease, of } } in places {
+        loaded.tenants.insert(tenant, of);
+        loaded.leases.insert((tenant, lease.run), lease);
+    }
 
     let credentials = distinct(keys, |keys| keys.credentials.iter().map(|name| (keys.tenant, name.as_str())).collect());
     let credentials: Vec<Of<CredentialFacts>> = names(&credentials).read(arm, &system::CREDENTIALS).await?;

@@ -200,8 +200,8 @@ pub(crate) async fn run(arm: &mut Arm<'_>, seats: &mut [Seat], now: Timestamp) -
 }
 
 fn decide(member: &mut dyn Pending, keys: &Keys, loaded: &mut Loaded, records: &mut Records, now: Timestamp) -> Result<(), Error> {
-    if !loaded.tenants.contains_key(&keys.tenant) {
-        return Err(Error::Refused { reason: format!("there is no tenant {}", keys.tenant) });
+    if !loaded.leases.contains_key(&(keys.tenant, keys.run)) {
+        return Err(Error::Refused { reason: format!("{} has no run {}", keys.tenant, keys.run) });
     }
     let mut batch = Batch::new(keys, loaded, now);
     if !batch.holds_lease() {
@@ -374,8 +374,8 @@ impl<'g> Batch<'g> {
     /// [`MemberRefused::LostLease`].
     pub fn inbox_done(&mut self, ids: impl IntoIterator<Item = InboxId>) -> Result<(), MemberRefused> {
         self.demand_lease()?;
-        let tenant = self.keys.tenant;
-        self.records.inbox_done.extend(ids.into_iter().map(|id| (tenant, id)));
+        let (tenant, run) = self.run_key();
+        self.records.inbox_done.extend(ids.into_iter().map(|id| (tenant, run, id)));
         Ok(())
     }
 

@@ -204,7 +204,7 @@ pub(crate) struct Records {
     pub(crate) journal: Vec<(TenantId, RunId, i64, Timestamp, String)>,
     pub(crate) runs: BTreeMap<(TenantId, RunId), RunChange>,
     pub(crate) queue: BTreeMap<(TenantId, RunId), LeaseFacts>,
-    pub(crate) inbox_done: Vec<(TenantId, InboxId)>,
+    pub(crate) inbox_done: Vec<(TenantId, RunId, InboxId)>,
     pub(crate) accounts: BTreeMap<(TenantId, String), Account>,
     pub(crate) holds_opened: Vec<(TenantId, RunId, HoldRequest)>,
     pub(crate) holds_closed: Vec<(TenantId, HoldClose)>,

@@ -1,9 +1,11 @@
-//! Writing what the members of a batch decided: one statement a table, each checked to have changed every row.
+//! Writing what the members of a batch decided: one statement a table, all in one text, checked to have changed every row.
 
-use domain::Timestamp;
+use std::collections::BTreeMap;
+
+use domain::{RunId, TenantId, Timestamp};
 
 use super::{Outcome, money::Charge, records::Records, system};
-use crate::{bulk::Rows, error::Error, executor::Arm};
+use crate::{bulk::Rows, error::Error, executor::Arm, together::Together};
 
 /// Writes everything but the audit rows, which the commit writes.
 pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -> Result<Outcome, Error> {
@@ -24,11 +26,12 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
         announcements,
     } = records;
 
+    let mut writes = Together::default();
     let mut rows = Rows::default();
     for (tenant, run, seq, at, event) in &journal {
         rows.row().uuid(tenant.uuid()).uuid(run.uuid()).int(*seq).int(at.micros()).text(event);
     }
-    rows.write(arm, &system::JOURNAL).await?;
+    writes.add(rows, &system::JOURNAL)?;
 
     let mut rows = Rows::default();
     for ((tenant, key), account) in &accounts {
@@ -40,7 +43,7 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
             .int(account.held.nanos())
             .int(account.unconfirmed.nanos());
     }
-    rows.write(arm, &system::WRITE_ACCOUNTS).await?;
+    writes.add(rows, &system::WRITE_ACCOUNTS)?;
 
     let mut rows = Rows::default();
     for (tenant, run, hold) in &holds_opened {
@@ -56,7 +59,7 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
             .text(&accounts)
             .int(now.micros());
     }
-    rows.write(arm, &system::OPEN_HOLD).await?;
+    writes.add(rows, &system::OPEN_HOLD)?;
 
     let mut rows = Rows::default();
     for (tenant, close) in &holds_closed {
@@ -71,7 +74,7 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
             .opt_int(*price_version)
             .int(now.micros());
     }
-    rows.write(arm, &system::CLOSE_HOLD).await?;
+    writes.add(rows, &system::CLOSE_HOLD)?;
 
     let mut rows = Rows::default();
     for (tenant, run, asked) in &approvals_asked {
@@ -91,7 +94,7 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
             .int(asked.requested_at.micros())
             .int(asked.expires_at.micros());
     }
-    rows.write(arm, &system::ASK_APPROVAL).await?;
+    writes.add(rows, &system::ASK_APPROVAL)?;
 
     let mut rows = Rows::default();
     for (tenant, link) in &links {
@@ -103,7 +106,7 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
             .bytes(&link.token_hash)
             .int(link.expires_at.micros());
     }
-    rows.write(arm, &system::LINK).await?;
+    writes.add(rows, &system::LINK)?;
 
     let (mut rows, mut withdrawn) = (Rows::default(), Rows::default());
     for (tenant, before, end) in &approvals_ended {
@@ -117,8 +120,7 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
             .text(before.name());
         withdrawn.row().uuid(tenant.uuid()).uuid(end.id.uuid()).int(end.at.micros());
     }
-    rows.write(arm, &system::END_APPROVAL).await?;
-    withdrawn.write_any(arm, &system::WITHDRAW_LINKS).await?;
+    writes.add(rows, &system::END_APPROVAL)?;
 
     let mut rows = Rows::default();
     for (tenant, run, used) in &uses {
@@ -134,7 +136,7 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
             .text(&used.host)
             .int(used.at.micros());
     }
-    rows.write(arm, &system::CREDENTIAL_USE).await?;
+    writes.add(rows, &system::CREDENTIAL_USE)?;
 
     let mut rows = Rows::default();
     for (tenant, mail) in &mails {
@@ -149,7 +151,7 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
             .text(&mail.reference)
             .int(now.micros());
     }
-    rows.write(arm, &system::MAIL).await?;
+    writes.add(rows, &system::MAIL)?;
 
     let mut rows = Rows::default();
     for ((tenant, run), change) in &runs {
@@ -167,15 +169,20 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
             .opt_int(update.and_then(|update| update.started_at).map(Timestamp::micros))
             .opt_int(update.and_then(|update| update.ended_at).map(Timestamp::micros));
     }
-    rows.write(arm, &system::RUNS).await?;
+    writes.add(rows, &system::RUNS)?;
 
     let mut rows = Rows::default();
-    for (tenant, id) in &inbox_done {
+    for (tenant, _, id) in &inbox_done {
         rows.row().uuid(tenant.uuid()).uuid(id.uuid());
     }
-    rows.write(arm, &system::INBOX_DONE).await?;
+    writes.add(rows, &system::INBOX_DONE)?;
 
-    // After the inbox was emptied: what is left in it wakes its run.
+    // After the inbox was emptied: what is left in it wakes its run. Where the statements see the same moment, the count
+    // of what was taken out tells whether anything is.
+    let mut taken: BTreeMap<(TenantId, RunId), i64> = BTreeMap::new();
+    for (tenant, run, _) in &inbox_done {
+        *taken.entry((*tenant, *run)).or_default() += 1;
+    }
     let mut rows = Rows::default();
     for ((tenant, run), place) in &queue {
         rows.row()
@@ -184,9 +191,12 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
             .int(place.fence)
             .opt_int(place.wake_at.map(Timestamp::micros))
             .int(i64::from(place.owner.is_none()))
-            .int(now.micros());
+            .int(now.micros())
+            .int(taken.get(&(*tenant, *run)).copied().unwrap_or_default());
     }
-    rows.write(arm, &system::QUEUE).await?;
+    writes.add(rows, &system::QUEUE)?;
 
+    writes.write(arm).await?;
+    withdrawn.write_any(arm, &system::WITHDRAW_LINKS).await?;
     Ok(Outcome { intents, announcements })
 }

@@ -6,19 +6,17 @@
 
 use crate::statement::Statement;
 
-pub(crate) static TENANTS: Statement = Statement::system_each(
-    "batch.tenants",
-    "select t.id as tenant_id, t.status, t.policy_version from jsonb_each($1) as j cross join tenant as t on t.id = unhex(j.value->>0)",
-    "select t.id as tenant_id, t.status, t.policy_version
-     from jsonb_array_elements($1::jsonb) as j join tenant as t on t.id = (j.value->>0)::uuid",
-);
-
-pub(crate) static LEASES: Statement = Statement::system_each(
-    "batch.leases",
-    "select q.tenant_id, q.run_id, q.owner, q.fence, q.lease_until, q.wake_at
-     from jsonb_each($1) as j cross join run_queue as q on q.tenant_id = unhex(j.value->>0) and q.run_id = unhex(j.value->>1)",
-    "select q.tenant_id, q.run_id, q.owner, q.fence, q.lease_until, q.wake_at
-     from jsonb_array_elements($1::jsonb) as j join run_queue as q on q.tenant_id = (j.value->>0)::uuid and q.run_id = (j.value->>1)::uuid
+/// Runs with their places in the queue, and the tenant of each.
+pub(crate) static PLACES: Statement = Statement::system_each(
+    "batch.places",
+    "select t.id as tenant_id, t.status, t.policy_version, q.run_id, q.owner, q.fence, q.lease_until, q.wake_at
+     from jsonb_each($1) as j
+     cross join tenant as t on t.id = unhex(j.value->>0)
+     cross join run_queue as q on q.tenant_id = t.id and q.run_id = unhex(j.value->>1)",
+    "select t.id as tenant_id, t.status, t.policy_version, q.run_id, q.owner, q.fence, q.lease_until, q.wake_at
+     from jsonb_array_elements($1::jsonb) as j
+     join tenant as t on t.id = (j.value->>0)::uuid
+     join run_queue as q on q.tenant_id = t.id and q.run_id = (j.value->>1)::uuid
      order by q.tenant_id, q.run_id for no key update of q",
 );
 
@@ -142,7 +140,8 @@ pub(crate) static RUNS: Statement = Statement::system_each(
 );
 
 /// The fence stands in the condition although it was compared before: a lost lease can never move a run. What came in
-/// while the run was worked on and is still in the inbox wakes it at once, whatever time the worker chose.
+/// while the run was worked on and is still in the inbox wakes it at once, whatever time the worker chose. On PostgreSQL
+/// the statement runs beside the one that empties the inbox and sees what that takes out, so it counts.
 pub(crate) static QUEUE: Statement = Statement::system_each(
     "batch.queue",
     "update run_queue set
@@ -153,8 +152,8 @@ pub(crate) static QUEUE: Statement = Statement::system_each(
      from jsonb_each($1) as j
      where run_queue.tenant_id = unhex(j.value->>0) and run_queue.run_id = unhex(j.value->>1) and run_queue.fence = j.value->>2",
     "update run_queue set
-         wake_at = case when exists (select 1 from inbox as i where i.tenant_id = run_queue.tenant_id and i.run_id = run_queue.run_id)
-             then (j.value->>5)::bigint else (j.value->>3)::bigint end,
+         wake_at = case when (select count(*) from inbox as i where i.tenant_id = run_queue.tenant_id and i.run_id = run_queue.run_id)
+             > (j.value->>6)::bigint then (j.value->>5)::bigint else (j.value->>3)::bigint end,
          owner = case when j.value->>4 = '1' then null else run_queue.owner end,
          lease_until = case when j.value->>4 = '1' then null else run_queue.lease_until end
      from jsonb_array_elements($1::jsonb) as j
@@ -275,8 +274,7 @@ pub(crate) static MAIL: Statement = Statement::system_each(
 );
 
 pub(crate) static ALL: &[&Statement] = &[
-    &TENANTS,
-    &LEASES,
+    &PLACES,
     &MEMBERSHIPS,
     &ENSURE_ACCOUNTS,
     &ACCOUNTS,

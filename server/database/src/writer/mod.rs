@@ -16,11 +16,12 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
     announce::{Announcement, Topic},
-    audit_chain::{self, AuditIntent, Chain},
+    audit_chain::{self, AuditIntent, Chain, Heads},
     batch::Pending,
     crash::{Broken, CommitPoint, Faults},
     error::Error,
     executor::{Arm, Link, Session},
+    worker::{Seating, Workplace},
 };
 
 use self::turn::Turn;
@@ -31,6 +32,7 @@ pub(crate) struct Committing {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) announcer: Announcer,
     pub(crate) faults: Faults,
+    pub(crate) workplace: Workplace,
 }
 
 /// Tells what changed to whoever listens.
@@ -87,23 +89,26 @@ impl Committer {
         session: Session,
         intents: Vec<AuditIntent>,
         mut announcements: Vec<Announcement>,
+        seatings: Vec<Seating>,
+        mut heads: Heads,
     ) -> Result<(), Error> {
         let mut transaction = match session.into_link() {
-            Link::Turn(turn) => return turn.commit(intents, announcements).await,
+            Link::Turn(turn) => return turn.commit(intents, announcements, seatings).await,
             Link::Reader(_) => return Err(Error::unavailable("a transaction that reads cannot be committed")),
             Link::Postgres(transaction) => transaction,
         };
         announce_audit(&mut announcements, &intents);
-        let Committing { clock, announcer, faults } = &self.0;
+        let Committing { clock, announcer, faults, .. } = &self.0;
         let end = async {
             faults.reach(CommitPoint::Changed)?;
-            audit_chain::append(&mut Arm::Postgres(&mut transaction), intents, clock.now()).await?;
+            audit_chain::append(&mut Arm::Postgres(&mut transaction), &mut heads, intents, clock.now()).await?;
             faults.reach(CommitPoint::BeforeCommit)?;
             transaction.commit().await.map_err(Error::unavailable)?;
             faults.reach(CommitPoint::AfterCommit)
         };
         end.await.map_err(Broken::into_error)?;
         announcer.announce(announcements);
+        seatings.into_iter().for_each(Seating::tell);
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Committing, Work, announce_audit};
 use crate::{
     announce::Announcement,
-    audit_chain,
+    audit_chain::{self, Heads},
     batch::{self, Pending, Seat},
     crash::{Broken, CommitPoint},
     error::Error,
@@ -134,7 +134,7 @@ impl Batcher {
         faults.reach(CommitPoint::Changed)?;
         let mut announcements = outcome.announcements;
         announce_audit(&mut announcements, &outcome.intents);
-        audit_chain::append(&mut arm, outcome.intents, clock.now()).await?;
+        audit_chain::append(&mut arm, &mut Heads::default(), outcome.intents, clock.now()).await?;
         faults.reach(CommitPoint::BeforeCommit)?;
         transaction.commit().await.map_err(Error::unavailable)?;
         faults.reach(CommitPoint::AfterCommit)?;

@@ -25,19 +25,53 @@ use super::{
 };
 use crate::{
     announce::Announcement,
-    audit_chain::{self, AuditIntent},
+    audit_chain::{self, AuditIntent, Heads},
     batch::{self, Pending, Seat},
     crash::{Broken, CommitPoint},
     error::Error,
     executor::Arm,
     statement::Statement,
+    worker::Seating,
 };
 
-static BEGIN: Statement = Statement::control("writer.begin", "begin immediate");
+/// Ends the savepoint of the last turn too.
 static COMMIT: Statement = Statement::control("writer.commit", "commit");
-static LEND: Statement = Statement::control("writer.lend", "savepoint turn");
-static KEEP: Statement = Statement::control("writer.keep", "release turn");
 static UNDO: Statement = Statement::control("writer.undo", "rollback to turn; release turn");
+static LEND_FIRST: Statement = Statement::control("writer.lend_first", "begin immediate; savepoint turn");
+static LEND: Statement = Statement::control("writer.lend", "savepoint turn");
+static LEND_NEXT: Statement = Statement::control("writer.lend_next", "release turn; savepoint turn");
+
+/// How far the transaction of a group is. Beginning and keeping are put off until something follows them: they go with
+/// it in one hand-over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It has not begun.
+    Closed,
+    /// It has begun.
+    Open,
+    /// It has begun, and what came last is in a savepoint that nobody will undo.
+    Kept,
+}
+
+impl Stage {
+    /// The statement by which a turn begins.
+    const fn lending(self) -> &'static Statement {
+        match self {
+            Self::Closed => &LEND_FIRST,
+            Self::Open => &LEND,
+            Self::Kept => &LEND_NEXT,
+        }
+    }
+
+    /// What has to come before the first statement of a batch. Beside turns it has a savepoint of its own.
+    const fn opening(self) -> Option<&'static str> {
+        match self {
+            Self::Closed => Some("begin immediate"),
+            Self::Open => None,
+            Self::Kept => Some("release turn; savepoint turn"),
+        }
+    }
+}
 
 /// SQLite steps between two looks at the clock of a turn that outlived its deadline: well under a millisecond.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
@@ -65,19 +99,34 @@ pub(crate) struct Writer {
     stop: Option<oneshot::Sender<()>>,
     limits: Limits,
     committing: Committing,
+    heads: Heads,
 }
 
 /// What a group gathered and owes an answer to.
-#[derive(Default)]
 struct Group {
-    /// Whether its transaction has begun; if not, whoever waits cannot be helped by waiting longer.
-    begun: bool,
+    /// How far its transaction is. If it could not begin, whoever waits cannot be helped by waiting longer.
+    stage: Stage,
     intents: Vec<AuditIntent>,
     announcements: Vec<Announcement>,
+    seatings: Vec<Seating>,
     answers: Vec<oneshot::Sender<Result<(), Error>>>,
     seats: Vec<Seat>,
     /// Members whose batch failed while the rest of the group went on.
     again: Vec<Seat>,
+}
+
+impl Group {
+    const fn new() -> Self {
+        Self {
+            stage: Stage::Closed,
+            intents: Vec::new(),
+            announcements: Vec::new(),
+            seatings: Vec::new(),
+            answers: Vec::new(),
+            seats: Vec::new(),
+            again: Vec::new(),
+        }
+    }
 }
 
 impl Writer {
@@ -99,6 +148,7 @@ impl Writer {
             stop: None,
             limits,
             committing,
+            heads: Heads::default(),
         }
     }
 
@@ -150,10 +200,11 @@ impl Writer {
 
     /// One group, with the members that must be tried alone after it. An error only at a crash point that kills.
     async fn group(&mut self) -> Result<(), ()> {
-        let mut group = Group::default();
+        let mut group = Group::new();
         let again = match self.attempt(&mut group).await {
             Ok(()) => {
                 self.committing.announcer.announce(group.announcements);
+                group.seatings.into_iter().for_each(Seating::tell);
                 for answer in group.answers {
                     drop(answer.send(Ok(())));
                 }
@@ -169,7 +220,7 @@ impl Writer {
                 for answer in group.answers {
                     drop(answer.send(Err(Error::unavailable(&cause))));
                 }
-                if !group.begun {
+                if group.stage == Stage::Closed {
                     self.turns.clear();
                     for member in self.members.drain(..) {
                         member.answer(Err(cause.clone()));
@@ -187,14 +238,13 @@ impl Writer {
     }
 
     async fn attempt(&mut self, group: &mut Group) -> Result<(), Broken> {
-        self.execute(&BEGIN).await?;
         self.committing.faults.reach(CommitPoint::Begun)?;
-        group.begun = true;
         for _ in 0..self.limits.turns {
             let Some(grant) = self.turns.pop_front() else { break };
-            if let Some(ending) = self.lend(grant).await? {
+            if let Some(ending) = self.lend(grant, &mut group.stage).await? {
                 group.intents.extend(ending.intents);
                 group.announcements.extend(ending.announcements);
+                group.seatings.extend(ending.seatings);
                 group.answers.push(ending.answer);
             }
             self.gather();
@@ -202,17 +252,20 @@ impl Writer {
         let members = self.members.len().min(self.limits.members);
         group.seats = self.members.drain(..members).map(Seat::new).collect();
         self.batch(group).await?;
+        if group.stage == Stage::Closed {
+            // Whoever wanted a turn has gone away.
+            return Ok(());
+        }
         self.commit(group).await
     }
 
     /// One member, in a group of its own.
     async fn alone(&mut self, seat: Seat) -> Result<(), ()> {
-        let mut group = Group { seats: vec![seat], ..Group::default() };
+        let mut group = Group { seats: vec![seat], ..Group::new() };
         let tried = async {
-            self.execute(&BEGIN).await?;
             self.committing.faults.reach(CommitPoint::Begun)?;
             let now = self.committing.clock.now();
-            let outcome = batch::run(&mut self.arm()?, &mut group.seats, now).await?;
+            let outcome = batch::run(&mut self.arm(Stage::Closed.opening()).await?, &mut group.seats, now).await?;
             group.intents = outcome.intents;
             group.announcements = outcome.announcements;
             self.commit(&mut group).await
@@ -241,22 +294,23 @@ impl Writer {
         if group.seats.is_empty() {
             return Ok(());
         }
-        let beside_turns = !group.answers.is_empty();
-        if beside_turns {
-            self.execute(&LEND).await?;
-        }
+        let beside_turns = group.stage == Stage::Kept;
         let now = self.committing.clock.now();
-        match batch::run(&mut self.arm()?, &mut group.seats, now).await {
+        let mut arm = self.arm(group.stage.opening()).await?;
+        let ran = batch::run(&mut arm, &mut group.seats, now).await;
+        let opened = arm.opened();
+        match ran {
             Ok(outcome) => {
-                if beside_turns {
-                    self.execute(&KEEP).await?;
+                if opened && group.stage == Stage::Closed {
+                    group.stage = Stage::Open;
                 }
                 group.intents.extend(outcome.intents);
                 group.announcements.extend(outcome.announcements);
             }
-            Err(cause) if beside_turns => {
+            Err(cause) if beside_turns && opened => {
                 tracing::warn!(%cause, members = group.seats.len(), "a batch failed; its members are decided again, each alone");
                 self.execute(&UNDO).await?;
+                group.stage = Stage::Open;
                 group.again = std::mem::take(&mut group.seats);
             }
             Err(cause) => return Err(Broken::Failed(cause)),
@@ -268,18 +322,21 @@ impl Writer {
         self.committing.faults.reach(CommitPoint::Changed)?;
         announce_audit(&mut group.announcements, &group.intents);
         let now = self.committing.clock.now();
-        audit_chain::append(&mut self.arm()?, std::mem::take(&mut group.intents), now).await?;
+        let intents = std::mem::take(&mut group.intents);
+        let mut arm = open(&mut self.connection, None)?;
+        audit_chain::append(&mut arm, &mut self.heads, intents, now).await?;
         self.committing.faults.reach(CommitPoint::BeforeCommit)?;
         self.execute(&COMMIT).await?;
         self.committing.faults.reach(CommitPoint::AfterCommit)
     }
 
     /// Lends the connection for one turn. `None` when the turn was dropped or outlived its deadline: it is undone.
-    async fn lend(&mut self, grant: oneshot::Sender<Turn>) -> Result<Option<Ending>, Error> {
+    async fn lend(&mut self, grant: oneshot::Sender<Turn>, stage: &mut Stage) -> Result<Option<Ending>, Error> {
         if grant.is_closed() {
             return Ok(None);
         }
-        self.execute(&LEND).await?;
+        self.execute(stage.lending()).await?;
+        *stage = Stage::Kept;
         *self.slot.lock().await = self.connection.take();
         let (done, mut ended) = oneshot::channel();
         // If nobody takes it, the turn is dropped here and ends like any other that is dropped.
@@ -301,26 +358,32 @@ impl Writer {
         self.connection = slot.take();
         drop(slot);
         self.outlived.store(false, Ordering::Relaxed);
+        if ending.is_some() {
+            return Ok(ending);
+        }
+        *stage = Stage::Open;
         // A statement that nobody waits for any more may still run: what is behind it waits no longer than a turn.
-        match timeout(self.limits.turn_deadline, self.execute(if ending.is_some() { &KEEP } else { &UNDO })).await {
-            Ok(done) => done.map(|()| ending),
+        match timeout(self.limits.turn_deadline, self.execute(&UNDO)).await {
+            Ok(done) => done.map(|()| None),
             Err(_) => Err(Error::unavailable("a statement of a turn that is over does not end")),
         }
     }
 
-    fn arm(&mut self) -> Result<Arm<'_>, Error> {
-        self.connection.as_mut().map(Arm::Sqlite).ok_or_else(|| Error::unavailable("the connection that writes is not open"))
-    }
-
-    async fn execute(&mut self, statement: &'static Statement) -> Result<(), Error> {
+    /// The connection, opened anew if it was given up, for statements that `opening` comes before.
+    async fn arm(&mut self, opening: Option<&'static str>) -> Result<Arm<'_>, Error> {
         if self.connection.is_none() {
             self.reopen().await;
         }
-        self.arm()?.execute(statement, Vec::new()).await.map(drop)
+        open(&mut self.connection, opening)
+    }
+
+    async fn execute(&mut self, statement: &'static Statement) -> Result<(), Error> {
+        self.arm(None).await?.execute(statement, Vec::new()).await.map(drop)
     }
 
     /// Replaces the connection after a failure: what its transaction did is gone with it.
     async fn reopen(&mut self) {
+        self.heads.forget();
         if let Some(old) = self.connection.take() {
             // Waiting for the end of the old one lets go of its lock before the new one wants it. What still runs on it
             // is stopped.
@@ -339,6 +402,13 @@ impl Writer {
             Err(error) => tracing::error!(%error, "the connection that writes cannot be opened"),
         }
     }
+}
+
+fn open<'c>(connection: &'c mut Option<SqliteConnection>, opening: Option<&'static str>) -> Result<Arm<'c>, Error> {
+    connection
+        .as_mut()
+        .map(|connection| Arm::Sqlite(connection, opening))
+        .ok_or_else(|| Error::unavailable("the connection that writes is not open"))
 }
 
 /// The same connection, whose statements stop when the turn they belong to has outlived its deadline.

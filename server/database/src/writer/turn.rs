@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, MutexGuard, oneshot};
 
-use crate::{announce::Announcement, audit_chain::AuditIntent, error::Error};
+use crate::{announce::Announcement, audit_chain::AuditIntent, error::Error, worker::Seating};
 
 /// The place of the connection that writes: empty while the writer has it, or after it took it back.
 pub(crate) type Slot = Mutex<Option<SqliteConnection>>;
@@ -23,6 +23,7 @@ pub(crate) struct Turn {
 pub(crate) struct Ending {
     pub(crate) intents: Vec<AuditIntent>,
     pub(crate) announcements: Vec<Announcement>,
+    pub(crate) seatings: Vec<Seating>,
     pub(crate) answer: oneshot::Sender<Result<(), Error>>,
 }
 
@@ -39,9 +40,14 @@ impl Turn {
     }
 
     /// Hands the changes over and waits until they are durable.
-    pub(crate) async fn commit(mut self, intents: Vec<AuditIntent>, announcements: Vec<Announcement>) -> Result<(), Error> {
+    pub(crate) async fn commit(
+        mut self,
+        intents: Vec<AuditIntent>,
+        announcements: Vec<Announcement>,
+        seatings: Vec<Seating>,
+    ) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel();
-        let ending = Ending { intents, announcements, answer };
+        let ending = Ending { intents, announcements, seatings, answer };
         self.done.take().and_then(|done| done.send(ending).ok()).ok_or_else(outlived)?;
         answered.await.unwrap_or_else(|_| Err(Error::unavailable("the writer ended before the change was durable")))
     }

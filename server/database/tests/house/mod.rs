@@ -4,9 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use database::{
-    AuditIntent, Batch, Chain, Database, Error, InboxKind, Keys, LeaseClaim, Location, Member, MemberRefused, Settings,
+    AuditIntent, Batch, Chain, Database, Error, Keys, LeaseClaim, Location, Member, MemberRefused, Settings, WriteTx,
     crash::{CommitPoint, CrashPoints, Fate},
-    inbox::{self, InboxRow},
     leases, people,
     runs::{self, NewRun},
     tenants::{self, NewTenant},
@@ -153,6 +152,13 @@ impl House {
     pub async fn run(&self, tenant: &Tenant) -> RunId {
         let run = self.id();
         let mut tx = self.database.write(&tenant.actor).await.unwrap();
+        self.accept(&mut tx, tenant, run).await;
+        tx.commit(event("run.started")).await.unwrap();
+        run
+    }
+
+    /// Accepts a run in a transaction that is still open.
+    pub async fn accept(&self, tx: &mut WriteTx<'_>, tenant: &Tenant, run: RunId) {
         let scope = Scope::<WorkflowExecute>::of(&tenant.actor, "run").unwrap();
         let new = NewRun {
             id: run,
@@ -164,12 +170,10 @@ impl House {
             inputs: serde_json::json!({}),
             start_key: None,
             accepted_at: START,
+            letter_id: self.id(),
+            letter: serde_json::json!({}),
         };
-        runs::create(&mut tx, &scope, &new).await.unwrap();
-        let start = InboxRow { id: self.id(), run, kind: InboxKind::Start, payload: serde_json::json!({}), created_at: START };
-        inbox::create(&mut tx, &start).await.unwrap();
-        tx.commit(event("run.started")).await.unwrap();
-        run
+        runs::accept(tx, &scope, &new).await.unwrap();
     }
 
     /// Claims whatever is due for [`OWNER`]; the fence of a first claim is 1.

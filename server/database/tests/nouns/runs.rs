@@ -35,7 +35,7 @@ async fn runs_are_numbered_without_gaps_in_each_tenant(site: &Site) {
     // A number that was taken by a transaction that did not commit is given again.
     let actor = site.actor(&site.acme).await;
     let mut tx = site.write(&actor).await;
-    let lost = runs::create(&mut tx, &scope(&actor), &new_run(&site.acme, site.id(), at(1))).await.unwrap();
+    let lost = runs::accept(&mut tx, &scope(&actor), &new_run(&site.acme, site.id(), at(1))).await.unwrap();
     drop(tx);
     let id = site.run(&site.acme, at(2)).await;
     let mut tx = site.read(&actor).await;
@@ -82,22 +82,22 @@ async fn a_start_key_starts_one_run(site: &Site) {
     let first = keyed(site.id());
     let mut tx = site.write(&actor).await;
     assert!(runs::find_by_start_key(&mut tx, "order-1").await.unwrap().is_none());
-    runs::create(&mut tx, &scope(&actor), &first).await.unwrap();
+    runs::accept(&mut tx, &scope(&actor), &first).await.unwrap();
     tx.commit(event()).await.unwrap();
 
     let mut tx = site.write(&actor).await;
     let found = authorized::<RunRead, _>(runs::find_by_start_key(&mut tx, "order-1").await.unwrap(), &actor);
     assert_eq!(found.facts.id, first.id);
-    let again = runs::create(&mut tx, &scope(&actor), &keyed(site.id())).await;
+    let again = runs::accept(&mut tx, &scope(&actor), &keyed(site.id())).await;
     assert!(again.is_err_and(|error| error.is_duplicate_in("run")));
     drop(tx);
     // The same key of another tenant is another key.
     let other = site.actor(&site.globex).await;
     let mut tx = site.write(&other).await;
     let new = runs::NewRun { start_key: Some("order-1".to_owned()), ..new_run(&site.globex, site.id(), at(0)) };
-    runs::create(&mut tx, &scope(&other), &new).await.unwrap();
+    runs::accept(&mut tx, &scope(&other), &new).await.unwrap();
     // A run cannot be of another tenant's workflow.
-    let crossed = runs::create(&mut tx, &scope(&other), &new_run(&site.acme, site.id(), at(0))).await;
+    let crossed = runs::accept(&mut tx, &scope(&other), &new_run(&site.acme, site.id(), at(0))).await;
     assert!(matches!(crossed, Err(Error::Violation { rule: database::Rule::ForeignKey, .. })), "{crossed:?}");
 }
 

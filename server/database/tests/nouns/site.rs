@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use database::{
     AuditIntent, Batch, Chain, Database, Keys, LeaseClaim, Member, MemberRefused, ReadTx, SystemTx, WriteTx,
-    inbox::{self, InboxRow},
+    inbox::InboxRow,
     invitations, leases, people,
     people::NewPerson,
     roles::{self, fresh_version},
@@ -13,8 +13,8 @@ use database::{
     workflows::{self, NewVersion, NewWorkflow},
 };
 use domain::{
-    Actor, Authorized, Grants, Guarded, Id, PermissionMarker, PersonId, Protected, RequestFacts, RequestId, RunId, Scope, Secret, TenantId,
-    Timestamp, VersionId, WorkflowId,
+    Actor, Authorized, Grants, Guarded, Id, InboxId, PermissionMarker, PersonId, Protected, RequestFacts, RequestId, RunId, Scope, Secret,
+    TenantId, Timestamp, VersionId, WorkflowId,
     audit::{AuditActor, AuditEvent, AuditEvents},
     entropy::SeededEntropy,
     id::Kind,
@@ -69,6 +69,8 @@ pub fn new_run(tenant: &Tenant, id: RunId, accepted_at: Timestamp) -> NewRun {
         inputs: json!({"invoice_id": "INV-20417"}),
         start_key: None,
         accepted_at,
+        letter_id: InboxId::from_uuid(id.uuid()),
+        letter: json!({}),
     }
 }
 
@@ -155,8 +157,7 @@ impl Site {
         let mut tx = self.write(&actor).await;
         let id: RunId = self.id();
         let scope = scope::<WorkflowExecute>(&actor);
-        runs::create(&mut tx, &scope, &new_run(tenant, id, accepted_at)).await.unwrap();
-        inbox::create(&mut tx, &self.wish(id, accepted_at)).await.unwrap();
+        runs::accept(&mut tx, &scope, &new_run(tenant, id, accepted_at)).await.unwrap();
         tx.commit(event()).await.unwrap();
         id
     }

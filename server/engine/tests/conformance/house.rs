@@ -22,7 +22,7 @@ use domain::{
 use engine::{Driver, Embedded, EmbeddedSettings, Letter};
 use serde_json::Map;
 use tokio::{sync::watch, task::JoinHandle};
-use workflow::{Event, event::Started};
+use workflow::Event;
 
 use crate::host::Script;
 
@@ -130,6 +130,7 @@ impl House {
         let (run, now): (RunId, _) = (self.id(), self.clock.now());
         let mut tx = self.database.write(&tenant.actor).await.unwrap();
         let scope = Scope::<WorkflowExecute>::of(&tenant.actor, "run").unwrap();
+        let letter = Letter::Start { vars: Map::new(), tenant_slug: "t".to_owned(), tenant_name: "T".to_owned() };
         let new = NewRun {
             id: run,
             workflow: tenant.workflow,
@@ -140,19 +141,10 @@ impl House {
             inputs: serde_json::json!({}),
             start_key: None,
             accepted_at: now,
+            letter_id: self.id(),
+            letter: serde_json::to_value(letter).unwrap(),
         };
-        let number = runs::create(&mut tx, &scope, &new).await.unwrap();
-        let started = Started {
-            plan: tenant.hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
-            run: run.to_string(),
-            number,
-            started_by: "owner".to_owned(),
-            inputs: Map::new(),
-            vars: Map::new(),
-            tenant_slug: "t".to_owned(),
-            tenant_name: "T".to_owned(),
-        };
-        self.put(&mut tx, run, InboxKind::Start, Letter::Start(started)).await;
+        runs::accept(&mut tx, &scope, &new).await.unwrap();
         tx.commit(did("workflow.executed")).await.unwrap();
         run
     }
