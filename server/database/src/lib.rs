@@ -8,6 +8,7 @@
 )]
 
 pub mod announce;
+pub mod api_keys;
 pub mod approvals;
 pub mod audit;
 pub mod audit_chain;
@@ -25,6 +26,7 @@ mod error;
 mod executor;
 mod gate;
 pub mod housekeeping;
+pub mod idempotency;
 pub mod inbox;
 pub mod invitations;
 pub mod journal;
@@ -37,12 +39,16 @@ mod notify;
 mod open;
 mod param;
 pub mod people;
+pub mod person_links;
 pub mod providers;
+pub mod quotas;
 mod read;
 pub mod roles;
 mod row;
 pub mod runs;
+pub mod service_accounts;
 pub mod sessions;
+pub mod settings;
 mod state;
 mod statement;
 mod system;

@@ -23,6 +23,10 @@ macro_rules! twins {
 /// Version, name, and the texts for SQLite and PostgreSQL, oldest first.
 const MIGRATIONS: &[(i64, &str, &str, &str)] = twins! {
     1 "0001_foundation";
+    2 "0002_runs_and_credentials";
+    4 "0004_decision_fields";
+    5 "0005_api";
+    6 "0006_identity_settings_quotas";
 };
 
 fn migrator(engine: Engine) -> Migrator {

@@ -103,6 +103,47 @@ impl Permission {
     }
 }
 
+/// A set of permissions: what a key of the API is limited to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PermissionSet(u64);
+
+impl PermissionSet {
+    /// Every permission there is.
+    pub const ALL: Self = Self(u64::MAX);
+
+    /// The bits of the permissions in it.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// Whether a permission is in it.
+    pub const fn contains(self, permission: Permission) -> bool {
+        self.0 & permission.bit() != 0
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether nothing is in it.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The permissions in it, in the order of the table.
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.iter().copied().filter(move |permission| self.contains(*permission))
+    }
+}
+
+impl FromIterator<Permission> for PermissionSet {
+    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
+        Self(permissions.into_iter().fold(0, |bits, permission| bits | permission.bit()))
+    }
+}
+
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -133,5 +174,14 @@ mod tests {
         for permission in Permission::ALL {
             assert_eq!(permission.name().parse::<Permission>().unwrap(), *permission);
         }
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in_and_nothing_else() {
+        let set: PermissionSet = [Permission::RunRead, Permission::AuditRead].into_iter().collect();
+        assert!(set.contains(Permission::RunRead) && !set.contains(Permission::RunCancel));
+        assert_eq!(set.iter().collect::<Vec<_>>(), [Permission::RunRead, Permission::AuditRead]);
+        assert_eq!(PermissionSet::ALL.and(set), set);
+        assert!(set.and([Permission::RunCancel].into_iter().collect()).is_empty());
     }
 }

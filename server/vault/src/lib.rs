@@ -11,6 +11,8 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")
 )]
 
+pub mod access_token;
+pub mod api_key;
 pub mod backup;
 mod envelope;
 pub mod hashing;
@@ -22,6 +24,8 @@ mod self_test;
 pub mod tenant;
 pub mod token;
 
+pub use access_token::{AccessClaims, AccessTokenError, read_access_token, sign_access_token};
+pub use api_key::ApiKey;
 pub use hashing::{HashingError, HashingPool};
 pub use keyring::{Keyring, KeyringError};
 pub use link::{LinkClaims, LinkError, LinkPurpose, read_link, sign_link};
