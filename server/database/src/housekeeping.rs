@@ -33,7 +33,17 @@ pub enum Housekeeping {
 
 impl Housekeeping {
     /// Every reason.
-    pub const ALL: &'static [Self] = &[Self::Leases, Self::Throttle, Self::Sessions, Self::ApiKeys, Self::Idempotency, Self::Links, Self::Outbox, Self::Denials, Self::Probe];
+    pub const ALL: &'static [Self] = &[
+        Self::Leases,
+        Self::Throttle,
+        Self::Sessions,
+        Self::ApiKeys,
+        Self::Idempotency,
+        Self::Links,
+        Self::Outbox,
+        Self::Denials,
+        Self::Probe,
+    ];
 
     /// The tables that may be written for this reason.
     pub const fn tables(self) -> &'static [&'static str] {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     Result, RunStatus,
     announce::Topic,
-    param::Json,
+    quotas,
     read::Reads,
     row::{FromRow, Row},
     statement::Statement,
@@ -191,7 +191,9 @@ static FIND_BY_START_KEY: Statement =
     Statement::tenant("runs.find_by_start_key", run_select!(" and r.start_key = $2 and r.start_key is not null"));
 static NEXT_NUMBER: Statement = Statement::tenant(
     "runs.next_number",
-    "update tenant set next_run_number = next_run_number + 1 where id = $1 returning next_run_number - 1 as number",
+    "update tenant set next_run_number = next_run_number + 1, stored_bytes = stored_bytes + $2
+     where id = $1
+     returning next_run_number - 1 as number",
 );
 static CREATE: Statement = Statement::tenant(
     "runs.create",
@@ -270,11 +272,12 @@ pub async fn load<'a>(tx: &mut impl Reads<'a>, id: RunId) -> Result<Option<RunRo
 }
 
 /// Accepts a run and gives its number. Numbers are without gaps: who takes one locks the tenant's row until the end of
-/// the transaction. A start key that is taken is [`crate::Error::Violation`]; ask [`find_by_start_key`] first.
+/// the transaction. What the inputs take is counted with it. A start key that is taken is [`crate::Error::Violation`]; ask [`find_by_start_key`] first.
 ///
 /// The engine begins when `inbox::create` is called in the same transaction.
 pub async fn create(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowExecute>, new: &NewRun) -> Result<i64> {
-    let number = match tx.query(&NEXT_NUMBER).rows().await?.first() {
+    let inputs = new.inputs.to_string();
+    let number = match tx.query(&NEXT_NUMBER).bind(quotas::size(&inputs)).rows().await?.first() {
         Some(row) => row.i64("number")?,
         None => return Err(crate::Error::NoRow { statement: NEXT_NUMBER.name() }),
     };
@@ -286,7 +289,7 @@ pub async fn create(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowExecute>, n
         .bind(new.plan_hash)
         .bind(new.starter)
         .bind(&new.starter_label)
-        .bind(Json(new.inputs.clone()))
+        .bind(inputs)
         .bind(new.accepted_at)
         .bind(new.start_key.as_deref())
         .execute()

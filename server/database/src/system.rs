@@ -119,10 +119,7 @@ pub(crate) static SESSION_CREATE: Statement = Statement::system(
     "insert into session (id, person_id, token_hash, created_at, last_seen_at, expires_at, address, agent)
      values ($1, $2, $3, $4, $4, $5, $6, $7)",
 );
-pub(crate) static SESSION_BY_TOKEN: Statement = Statement::system(
-    "sessions.find_by_token",
-    signed_in_select!("s.token_hash = $1"),
-);
+pub(crate) static SESSION_BY_TOKEN: Statement = Statement::system("sessions.find_by_token", signed_in_select!("s.token_hash = $1"));
 pub(crate) static SESSION_FIND: Statement = Statement::system("sessions.find", signed_in_select!("s.id = $1"));
 pub(crate) static SESSION_TOUCH: Statement =
     Statement::system("sessions.touch", "update session set last_seen_at = $2 where id = $1 and last_seen_at < $2");
@@ -161,6 +158,17 @@ pub(crate) static API_KEY_SHOWN: Statement = Statement::system(
      join membership m on m.tenant_id = k.tenant_id and m.person_id = k.person_id
      join person p on p.id = k.person_id
      where k.id = $1",
+);
+pub(crate) static API_KEY_OF_PERSON: Statement = Statement::system(
+    "api_keys.of_person_everywhere",
+    "select t.name as tenant_name, t.slug as tenant_slug, k.id, k.person_id, p.email, p.tenant_id as service_of, k.name, k.scopes,
+            k.created_by, k.created_at, k.expires_at, k.last_used_at, k.last_used_from, k.revoked_at
+     from api_key k
+     join tenant t on t.id = k.tenant_id
+     join membership m on m.tenant_id = k.tenant_id and m.person_id = k.person_id
+     join person p on p.id = k.person_id
+     where k.person_id = $1 and t.status = 'active' and m.status = 'active'
+     order by k.created_at desc, k.id",
 );
 pub(crate) static API_KEY_TOUCH: Statement = Statement::system(
     "api_keys.touch",
@@ -211,7 +219,11 @@ pub(crate) static MEMBERSHIP_CREATE: Statement = Statement::system(
 );
 pub(crate) static QUOTA_MEMBERS_OF: Statement = Statement::system(
     "quotas.members_of",
-    "select t.quota_members, (select count(*) from membership m where m.tenant_id = t.id and m.status = 'active') as members
+    "select t.quota_members,
+            (select count(*)
+             from membership m
+             join person p on p.id = m.person_id
+             where m.tenant_id = t.id and m.status = 'active' and p.tenant_id is null) as members
      from tenant t
      where t.id = $1",
 );
@@ -449,6 +461,7 @@ pub(crate) static ALL: &[&Statement] = &[
     &SESSION_DELETE_WITHOUT_REACH,
     &SESSION_DELETE_ENDED,
     &API_KEY_SHOWN,
+    &API_KEY_OF_PERSON,
     &API_KEY_TOUCH,
     &IDEMPOTENCY_DELETE_ENDED,
     &PERSON_LINK_CREATE,
