@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use database::{
     Reads, RunStatus, Topic, inbox, journal,
-    runs::{self as rows, Filter, NewRun, RunListRow, RunRow},
+    runs::{self as rows, NewRun, RunListRow, RunRow},
     tenants, variables, workflows,
 };
 use domain::{
@@ -28,6 +28,8 @@ use crate::{
     Error, Platform, Result,
     mandate::{Mandate, approvers_in_words, reach_of},
 };
+
+pub use database::runs::Filter as RunFilter;
 
 /// What a run is started with.
 #[derive(Debug, Clone)]
@@ -303,7 +305,7 @@ impl Platform {
     }
 
     /// A page of runs, newest first.
-    pub async fn runs(&self, actor: &Actor, filter: Filter, after: Option<Cursor>, limit: u32) -> Result<Page<RunLine>> {
+    pub async fn runs(&self, actor: &Actor, filter: RunFilter, after: Option<Cursor>, limit: u32) -> Result<Page<RunLine>> {
         let scope = Scope::<RunRead>::of(actor, "run")?;
         let mut tx = self.parts().database.read(actor).await?;
         Ok(rows::list(&mut tx, &scope, filter, after, limit).await?.map(line))

@@ -6,7 +6,6 @@ use platform::identity::SessionShown;
 use serde::Deserialize;
 
 use crate::{
-    access::person,
     format::{self, Time},
     page::Page,
     route::{Account, Answer, Form, Path, Result},
@@ -93,7 +92,7 @@ async fn shown(account: &Account, errors: FormErrors) -> Result<View> {
         seen: format::ago(session.last_seen_at, now),
         address: session.address.unwrap_or_else(|| "unknown".to_owned()),
     };
-    let sessions = account.platform().own_sessions(person!(account.session())).await?;
+    let sessions = account.platform().own_sessions(account.session().person()).await?;
     Ok(View {
         page: account.page().await?,
         email: account.session().email().to_owned(),
@@ -111,11 +110,11 @@ pub(crate) async fn page(account: Account) -> Answer {
 pub(crate) async fn change_password(account: Account, Form(sent): Form<Change>) -> Answer {
     let client = account.visit().client();
     let changed =
-        account.platform().change_password(person!(account.session()), Secret::new(sent.current), Secret::new(sent.new), &client).await;
+        account.platform().change_password(account.session().person(), Secret::new(sent.current), Secret::new(sent.new), &client).await;
     match view::outcome(changed, &[422, 429])? {
         Outcome::Done(0) => Ok(account.visit().done("/account", "The password is changed.")),
         Outcome::Done(_) => Ok(account.visit().done("/account", "The password is changed, and your other sessions are signed out.")),
-        Outcome::Refused(refusal) => view::html_with(refusal.status, &shown(&account, refusal.errors).await?),
+        Outcome::Refused(refusal) => view::html_later(refusal.status, refusal.retry_after, &shown(&account, refusal.errors).await?),
     }
 }
 
@@ -135,13 +134,13 @@ pub(crate) async fn end_session(account: Account, Path(id): Path<SessionId>) -> 
     if id == account.session().id() {
         return sign_in::sign_out(account).await;
     }
-    account.platform().revoke_session(person!(account.session()), id, account.visit().facts()).await?;
+    account.platform().revoke_session(account.session().person(), id, account.visit().facts()).await?;
     Ok(account.visit().done("/account", "That browser is signed out."))
 }
 
 /// `POST /account/sessions/ending`: signs every other browser out.
 pub(crate) async fn end_other_sessions(account: Account) -> Answer {
-    account.platform().revoke_other_sessions(person!(account.session()), account.visit().facts()).await?;
+    account.platform().revoke_other_sessions(account.session().person(), account.visit().facts()).await?;
     Ok(account.visit().done("/account", "Every other browser is signed out."))
 }
 

@@ -140,6 +140,15 @@ mod tests {
     }
 
     #[test]
+    fn no_workflow_can_have_the_address_of_a_page() {
+        for info in table() {
+            let Some(rest) = info.path.strip_prefix("/t/{slug}/workflows/") else { continue };
+            let word = rest.split('/').next().unwrap();
+            assert!(word.starts_with('{') || platform::workflows::RESERVED.contains(&word), "{}", info.path);
+        }
+    }
+
+    #[test]
     fn only_what_must_be_is_public() {
         let public: Vec<&str> = table().iter().filter(|info| info.access == "public").map(|info| info.path).collect();
         let known = ["/healthz", "/readyz", "/s/{file}", "/setup/{token}", "/sign-in", "/invitations/{token}", "/mailbox", "/mailbox/{id}"];

@@ -55,8 +55,12 @@ pub struct CredentialLine {
     pub allowed_hosts: Vec<String>,
     /// What it is for.
     pub description: String,
+    /// The e-mail address of who set it; nobody's when it came with the set-up.
+    pub created_by: Option<String>,
     /// When it was set.
     pub created_at: Timestamp,
+    /// The e-mail address of who last replaced its value.
+    pub replaced_by: Option<String>,
     /// When its value was last replaced.
     pub replaced_at: Option<Timestamp>,
     /// When it was last sent out.
@@ -100,7 +104,9 @@ impl From<CredentialRow> for CredentialLine {
             version: row.version,
             allowed_hosts: row.allowed_hosts,
             description: row.description,
+            created_by: row.created_by,
             created_at: row.created_at,
+            replaced_by: row.replaced_by,
             replaced_at: row.replaced_at,
             last_used_at: row.last_used_at,
         }

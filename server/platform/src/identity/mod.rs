@@ -32,6 +32,7 @@ use crate::{
     tenants::TenantShown,
 };
 
+pub use database::sessions::SignedIn;
 pub use password::NewPassword;
 pub use sessions::SessionShown;
 pub use setup::{NewTenant, SetUp, SetupLink};

@@ -247,8 +247,8 @@ fn finding(diagnostic: Diagnostic, lines: &[&str]) -> Finding {
     }
 }
 
-/// Ids that would stand where pages of their own stand: `workflows/new`.
-const RESERVED: &[&str] = &["new"];
+/// Ids that would stand where pages of their own stand: `workflows/new`. The tests of the pages hold it against their routes.
+pub const RESERVED: &[&str] = &["checks", "new"];
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
@@ -438,11 +438,11 @@ async fn needs<'a>(tx: &mut impl Reads<'a>, needs: &Needs, vars: &Map<String, Va
     }
     if needs.default_model {
         let missing = providers::resolve(tx, None).await?.is_none();
-        push(NeedKind::DefaultModel, "", missing.then(|| "Set a provider and a model up under Providers.".to_owned()));
+        push(NeedKind::DefaultModel, "", missing.then(|| "Set a provider and a model up under Model providers.".to_owned()));
     }
     for name in &needs.models {
         let missing = providers::resolve(tx, Some(name)).await?.is_none();
-        push(NeedKind::Model, name, missing.then(|| "Add provider and model under Providers, and name it provider/model.".to_owned()));
+        push(NeedKind::Model, name, missing.then(|| "Add provider and model under Model providers, and name it provider/model.".to_owned()));
     }
     for name in &needs.roles {
         let missing = match name.parse::<Role>() {

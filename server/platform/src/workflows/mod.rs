@@ -16,7 +16,7 @@ use crate::{
     runs::{RunLine, read_plan},
 };
 
-pub use check::{Block, Checked, Excerpt, FieldType, Finding, InputShown, Need, NeedKind, OutputShown, Severity, StepOutline};
+pub use check::{Block, Checked, Excerpt, FieldType, Finding, InputShown, Need, NeedKind, OutputShown, RESERVED, Severity, StepOutline};
 use check::{Compiled, People};
 pub use database::RunStatus;
 

@@ -17,7 +17,6 @@ use super::{
     pill,
 };
 use crate::{
-    access::person,
     format::{self, Time},
     mandate::{About, Card, audit_href},
     page::Page,
@@ -146,7 +145,7 @@ pub(crate) async fn decide(grant: Grant<ApprovalApprove>, Path(id): Path<Approva
     let by_mail = sent.by == Some(Way::Mail);
     let (platform, visit) = (grant.platform(), grant.visit());
     let by_link = if by_mail {
-        Some(platform.actor(person!(grant.session()), grant.slug(), MemberDoor::MailLink, visit.facts().clone()).await?)
+        Some(platform.actor(grant.session().person(), grant.slug(), MemberDoor::MailLink, visit.facts().clone()).await?)
     } else {
         None
     };

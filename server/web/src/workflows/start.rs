@@ -116,7 +116,7 @@ pub(crate) async fn start(
                 grant.visit().see_other(&href)
             })
         }
-        Outcome::Refused(Refusal { status, errors }) => {
+        Outcome::Refused(Refusal { status, errors, .. }) => {
             let shown = grant.platform().workflow(grant.actor(), &slug).await?;
             // Of several fields of one name the last counts, as for the run itself.
             let values = inputs.into_iter().collect();
