@@ -434,6 +434,7 @@ pub enum AfterRefusal {
 }
 
 impl AfterRefusal {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     pub(crate) const fn is_stop(&self) -> bool {
         matches!(self, Self::Stop)
     }

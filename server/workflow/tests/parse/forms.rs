@@ -28,7 +28,7 @@ fn every_type_of_field_is_read_in_the_order_of_the_file() {
     use FormKind::{Boolean, Date, Email, Number, Select, String, Text, Url};
     let kinds: Vec<FormKind> = fields.iter().map(|field| field.kind).collect();
     assert_eq!(kinds, [String, Text, Number, Boolean, Select, Date, Email, Url]);
-    assert_eq!(fields[1].label.as_ref().map(|label| label.source()), Some("Why"));
+    assert_eq!(fields[1].label.as_ref().map(workflow::expression::Template::source), Some("Why"));
     assert_eq!((fields[1].required, fields[0].required), (true, false));
     assert_eq!(fields[2].default, Some(TemplateValue::Literal(json!(5))));
     assert_eq!(fields[4].check.one_of, Some(vec![json!("red"), json!("2")]));

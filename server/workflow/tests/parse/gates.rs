@@ -18,7 +18,7 @@ fn a_step_that_needs_an_approval_stands_behind_a_question() {
     assert_eq!((&question.approvers[..], question.quorum), (&[Approver::Anyone][..], Quorum::Of(1)));
     assert_eq!(question.expires_in.as_secs(), 7 * 24 * 3_600);
     assert_eq!((question.on_expiry, question.on_reject), (AfterRefusal::Stop, AfterRefusal::Stop));
-    assert_eq!(question.description.as_ref().map(|text| text.source()), Some("Run {{ run.number }}"));
+    assert_eq!(question.description.as_ref().map(workflow::expression::Template::source), Some("Run {{ run.number }}"));
 }
 
 #[test]
