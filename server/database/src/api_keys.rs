@@ -70,6 +70,17 @@ pub struct ShownKey {
     pub key: ApiKeyRow,
 }
 
+/// A key of a person together with the tenant it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyOfPerson {
+    /// The tenant's name.
+    pub tenant_name: String,
+    /// The word for the tenant in addresses.
+    pub tenant_slug: String,
+    /// The key.
+    pub key: ApiKeyRow,
+}
+
 /// A key to be made.
 #[derive(Debug, Clone)]
 pub struct NewApiKey {
@@ -143,6 +154,12 @@ impl FromRow for ApiKeyRow {
     }
 }
 
+impl FromRow for KeyOfPerson {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self { tenant_name: row.text("tenant_name")?, tenant_slug: row.text("tenant_slug")?, key: ApiKeyRow::from_row(row)? })
+    }
+}
+
 impl FromRow for ShownKey {
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
@@ -169,7 +186,8 @@ macro_rules! key_select {
     };
 }
 
-static OF_PERSON: Statement = Statement::tenant("api_keys.of_person", key_select!(" and k.person_id = $2 order by k.created_at desc, k.id"));
+static OF_PERSON: Statement =
+    Statement::tenant("api_keys.of_person", key_select!(" and k.person_id = $2 order by k.created_at desc, k.id"));
 static LIST: Statement = Statement::tenant("api_keys.list", key_select!(" order by p.email, k.created_at desc, k.id"));
 static FIND: Statement = Statement::tenant("api_keys.find", key_select!(" and k.id = $2"));
 static FIND_OF_PERSON: Statement = Statement::tenant("api_keys.find_of_person", key_select!(" and k.id = $2 and k.person_id = $3"));
@@ -265,6 +283,11 @@ pub async fn revoke(tx: &mut WriteTx<'_>, key: &Authorized<'_, UserManage, ApiKe
 /// The key that somebody shows, whether it is good or not.
 pub async fn shown(tx: &mut impl SystemReads, id: ApiKeyId) -> Result<Option<ShownKey>> {
     tx.query(&system::API_KEY_SHOWN).bind(id).optional().await
+}
+
+/// The keys of a person in every tenant where they may work, the newest first, those that ended among them.
+pub async fn of_person(tx: &mut impl SystemReads, person: PersonId) -> Result<Vec<KeyOfPerson>> {
+    tx.query(&system::API_KEY_OF_PERSON).bind(person).all().await
 }
 
 /// Notes that a key was used, and from where. Commits as housekeeping.

@@ -14,6 +14,7 @@
 pub mod access_token;
 pub mod api_key;
 pub mod backup;
+pub mod cursor;
 mod envelope;
 pub mod hashing;
 pub mod keyring;
@@ -26,6 +27,7 @@ pub mod token;
 
 pub use access_token::{AccessClaims, AccessTokenError, read_access_token, sign_access_token};
 pub use api_key::ApiKey;
+pub use cursor::{open_cursor, seal_cursor};
 pub use hashing::{HashingError, HashingPool};
 pub use keyring::{Keyring, KeyringError};
 pub use link::{LinkClaims, LinkError, LinkPurpose, read_link, sign_link};
