@@ -25,6 +25,7 @@ mod database;
 mod error;
 mod executor;
 mod gate;
+mod health;
 pub mod housekeeping;
 pub mod idempotency;
 pub mod inbox;
@@ -74,6 +75,7 @@ pub use batch::{
 pub use database::Database;
 pub use error::{Error, Rule};
 pub use executor::Query;
+pub use health::{Backlog, ClockOffset, Inspection, inspect};
 pub use housekeeping::Housekeeping;
 pub use open::{Location, OpenError, Settings};
 pub use param::{Json, Param};

@@ -41,7 +41,7 @@ fn migrator(engine: Engine) -> Migrator {
 }
 
 /// The newest version this program knows.
-fn newest() -> i64 {
+pub(crate) fn newest() -> i64 {
     MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0)
 }
 
@@ -51,6 +51,12 @@ async fn migrate<C: Migrate>(engine: Engine, connection: &mut C) -> Result<(), O
         MigrateError::VersionMissing(version) | MigrateError::VersionMismatch(version) => OpenError::Altered { version },
         other => OpenError::Migration { cause: other.to_string() },
     })
+}
+
+/// The newest migration that was applied to a database that has a list of them; 0 when it is empty.
+pub(crate) async fn applied<C: Migrate>(connection: &mut C) -> Result<i64, MigrateError> {
+    let applied = connection.list_applied_migrations(&Migrator::DEFAULT.table_name).await?;
+    Ok(applied.iter().map(|migration| migration.version).max().unwrap_or(0))
 }
 
 /// Brings a SQLite file to the newest version.

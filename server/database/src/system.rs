@@ -437,6 +437,17 @@ pub(crate) static THROTTLE_LEFT: Statement = Statement::system("throttle.left", 
 pub(crate) static THROTTLE_DELETE_UNUSED: Statement =
     Statement::system("throttle.delete_unused", "delete from throttle where updated_at < $1");
 
+// What waits, as numbers alone.
+
+pub(crate) static BACKLOG: Statement = Statement::system(
+    "health.backlog",
+    "select
+         (select count(*) from run_queue where owner is not null) as driven,
+         (select count(*) from run_queue where owner is null and wake_at <= $1) as due,
+         (select count(*) from run_queue where owner is null and wake_at > $1) as later,
+         (select count(*) from mail where next_attempt_at is not null) as mails",
+);
+
 pub(crate) static ALL: &[&Statement] = &[
     &TENANT_CREATE,
     &TENANT_FIND,
@@ -503,4 +514,5 @@ pub(crate) static ALL: &[&Statement] = &[
     &THROTTLE_TAKE,
     &THROTTLE_LEFT,
     &THROTTLE_DELETE_UNUSED,
+    &BACKLOG,
 ];

@@ -28,6 +28,7 @@ pub mod members;
 mod names;
 mod needs;
 pub mod providers;
+pub mod readiness;
 pub mod roles;
 pub mod runs;
 pub mod samples;
