@@ -4,7 +4,7 @@
 //! still good (idle and absolute limits) is for the caller to say, who knows the limits. An admin of a tenant does not end
 //! a session but what it opens in their tenant: that is a row of the tenant.
 
-use domain::{Authorized, PersonId, SessionId, Timestamp, permission::UserManage};
+use domain::{Authorized, PersonId, SessionId, TenantId, Timestamp, permission::UserManage};
 
 use crate::{
     Result,
@@ -130,6 +130,12 @@ pub async fn find_by_token(tx: &mut impl SystemReads, token_hash: &[u8; 32]) -> 
 /// The session with an id, with its person.
 pub async fn find(tx: &mut impl SystemReads, id: SessionId) -> Result<Option<SignedIn>> {
     tx.query(&system::SESSION_FIND).bind(id).optional().await
+}
+
+/// Whether an admin of a tenant ended what a session opens there.
+pub async fn is_ended_in(tx: &mut impl SystemReads, tenant: TenantId, session: SessionId) -> Result<bool> {
+    let rows = tx.query(&system::SESSION_IS_ENDED_IN).bind(tenant).bind(session).rows().await?;
+    rows.first().map_or(Ok(false), |row| Ok(row.i64("endings")? > 0))
 }
 
 /// Notes that a session was used. Commits as housekeeping.

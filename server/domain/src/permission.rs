@@ -10,11 +10,11 @@ pub trait PermissionMarker: Copy + Send + Sync + 'static {
 }
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident $text:literal;)*) => {
+    ($(#[doc = $sentence:literal] $name:ident $text:literal;)*) => {
         /// Something a subject may do within a tenant.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
-        pub enum Permission { $($(#[$doc])* $name,)* }
+        pub enum Permission { $(#[doc = $sentence] $name,)* }
 
         impl Permission {
             /// Every permission, in the order of the table.
@@ -24,9 +24,14 @@ macro_rules! permissions {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
+
+            /// What it allows, as a sentence for pages.
+            pub fn describe(self) -> &'static str {
+                match self { $(Self::$name => $sentence,)* }.trim_start()
+            }
         }
 
-        $($(#[$doc])* #[derive(Debug, Clone, Copy)] pub struct $name;
+        $(#[doc = $sentence] #[derive(Debug, Clone, Copy)] pub struct $name;
           impl PermissionMarker for $name { const PERMISSION: Permission = Permission::$name; })*
     };
 }
@@ -70,6 +75,8 @@ permissions! {
     ApprovalRequest "approval:request";
     /// Decide approvals.
     ApprovalApprove "approval:approve";
+    /// Decide approvals that raise a budget, and no others. Whoever may decide all may decide these.
+    ApprovalApproveBudgetRaise "approval:approve_budget_raise";
     /// See names and facts of credentials, never values.
     CredentialRead "credential:read";
     /// Set, replace and remove credentials.
@@ -173,6 +180,7 @@ mod tests {
         assert_eq!(bits.count_ones() as usize, Permission::ALL.len());
         for permission in Permission::ALL {
             assert_eq!(permission.name().parse::<Permission>().unwrap(), *permission);
+            assert!(permission.describe().ends_with('.') && !permission.describe().starts_with(' '));
         }
     }
 

@@ -26,7 +26,9 @@ use workflow::{
 
 use crate::{
     Error, Platform, Result,
+    approvals::{FilledShown, filled_shown},
     mandate::{Mandate, approvers_in_words, reach_of},
+    tenants::quotas::demand_room,
 };
 
 pub use database::runs::Filter as RunFilter;
@@ -118,6 +120,8 @@ pub enum StepStanding {
     Completed,
     /// Failed.
     Failed,
+    /// Failed, and the run went on past it with what stands as its result.
+    PassedOver,
     /// The run ended while it was under way.
     Stopped,
 }
@@ -178,6 +182,8 @@ pub struct DecidedShown {
     pub at: Timestamp,
     /// What they wrote.
     pub comment: Option<String>,
+    /// What they filled in.
+    pub fields: Vec<FilledShown>,
 }
 
 /// A line that a step logged.
@@ -272,6 +278,7 @@ impl Platform {
             accepted_at: now,
         };
         let number = rows::create(&mut tx, &scope, &new).await?;
+        demand_room!(self, actor, tx, self.room_for_run(&mut tx, number).await?);
         let started = Started {
             plan: hex::encode(version.facts.plan_hash),
             run: id.to_string(),
@@ -543,7 +550,7 @@ fn step(view: StepView<'_>, vars: &Map<String, Value>) -> StepShown {
         held,
         request: run.prepared.as_ref().and_then(|prepared| serde_json::to_value(&prepared.call).ok()),
         output: match &run.state {
-            StepState::Completed { output, .. } => Some((**output).clone()),
+            StepState::Completed { output, .. } | StepState::Failed { instead: Some(output), .. } => Some((**output).clone()),
             _ => None,
         },
         failure: run.failure.as_ref().map(|failure| (failure.code.clone(), failure.message.clone())),
@@ -553,6 +560,7 @@ fn step(view: StepView<'_>, vars: &Map<String, Value>) -> StepShown {
             by: decided.by.clone(),
             at: decided.at,
             comment: decided.comment.clone(),
+            fields: run.asked.as_ref().map(|asked| filled_shown(&asked.request.fields, decided.fields.as_ref())).unwrap_or_default(),
         }),
     }
 }
@@ -577,6 +585,7 @@ fn standing(state: &StepState) -> StepStanding {
         StepState::Calling(Calling { progress: Progress::Retrying { not_before, .. }, .. }) => StepStanding::Retrying(*not_before),
         StepState::Calling(_) => StepStanding::Running,
         StepState::Completed { .. } => StepStanding::Completed,
+        StepState::Failed { instead: Some(_), .. } => StepStanding::PassedOver,
         StepState::Failed { .. } => StepStanding::Failed,
         StepState::Stopped { .. } => StepStanding::Stopped,
     }

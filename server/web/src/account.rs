@@ -1,4 +1,4 @@
-//! One's own account: the password, light and dark, and where one is signed in.
+//! One's own account: the address, the password, light and dark, and where one is signed in.
 
 use askama::Template;
 use domain::{Secret, SessionId};
@@ -20,6 +20,9 @@ struct View {
     page: Page,
     email: String,
     errors: FormErrors,
+    /// What is wrong with a new address, and the one that was typed.
+    email_errors: FormErrors,
+    new_email: String,
     sessions: Vec<SessionRow>,
 }
 
@@ -39,6 +42,13 @@ pub(crate) struct Change {
     new: String,
 }
 
+/// A new address.
+#[derive(Deserialize)]
+pub(crate) struct Address {
+    email: String,
+    password: String,
+}
+
 /// A choice of light and dark.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,7 +66,7 @@ pub(crate) struct Choice {
 
 /// What a browser is, in two words, from what it calls itself. The order matters: each calls itself by its forebears' names
 /// too.
-fn browser(agent: Option<&str>) -> String {
+pub(crate) fn browser(agent: Option<&str>) -> String {
     let Some(agent) = agent else { return "Unknown".to_owned() };
     let find = |names: &[(&str, &'static str)]| names.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name);
     let name = find(&[
@@ -97,6 +107,8 @@ async fn shown(account: &Account, errors: FormErrors) -> Result<View> {
         page: account.page().await?,
         email: account.session().email().to_owned(),
         errors,
+        email_errors: FormErrors::none(),
+        new_email: String::new(),
         sessions: sessions.into_iter().map(row).collect(),
     })
 }
@@ -115,6 +127,22 @@ pub(crate) async fn change_password(account: Account, Form(sent): Form<Change>) 
         Outcome::Done(0) => Ok(account.visit().done("/account", "The password is changed.")),
         Outcome::Done(_) => Ok(account.visit().done("/account", "The password is changed, and your other sessions are signed out.")),
         Outcome::Refused(refusal) => view::html_later(refusal.status, refusal.retry_after, &shown(&account, refusal.errors).await?),
+    }
+}
+
+/// `POST /account/email`: sends a link to the new address, which changes nothing before it is followed.
+pub(crate) async fn change_email(account: Account, Form(sent): Form<Address>) -> Answer {
+    let (platform, visit) = (account.platform(), account.visit());
+    let asked = platform.request_email_change(account.session().person(), &sent.email, Secret::new(sent.password), &visit.client()).await;
+    match view::outcome(asked, &[422, 429])? {
+        Outcome::Done(email) => {
+            Ok(visit.done("/account", &format!("A mail is on its way to {email}. Open the link in it here, within an hour.")))
+        }
+        Outcome::Refused(refusal) => {
+            let view = shown(&account, FormErrors::none()).await?;
+            let view = View { email_errors: refusal.errors, new_email: sent.email, ..view };
+            view::html_later(refusal.status, refusal.retry_after, &view)
+        }
     }
 }
 
@@ -182,12 +210,14 @@ mod tests {
             address: "127.0.0.1".to_owned(),
         };
         let view = |sessions| {
-            View { page: page::sample(), email: "ada@acme.example".to_owned(), errors: FormErrors::none(), sessions }.render().unwrap()
+            let (email, new_email) = ("ada@acme.example".to_owned(), "new\"@acme.example".to_owned());
+            let (errors, email_errors) = (FormErrors::none(), FormErrors::none());
+            View { page: page::sample(), email, errors, email_errors, new_email, sessions }.render().unwrap()
         };
         let html = view(vec![row(true), row(false)]);
         assert_eq!(html.matches("/account/sessions/ses_1/ending").count(), 1);
         assert!(html.contains("/account/sessions/ending") && !html.contains("<small><script>") && html.contains("&#60;script&#62;"));
-        assert!(html.contains("value=\"dark\" checked"));
+        assert!(html.contains("value=\"dark\" checked") && html.contains("new&#34;@acme.example"));
         assert!(!view(vec![row(true)]).contains("/ending"));
     }
 }

@@ -121,7 +121,7 @@ const NAVIGATION: &[(&str, &[Place])] = &[
             ("Variables", "braces", "/variables"),
         ],
     ),
-    ("Governance", &[("Audit", "scroll", "/audit"), ("Members", "users", "/members")]),
+    ("Governance", &[("Audit", "scroll", "/audit"), ("Members", "users", "/members"), ("Roles", "shield-check", "/roles"), ("Settings", "settings", "/settings")]),
 ];
 const APPROVALS: &str = "/approvals";
 

@@ -441,7 +441,11 @@ async fn needs<'a>(tx: &mut impl Reads<'a>, needs: &Needs, vars: &Map<String, Va
     }
     for name in &needs.models {
         let missing = providers::resolve(tx, Some(name)).await?.is_none();
-        push(NeedKind::Model, name, missing.then(|| "Add provider and model under Model providers, and name it provider/model.".to_owned()));
+        push(
+            NeedKind::Model,
+            name,
+            missing.then(|| "Add provider and model under Model providers, and name it provider/model.".to_owned()),
+        );
     }
     for name in &needs.roles {
         let missing = match name.parse::<Role>() {
