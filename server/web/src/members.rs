@@ -317,7 +317,7 @@ mod tests {
             }],
             searched: "a\"b".to_owned(),
             list_href: "/t/acme/members".to_owned(),
-            next_href: next_href("/t/acme/members", "a\"b&c", PersonId::from_uuid(uuid::Uuid::nil())),
+            next_href: next_href("/t/acme/members", "a\"b&c", "per_00000000000000000000000000".parse().unwrap()),
             is_later: true,
             roles_href: if may { "/t/acme/roles".to_owned() } else { String::new() },
             roles: role_rows(&[]),
