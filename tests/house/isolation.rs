@@ -6,6 +6,8 @@ use crate::harness::{Choices, House, Things, in_both_houses, table, ways};
 const NO_IDS: &[(&str, &str)] = &[
     ("/setup/{token}", "a bearer token: whoever was given the link may use it"),
     ("/invitations/{token}", "a bearer token: whoever was given the link may use it"),
+    ("/password-reset/{token}", "a bearer token: whoever was sent the link may use it"),
+    ("/email-restorations/{token}", "a bearer token: whoever was sent the link may use it"),
     ("/s/{file}", "files that everybody gets"),
     ("/mailbox/{id}", "the mails of this machine, for whoever sits at it; there is no such page beside a mail server or beyond loopback"),
 ];

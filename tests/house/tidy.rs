@@ -118,9 +118,6 @@ fn tidy_workflow_has_no_async_clock_randomness_or_io() {
 const CONSTRUCTORS: &[(&str, &[&str])] = &[
     ("Actor::at_page(", &["server/platform/src/access.rs"]),
     ("Actor::by_mail_link(", &["server/platform/src/access.rs"]),
-    ("Actor::of_run(", &["server/platform/src/access.rs"]),
-    ("Actor::operator(", &["server/platform/src/access.rs"]),
-    ("Actor::system(", &["server/platform/src/access.rs"]),
     ("Grants::recorded(", &["server/policy/src/", "server/platform/src/access.rs"]),
     ("Guarded::new(", &["server/database/src/"]),
     ("Permit::issue(", &["server/platform/src/execution/"]),

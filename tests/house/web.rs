@@ -181,6 +181,7 @@ async fn guessing_passwords_is_slowed_down_for_the_account_and_says_nothing() {
     }
     let throttled = try_once("viewer@acme.example", PASSWORD).await.expect(429);
     assert!(throttled.words().contains("Try again in") && throttled.cookie("sid").is_none());
+    assert!((1..=30).contains(&throttled.header("retry-after").parse::<u32>().unwrap()), "the header says it too");
     try_once("developer@acme.example", PASSWORD).await.expect(303);
     try_once("outsider@nowhere.example", PASSWORD).await.expect(403).says(&["member of no tenant"]);
     house.clock.advance(Duration::from_secs(31));

@@ -15,7 +15,7 @@ use figment::{
     providers::{Format, Serialized, Toml},
     value::{Dict, Map, Value},
 };
-use platform::{Smtp, SmtpSecurity};
+use platform::{Smtp, SmtpSecurity, tenants::Quotas};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -31,6 +31,7 @@ pub(crate) struct Config {
     pub mail: Mail,
     pub egress: Egress,
     pub session: Session,
+    pub quota: Quota,
     pub rehearsal: Rehearsal,
     pub log: Log,
 }
@@ -107,12 +108,27 @@ pub(crate) struct Session {
     pub absolute_hours: u64,
 }
 
+/// What a tenant may take at most; it can set less for itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Quota {
+    /// Active members; service accounts are none.
+    pub members: i64,
+    /// Runs that have not ended.
+    pub open_runs: i64,
+    /// Runs that begin within 24 hours.
+    pub runs_a_day: i64,
+    /// MiB of saved workflows and of the inputs of runs.
+    pub stored_mib: i64,
+}
+
 /// The ports of the look-alike services, on loopback.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rehearsal {
     pub invoice_book_port: u16,
     pub payment_desk_port: u16,
+    pub tracker_port: u16,
     pub model_port: u16,
 }
 
@@ -142,7 +158,13 @@ impl Default for Config {
             },
             egress: Egress { allow: Vec::new() },
             session: Session { idle_minutes: 60, absolute_hours: 12 },
-            rehearsal: Rehearsal { invoice_book_port: 8091, payment_desk_port: 8092, model_port: 8093 },
+            quota: Quota {
+                members: Quotas::default().members,
+                open_runs: Quotas::default().open_runs,
+                runs_a_day: Quotas::default().runs_a_day,
+                stored_mib: Quotas::default().stored_bytes >> 20,
+            },
+            rehearsal: Rehearsal { invoice_book_port: 8091, payment_desk_port: 8092, tracker_port: 8094, model_port: 8093 },
             log: Log { format: "auto".to_owned(), level: "info,actix_server=warn".to_owned() },
         }
     }
@@ -280,6 +302,19 @@ impl Config {
         let smtp = Smtp { host: mail.host.clone(), port: mail.port, security, login, from: mail.from.clone() };
         smtp.check().map_err(Failure::new)?;
         Ok(Some(smtp))
+    }
+
+    /// What a tenant may take at most.
+    pub fn quotas(&self) -> Result<Quotas, Failure> {
+        let Quota { members, open_runs, runs_a_day, stored_mib } = self.quota;
+        for (key, value, least) in
+            [("members", members, 1), ("open_runs", open_runs, 0), ("runs_a_day", runs_a_day, 0), ("stored_mib", stored_mib, 0)]
+        {
+            if value < least {
+                return Err(Failure::new(format!("quota.{key} is {value}; the least that can be set is {least}.")));
+            }
+        }
+        Ok(Quotas { members, open_runs, runs_a_day, stored_bytes: stored_mib.saturating_mul(1 << 20) })
     }
 
     /// When sessions end: idle, and at the latest.

@@ -65,7 +65,8 @@ fn endpoint(url: &str) -> Option<String> {
 fn egress_rules(config: &Config, public_url: &str, rehearsal: Option<&Rehearsal>) -> EgressRules {
     let mut allow = config.egress.allow.clone();
     if let Some(rehearsal) = rehearsal {
-        allow.extend([rehearsal.invoice_book(), rehearsal.payment_desk(), rehearsal.model()].map(|address| address.to_string()));
+        let look_alikes = [rehearsal.invoice_book(), rehearsal.payment_desk(), rehearsal.tracker(), rehearsal.model()];
+        allow.extend(look_alikes.map(|address| address.to_string()));
     }
     let mut deny = vec![config.server.listen.clone()];
     deny.extend(endpoint(public_url));
@@ -89,14 +90,18 @@ fn trusted_proxies(config: &Config) -> Result<Vec<web::AddressRange>, Failure> {
 
 async fn start_rehearsal(config: &Config) -> Result<Rehearsal, Failure> {
     let ports = &config.rehearsal;
-    Rehearsal::start(rehearsal::Config { invoice_book: ports.invoice_book_port, payment_desk: ports.payment_desk_port, model: ports.model_port })
-        .await
-        .map_err(|error| {
-            Failure::new(format!(
-                "The rehearsal services cannot listen on ports {}, {} and {} of 127.0.0.1 ({error}): stop what uses them, or set others in [rehearsal].",
-                ports.invoice_book_port, ports.payment_desk_port, ports.model_port
-            ))
-        })
+    let config = rehearsal::Config {
+        invoice_book: ports.invoice_book_port,
+        payment_desk: ports.payment_desk_port,
+        tracker: ports.tracker_port,
+        model: ports.model_port,
+    };
+    Rehearsal::start(config).await.map_err(|error| {
+        Failure::new(format!(
+            "The rehearsal services cannot listen on ports {}, {}, {} and {} of 127.0.0.1 ({error}): stop what uses them, or set others in [rehearsal].",
+            ports.invoice_book_port, ports.payment_desk_port, ports.tracker_port, ports.model_port
+        ))
+    })
 }
 
 /// Starts the server and returns when it was told to stop and everything has come to rest.
@@ -136,6 +141,7 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
         rehearsal: rehearsal.as_ref().map(addresses),
         session_idle,
         session_absolute,
+        quotas: config.quotas()?,
     };
     let platform = Platform::new(database.clone(), Arc::clone(&clock), Arc::clone(&entropy), keyring, egress, settings);
     let driver = Embedded::new(database.clone(), Arc::new(Execution::new(platform.clone())), clock, entropy, EmbeddedSettings::default());
@@ -187,7 +193,10 @@ fn addresses(rehearsal: &Rehearsal) -> RehearsalAddresses {
     RehearsalAddresses {
         invoice_book: rehearsal.invoice_book().to_string(),
         payment_desk: rehearsal.payment_desk().to_string(),
+        tracker: rehearsal.tracker().to_string(),
         model: rehearsal.model().to_string(),
+        erp_key: Secret::new(rehearsal::ERP_KEY),
+        tracker_key: Secret::new(rehearsal::TRACKER_KEY),
         payment_key: Secret::new(rehearsal::PAYMENT_DESK_KEY),
         model_key: Secret::new(rehearsal::MODEL_KEY),
     }
@@ -201,7 +210,7 @@ async fn welcome(platform: &Platform, public_url: &str, with_rehearsal: bool) ->
         None => println!("Mandate is ready at {public_url}"),
     }
     if with_rehearsal {
-        println!("The rehearsal services are on: an invoice book, a payment desk and a scripted model, all of them look-alikes.");
+        println!("The rehearsal services are on: an invoice book, a payment desk, a tracker and a scripted model, all of them look-alikes.");
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::{
     ApprovalState, Result,
     announce::Topic,
     links,
+    param::Json,
     read::Reads,
     row::{FromRow, Row},
     runs::RunRow,
@@ -93,6 +94,8 @@ pub struct DecisionRow {
     pub verdict: Verdict,
     /// What they wrote.
     pub comment: String,
+    /// What they filled in, when something was asked for.
+    pub fields: Option<Value>,
     /// When.
     pub at: Timestamp,
 }
@@ -108,6 +111,8 @@ pub struct NewDecision {
     pub verdict: Verdict,
     /// What they write.
     pub comment: String,
+    /// What they filled in, when something was asked for.
+    pub fields: Option<Value>,
     /// Now.
     pub at: Timestamp,
 }
@@ -175,6 +180,7 @@ impl FromRow for DecisionRow {
             email: row.text("email")?,
             verdict: row.word("decision", Verdict::WORDS)?,
             comment: row.text("comment")?,
+            fields: row.opt_json("fields")?,
             at: row.timestamp("at")?,
         })
     }
@@ -214,7 +220,7 @@ static COUNT_PENDING: Statement = Statement::tenant(
 );
 static DECISIONS: Statement = Statement::tenant(
     "approvals.decisions",
-    "select d.person_id, p.email, d.decision, d.comment, d.at
+    "select d.person_id, p.email, d.decision, d.comment, d.fields, d.at
      from approval_decision d
      join person p on p.id = d.person_id
      where d.tenant_id = $1 and d.approval_id = $2
@@ -233,7 +239,8 @@ static LOCK: Statement = Statement::tenant_each(
 );
 static DECIDE: Statement = Statement::tenant(
     "approvals.decide",
-    "insert into approval_decision (tenant_id, approval_id, person_id, decision, comment, at) values ($1, $2, $3, $4, $5, $6)
+    "insert into approval_decision (tenant_id, approval_id, person_id, decision, comment, fields, at)
+     values ($1, $2, $3, $4, $5, $6, $7)
      on conflict do nothing",
 );
 static AGREED: Statement = Statement::tenant(
@@ -324,6 +331,7 @@ pub async fn decide(
         .bind(decision.person)
         .bind(decision.verdict)
         .bind(&decision.comment)
+        .bind(decision.fields.clone().map(Json))
         .bind(decision.at)
         .execute()
         .await?;

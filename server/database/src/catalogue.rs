@@ -6,7 +6,8 @@
 use std::fmt::Write as _;
 
 use crate::{
-    approvals, audit, batch, budgets, credentials, gate, inbox, invitations, journal, links, mail, members, providers, roles, runs,
+    api_keys, approvals, audit, batch, budgets, credentials, gate, idempotency, inbox, invitations, journal, links, mail, members, providers, quotas, roles, runs, service_accounts,
+    sessions, settings,
     statement::{Engine, Reach, Statement},
     system, tenants, variables, workflows, writer,
 };
@@ -15,8 +16,14 @@ use crate::{
 pub fn all() -> Vec<&'static Statement> {
     [
         tenants::ALL,
+        settings::ALL,
+        quotas::ALL,
+        sessions::ALL,
         members::ALL,
         roles::ALL,
+        service_accounts::ALL,
+        api_keys::ALL,
+        idempotency::ALL,
         invitations::ALL,
         audit::ALL,
         credentials::ALL,

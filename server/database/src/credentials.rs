@@ -4,7 +4,7 @@
 //! a value may be sent to is checked at the egress.
 
 use domain::{
-    Authorized, CredentialId, Cursor, Guarded, Page, PersonId, Protected, RunId, Scope, Timestamp, UseId,
+    Authorized, CredentialId, Cursor, Guarded, Page, Protected, RunId, Scope, Timestamp, UseId,
     permission::{CredentialRead, CredentialWrite},
 };
 
@@ -32,10 +32,12 @@ pub struct CredentialRow {
     pub allowed_hosts: Vec<String>,
     /// What it is for.
     pub description: String,
-    /// Who set it first.
-    pub created_by: Option<PersonId>,
+    /// The e-mail address of who set it first.
+    pub created_by: Option<String>,
     /// When it was set first.
     pub created_at: Timestamp,
+    /// The e-mail address of who last replaced its value.
+    pub replaced_by: Option<String>,
     /// When its value was last replaced.
     pub replaced_at: Option<Timestamp>,
     /// When it was last sent out.
@@ -131,8 +133,9 @@ impl FromRow for CredentialRow {
             version: row.i64("version")?,
             allowed_hosts: row.json("allowed_hosts")?,
             description: row.text("description")?,
-            created_by: row.opt_id("created_by")?,
+            created_by: row.opt_text("created_by")?,
             created_at: row.timestamp("created_at")?,
+            replaced_by: row.opt_text("replaced_by")?,
             replaced_at: row.opt_timestamp("replaced_at")?,
             last_used_at: row.opt_timestamp("last_used_at")?,
         })
@@ -170,9 +173,12 @@ impl FromRow for UseRow {
 macro_rules! fact_select {
     ($rest:literal) => {
         concat!(
-            "select c.id, c.name, c.kind, c.version, c.allowed_hosts, c.description, c.created_by, c.created_at, c.replaced_at,
+            "select c.id, c.name, c.kind, c.version, c.allowed_hosts, c.description, m.email as created_by, c.created_at,
+                    o.email as replaced_by, c.replaced_at,
                     (select max(u.at) from credential_use u where u.tenant_id = c.tenant_id and u.credential_id = c.id) as last_used_at
              from credential c
+             left join person m on m.id = c.created_by
+             left join person o on o.id = c.replaced_by
              where c.tenant_id = $1 and c.removed_at is null",
             $rest
         )
@@ -203,7 +209,7 @@ static CREATE: Statement = Statement::tenant(
 );
 static REPLACE: Statement = Statement::tenant(
     "credentials.replace",
-    "update credential set version = version + 1, sealed = $4, replaced_at = $5
+    "update credential set version = version + 1, sealed = $4, replaced_at = $5, replaced_by = $6
      where tenant_id = $1 and id = $2 and version = $3 and removed_at is null",
 );
 static DESCRIBE: Statement = Statement::tenant(
@@ -274,7 +280,9 @@ pub async fn replace(
     sealed: &[u8],
     now: Timestamp,
 ) -> Result<bool> {
-    let replaced = tx.query(&REPLACE).bind(credential.id).bind(credential.version).bind(sealed).bind(now).execute().await?;
+    let replaced_by = tx.actor().person();
+    let query = tx.query(&REPLACE).bind(credential.id).bind(credential.version).bind(sealed).bind(now).bind(replaced_by);
+    let replaced = query.execute().await?;
     Ok(replaced == 1)
 }
 

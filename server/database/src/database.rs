@@ -2,7 +2,7 @@
 
 use std::{fs::File, path::PathBuf, sync::Arc};
 
-use domain::{Actor, TenantId};
+use domain::{Actor, Clock, TenantId};
 use sqlx::{PgPool, SqlitePool};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
@@ -77,6 +77,10 @@ impl Database {
 
     pub(crate) fn pools(&self) -> &Pools {
         &self.0.pools
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.0.committer.0.clock.as_ref()
     }
 
     /// Opens a transaction that reads the actor's tenant as it is at this moment.
@@ -166,7 +170,7 @@ impl Database {
     /// Why it does not.
     pub async fn probe(&self) -> Result<(), Error> {
         let mut tx = self.system().await?;
-        let now = self.0.committer.0.clock.now();
+        let now = self.clock().now();
         tx.query(&system::PROBE).bind(now).execute().await?;
         tx.housekeep(Housekeeping::Probe).await
     }

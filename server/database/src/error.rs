@@ -79,6 +79,9 @@ pub enum Error {
         /// What the engine said.
         cause: String,
     },
+    /// What the actor asked for under a key was done before, by another request. Nothing was done now.
+    #[error("a request with this idempotency key was done before")]
+    DoneBefore,
     /// A member of a batch no longer holds the lease of its run.
     #[error("the lease of the run was lost")]
     LostLease,

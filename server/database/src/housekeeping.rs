@@ -17,6 +17,12 @@ pub enum Housekeeping {
     Throttle,
     /// When a session was last seen, and sessions that expired.
     Sessions,
+    /// When a key of the API was last used.
+    ApiKeys,
+    /// Answers to requests that are done once, and such requests whose time is over.
+    Idempotency,
+    /// One-time links of persons that nobody can use any more.
+    Links,
     /// Mails that were sent, or are tried again later.
     Outbox,
     /// A denial that was recorded within the same minute is counted.
@@ -27,7 +33,17 @@ pub enum Housekeeping {
 
 impl Housekeeping {
     /// Every reason.
-    pub const ALL: &'static [Self] = &[Self::Leases, Self::Throttle, Self::Sessions, Self::Outbox, Self::Denials, Self::Probe];
+    pub const ALL: &'static [Self] = &[
+        Self::Leases,
+        Self::Throttle,
+        Self::Sessions,
+        Self::ApiKeys,
+        Self::Idempotency,
+        Self::Links,
+        Self::Outbox,
+        Self::Denials,
+        Self::Probe,
+    ];
 
     /// The tables that may be written for this reason.
     pub const fn tables(self) -> &'static [&'static str] {
@@ -35,6 +51,9 @@ impl Housekeeping {
             Self::Leases => &["run_queue"],
             Self::Throttle | Self::Probe => &["throttle"],
             Self::Sessions => &["session"],
+            Self::ApiKeys => &["api_key"],
+            Self::Idempotency => &["idempotency"],
+            Self::Links => &["person_link"],
             Self::Outbox => &["mail"],
             Self::Denials => &["denial_count"],
         }

@@ -8,6 +8,7 @@
 )]
 
 pub mod announce;
+pub mod api_keys;
 pub mod approvals;
 pub mod audit;
 pub mod audit_chain;
@@ -24,7 +25,9 @@ mod database;
 mod error;
 mod executor;
 mod gate;
+mod health;
 pub mod housekeeping;
+pub mod idempotency;
 pub mod inbox;
 pub mod invitations;
 pub mod journal;
@@ -37,12 +40,16 @@ mod notify;
 mod open;
 mod param;
 pub mod people;
+pub mod person_links;
 pub mod providers;
+pub mod quotas;
 mod read;
 pub mod roles;
 mod row;
 pub mod runs;
+pub mod service_accounts;
 pub mod sessions;
+pub mod settings;
 mod state;
 mod statement;
 mod system;
@@ -70,6 +77,7 @@ pub use batch::{
 pub use database::Database;
 pub use error::{Error, Rule};
 pub use executor::Query;
+pub use health::{Backlog, ClockOffset, Inspection, inspect};
 pub use housekeeping::Housekeeping;
 pub use open::{Location, OpenError, Settings};
 pub use param::{Json, Param};

@@ -128,6 +128,24 @@ pub async fn create(tx: &mut WriteTx<'_>, new: &NewMail) -> Result<()> {
     Ok(())
 }
 
+/// Writes a mail to a person about what is theirs alone, into the outbox of a tenant of theirs.
+pub async fn create_to_person(tx: &mut SystemTx, tenant: TenantId, new: &NewMail) -> Result<()> {
+    tx.query(&system::MAIL_CREATE)
+        .bind(tenant)
+        .bind(new.id)
+        .bind(&new.recipient)
+        .bind(&new.subject)
+        .bind(&new.text_body)
+        .bind(new.html_body.as_deref())
+        .bind(Json(new.headers.clone()))
+        .bind(&new.reference)
+        .bind(new.created_at)
+        .execute()
+        .await?;
+    tx.announce(tenant, Topic::Outbox);
+    Ok(())
+}
+
 /// Takes up to `limit` mails that are due and makes each due again at `retry_at`, when it will have been sent or the
 /// sender is gone. Commits as housekeeping, before anything is sent.
 pub async fn claim_due(tx: &mut SystemTx, now: Timestamp, retry_at: Timestamp, limit: u32) -> Result<Vec<MailRow>> {

@@ -77,21 +77,55 @@ impl FromRow for MemberAndRole {
     }
 }
 
+/// Which members a page shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Search<'a> {
+    /// A part of the name or of the e-mail address, in whatever case; nothing for everybody.
+    pub text: &'a str,
+    /// The last member of the page before.
+    pub after: Option<PersonId>,
+}
+
+/// A page of members, by e-mail address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberPage {
+    /// The members.
+    pub items: Vec<MemberRow>,
+    /// The last of them, when there are more.
+    pub next: Option<PersonId>,
+}
+
 macro_rules! member_select {
-    ($($rest:literal)?) => {
+    ($rest:literal) => {
         concat!(
             "select m.person_id, p.email, p.name, m.status, m.joined_at, b.role
              from membership m
              join person p on p.id = m.person_id
              left join role_binding b on b.tenant_id = m.tenant_id and b.person_id = m.person_id
              where m.tenant_id = $1",
-            $($rest,)?
+            $rest,
             " order by p.email, b.role"
         )
     };
 }
 
-static LIST: Statement = Statement::tenant("members.list", member_select!());
+// The sign before what a pattern would read as its own is `!`: a backslash means something else to each engine.
+static PAGE: Statement = Statement::tenant(
+    "members.page",
+    "select found.person_id, found.email, found.name, found.status, found.joined_at, b.role
+     from (
+         select m.tenant_id, m.person_id, p.email, p.name, m.status, m.joined_at
+         from membership m
+         join person p on p.id = m.person_id
+         where m.tenant_id = $1 and p.tenant_id is null
+           and (p.email like $2 escape '!' or lower(p.name) like $2 escape '!')
+           and (p.email > (select last.email from person last where last.id = $3) or $3 is null)
+         order by p.email
+         limit $4
+     ) as found
+     left join role_binding b on b.tenant_id = found.tenant_id and b.person_id = found.person_id
+     order by found.email, b.role",
+);
 static FIND: Statement = Statement::tenant("members.find", member_select!(" and m.person_id = $2"));
 static FIND_BY_EMAIL: Statement = Statement::tenant("members.find_by_email", member_select!(" and p.email = $2"));
 static SET_STATUS: Statement =
@@ -108,11 +142,12 @@ static COUNT_ACTIVE_HOLDERS: Statement = Statement::tenant(
     "select count(*) as holders
      from role_binding b
      join membership m on m.tenant_id = b.tenant_id and m.person_id = b.person_id
-     where b.tenant_id = $1 and b.role = $2 and m.status = 'active'",
+     join person p on p.id = b.person_id
+     where b.tenant_id = $1 and b.role = $2 and m.status = 'active' and p.status = 'active' and p.tenant_id is null",
 );
 static SET_POLICY: Statement = Statement::tenant("members.set_policy", "update tenant set policy_version = $2 where id = $1");
 
-pub(crate) static ALL: &[&Statement] = &[&LIST, &FIND, &FIND_BY_EMAIL, &SET_STATUS, &GRANT, &REVOKE, &COUNT_ACTIVE_HOLDERS, &SET_POLICY];
+pub(crate) static ALL: &[&Statement] = &[&PAGE, &FIND, &FIND_BY_EMAIL, &SET_STATUS, &GRANT, &REVOKE, &COUNT_ACTIVE_HOLDERS, &SET_POLICY];
 
 /// Makes one row of a member out of one row for each role.
 fn gather(rows: Vec<MemberAndRole>) -> Vec<MemberRow> {
@@ -131,9 +166,27 @@ fn gather(rows: Vec<MemberAndRole>) -> Vec<MemberRow> {
     members
 }
 
-/// The members, disabled ones among them, by e-mail address.
-pub async fn list<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, UserRead>) -> Result<Vec<MemberRow>> {
-    tx.query(&LIST).all().await.map(gather)
+/// What finds a text anywhere, as a pattern in lower case.
+fn pattern(text: &str) -> String {
+    let mut pattern = "%".to_owned();
+    for sign in text.to_lowercase().chars() {
+        if matches!(sign, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(sign);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// A page of members, disabled ones among them and service accounts not, by e-mail address.
+pub async fn page<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, UserRead>, search: Search<'_>, limit: u32) -> Result<MemberPage> {
+    let rows = tx.query(&PAGE).bind(pattern(search.text)).bind(search.after).bind(i64::from(limit) + 1).all().await?;
+    let mut items = gather(rows);
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    let next = if more { items.last().map(|member| member.person) } else { None };
+    Ok(MemberPage { items, next })
 }
 
 /// The member who is this person.
@@ -154,7 +207,7 @@ pub async fn status<'a>(tx: &mut impl Reads<'a>, person: PersonId) -> Result<Opt
     Ok(gather(rows).pop().map(|member| member.status))
 }
 
-/// How many active members hold a role. Asked after a change in the same transaction, it tells whether anybody is left.
+/// How many people hold a role and may use it; a service account is none. Asked after a change in the same transaction, it tells whether anybody is left.
 pub async fn count_active_holders<'a>(tx: &mut impl Reads<'a>, role: &str) -> Result<i64> {
     tx.query(&COUNT_ACTIVE_HOLDERS).bind(role).one::<Count>().await.map(|count| count.0)
 }

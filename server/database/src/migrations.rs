@@ -23,6 +23,10 @@ macro_rules! twins {
 /// Version, name, and the texts for SQLite and PostgreSQL, oldest first.
 const MIGRATIONS: &[(i64, &str, &str, &str)] = twins! {
     1 "0001_foundation";
+    2 "0002_runs_and_credentials";
+    4 "0004_decision_fields";
+    5 "0005_api";
+    6 "0006_identity_settings_quotas";
 };
 
 fn migrator(engine: Engine) -> Migrator {
@@ -37,7 +41,7 @@ fn migrator(engine: Engine) -> Migrator {
 }
 
 /// The newest version this program knows.
-fn newest() -> i64 {
+pub(crate) fn newest() -> i64 {
     MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0)
 }
 
@@ -47,6 +51,12 @@ async fn migrate<C: Migrate>(engine: Engine, connection: &mut C) -> Result<(), O
         MigrateError::VersionMissing(version) | MigrateError::VersionMismatch(version) => OpenError::Altered { version },
         other => OpenError::Migration { cause: other.to_string() },
     })
+}
+
+/// The newest migration that was applied to a database that has a list of them; 0 when it is empty.
+pub(crate) async fn applied<C: Migrate>(connection: &mut C) -> Result<i64, MigrateError> {
+    let applied = connection.list_applied_migrations(&Migrator::DEFAULT.table_name).await?;
+    Ok(applied.iter().map(|migration| migration.version).max().unwrap_or(0))
 }
 
 /// Brings a SQLite file to the newest version.

@@ -22,7 +22,7 @@ use crate::{
     error::Error,
     executor::Arm,
     migrations, notify,
-    statement::Statement,
+    statement::{Engine, Statement},
     worker::Workplace,
     writer::{
         Announcer, Committer, Committing, Work,
@@ -174,6 +174,17 @@ pub enum OpenError {
         /// What the system said.
         cause: String,
     },
+    /// The file is not as it was written.
+    #[error(
+        "{} is damaged: {found}. Stop what works on it, put it aside, and restore a backup with `mandate restore`.",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first thing that is wrong.
+        found: String,
+    },
     /// A login may do more than it must.
     #[error(
         "The PostgreSQL login `{login}` is a superuser or may bypass row level security, so tenants would not be kept apart. \
@@ -186,8 +197,19 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    fn unreachable(what: impl fmt::Display, cause: impl fmt::Display) -> Self {
+    pub(crate) fn unreachable(what: impl fmt::Display, cause: impl fmt::Display) -> Self {
         Self::Unreachable { what: what.to_string(), cause: cause.to_string() }
+    }
+
+    /// Why a SQLite file cannot be used: it is damaged, or it cannot be reached.
+    pub(crate) fn of_file(path: &Path, cause: &sqlx::Error) -> Self {
+        let refusal = cause.as_database_error();
+        // SQLITE_CORRUPT and SQLITE_NOTADB, in the lowest byte of the code.
+        let code = refusal.and_then(|refusal| refusal.code()?.parse::<u32>().ok()).map(|code| code & 0xff);
+        match (refusal, code) {
+            (Some(refusal), Some(11 | 26)) => Self::Damaged { path: path.to_owned(), found: refusal.message().to_owned() },
+            _ => Self::unreachable(path.display(), cause),
+        }
     }
 }
 
@@ -224,12 +246,16 @@ pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
 
 async fn open_sqlite(path: PathBuf, settings: Settings) -> Result<Database, OpenError> {
     let lock = lock_file(&path)?;
-    let unreachable = |cause: sqlx::Error| OpenError::unreachable(path.display(), cause);
+    let unreachable = |cause: sqlx::Error| OpenError::of_file(&path, &cause);
+    let was_cut_off = has_log(&path);
     let options = sqlite_options(&path)
         .journal_mode(SqliteJournalMode::Wal)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .pragma("cache_size", WRITER_CACHE);
     let mut connection: SqliteConnection = options.connect().await.map_err(unreachable)?;
+    if was_cut_off {
+        demand_whole(&mut connection, &path).await?;
+    }
     migrations::migrate_sqlite(&mut connection).await?;
 
     let readers: SqlitePool = SqlitePoolOptions::new()
@@ -256,6 +282,26 @@ async fn open_sqlite(path: PathBuf, settings: Settings) -> Result<Database, Open
     };
     tokio::spawn(Writer::new(options, connection, asked, limits, committing.clone()).run());
     Ok(Database::new(Pools::Sqlite { readers, path, lock }, work, Committer(committing), Vec::new()))
+}
+
+/// Whether whoever had the file last did not close it: closing folds the write-ahead log into it.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(Path::new(&log)).is_ok_and(|log| log.len() > 0)
+}
+
+static CHECK: Statement = Statement::control("open.check", "pragma quick_check(1)");
+
+/// Refuses a file that is not as it was written. It is read whole, at about the speed of the disk: too much for every start,
+/// and right after one that nobody ended, when a disk that lied about what it had written would show, and when somebody asks.
+/// Indexes are not compared with their tables, which takes many times as long.
+pub(crate) async fn demand_whole(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let checked = sqlx::query_scalar::<_, String>(CHECK.text(Engine::Sqlite)).fetch_one(connection).await;
+    match checked.map_err(|cause| OpenError::of_file(path, &cause))? {
+        found if found == "ok" => Ok(()),
+        found => Err(OpenError::Damaged { path: path.to_owned(), found }),
+    }
 }
 
 /// Makes the file for its owner alone, if it is not there, and claims it for this process.
@@ -305,7 +351,7 @@ async fn open_postgres(app_url: &str, system_url: &str, settings: Settings) -> R
     Ok(Database::new(Pools::Postgres { app, system }, work, Committer(committing), tasks))
 }
 
-async fn postgres_pool(url: &str, what: &str, connections: u32) -> Result<PgPool, OpenError> {
+pub(crate) async fn postgres_pool(url: &str, what: &str, connections: u32) -> Result<PgPool, OpenError> {
     let options: PgConnectOptions = url.parse().map_err(|cause: sqlx::Error| OpenError::unreachable(what, cause))?;
     PgPoolOptions::new()
         .max_connections(connections.max(2))
@@ -325,7 +371,7 @@ async fn postgres_pool(url: &str, what: &str, connections: u32) -> Result<PgPool
         .map_err(|cause| OpenError::unreachable(what, cause))
 }
 
-async fn demand_safe_login(pool: &PgPool) -> Result<(), OpenError> {
+pub(crate) async fn demand_safe_login(pool: &PgPool) -> Result<(), OpenError> {
     let asked = async {
         let mut connection = pool.acquire().await.map_err(Error::unavailable)?;
         let rows = Arm::Postgres(&mut connection).all(&LOGIN, Vec::new()).await?;

@@ -117,6 +117,22 @@ pub async fn set_status(tx: &mut SystemTx, id: PersonId, status: PersonStatus, e
     if tx.query(&system::PERSON_SET_STATUS).bind(id).bind(status).execute().await? == 0 {
         return Ok(false);
     }
+    renew_policies(tx, id, entropy).await?;
+    Ok(true)
+}
+
+/// Gives a person another e-mail address, which must be in lower case. Workflows name approvers by their addresses, so the
+/// policy of each tenant gets a new state. False, and nothing done, when it is theirs already or somebody else's.
+pub async fn set_email(tx: &mut SystemTx, id: PersonId, email: &str, entropy: &dyn Entropy) -> Result<bool> {
+    if tx.query(&system::PERSON_SET_EMAIL).bind(id).bind(email).execute().await? == 0 {
+        return Ok(false);
+    }
+    renew_policies(tx, id, entropy).await?;
+    Ok(true)
+}
+
+/// Gives the policy of every tenant of a person a new state.
+async fn renew_policies(tx: &mut SystemTx, id: PersonId, entropy: &dyn Entropy) -> Result<()> {
     // By tenant id, the order in which every transaction takes the rows of several tenants.
     let mut tenancies = tenants::of_person(tx, id).await?;
     tenancies.sort_unstable_by_key(|tenancy| tenancy.tenant.id);
@@ -125,5 +141,5 @@ pub async fn set_status(tx: &mut SystemTx, id: PersonId, status: PersonStatus, e
         tx.query(&system::TENANT_SET_POLICY).bind(tenancy.tenant.id).bind(version.0).execute().await?;
         tx.announce(tenancy.tenant.id, Topic::Access);
     }
-    Ok(true)
+    Ok(())
 }

@@ -83,7 +83,7 @@ static HOLDERS: Statement = Statement::tenant(
      from role_binding b
      join membership m on m.tenant_id = b.tenant_id and m.person_id = b.person_id
      join person p on p.id = b.person_id
-     where b.tenant_id = $1 and b.role = $2 and m.status = 'active' and p.status = 'active'
+     where b.tenant_id = $1 and b.role = $2 and m.status = 'active' and p.status = 'active' and p.tenant_id is null
      order by p.email",
 );
 

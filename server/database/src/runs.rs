@@ -16,6 +16,7 @@ use crate::{
     inbox::InboxRow,
     leases::FIRST_FENCE,
     param::Json,
+    quotas,
     read::Reads,
     row::{FromRow, Row},
     statement::Statement,
@@ -199,7 +200,7 @@ static FIND_BY_START_KEY: Statement =
 /// The run, the first row of its inbox and its place in the queue, in one hand-over.
 static ACCEPT: Statement = Statement::tenant_each(
     "runs.accept",
-    "update tenant set next_run_number = next_run_number + 1 where id = $1;
+    "update tenant set next_run_number = next_run_number + 1, stored_bytes = stored_bytes + $16 where id = $1;
      insert into run
          (tenant_id, id, number, workflow_id, version_id, plan_hash, starter, starter_label, status, inputs, accepted_at, start_key)
      select $1, $2, next_run_number - 1, $3, $4, $5, $6, $7, 'queued', $8, $9, $10 from tenant where id = $1;
@@ -209,7 +210,7 @@ static ACCEPT: Statement = Statement::tenant_each(
      from run r join tenant t on t.id = r.tenant_id
      where r.tenant_id = $1 and r.id = $2",
     "with numbered as (
-         update tenant set next_run_number = next_run_number + 1 where id = $1
+         update tenant set next_run_number = next_run_number + 1, stored_bytes = stored_bytes + $16 where id = $1
          returning id, next_run_number - 1 as number, audit_seq, audit_hash
      ),
      accepted as (
@@ -331,13 +332,16 @@ pub async fn load<'a>(tx: &mut impl Reads<'a>, id: RunId) -> Result<Option<RunRo
 }
 
 /// Accepts a run and gives its number. Numbers are without gaps: who takes one locks the tenant's row until the end of
-/// the transaction. A start key that is taken is [`crate::Error::Violation`]; ask [`find_by_start_key`] first.
+/// the transaction. What the inputs take is counted with it. A start key that is taken is [`crate::Error::Violation`]; ask
+/// [`find_by_start_key`] first.
 ///
 /// The run is due at once. Where a driver of this process has room for it, the commit leases it to that driver.
 pub async fn accept(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowExecute>, new: &NewRun) -> Result<i64> {
     let seat = tx.seat(new.id, new.accepted_at);
     let (owner, until) = seat.unzip();
     let leased = owner.is_some();
+    let inputs = new.inputs.to_string();
+    let stored = quotas::size(&inputs);
     let rows = tx
         .query(&ACCEPT)
         .bind(new.id)
@@ -346,7 +350,7 @@ pub async fn accept(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowExecute>, n
         .bind(new.plan_hash)
         .bind(new.starter)
         .bind(&new.starter_label)
-        .bind(Json(new.inputs.clone()))
+        .bind(inputs)
         .bind(new.accepted_at)
         .bind(new.start_key.as_deref())
         .bind(new.letter_id)
@@ -354,6 +358,7 @@ pub async fn accept(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowExecute>, n
         .bind(if leased { FIRST_FENCE } else { 0 })
         .bind(owner)
         .bind(until)
+        .bind(stored)
         .rows()
         .await?;
     let row = rows.first().ok_or(crate::Error::NoRow { statement: ACCEPT.name() })?;

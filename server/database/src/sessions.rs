@@ -1,16 +1,23 @@
 //! Signed-in browsers. Only the hash of a cookie's token is kept.
 //!
 //! A session is a person's and of no tenant: its statements are in `system.rs`. Whether a session that was found is
-//! still good (idle and absolute limits) is for the caller to say, who knows the limits.
+//! still good (idle and absolute limits) is for the caller to say, who knows the limits. An admin of a tenant does not end
+//! a session but what it opens in their tenant: that is a row of the tenant.
 
-use domain::{PersonId, SessionId, Timestamp};
+use domain::{Authorized, PersonId, SessionId, TenantId, Timestamp, permission::UserManage};
 
 use crate::{
     Result,
+    announce::Topic,
+    members::MemberRow,
     people::PersonStatus,
+    read::Reads,
     row::{FromRow, Row},
+    statement::Statement,
     system,
     system_tx::{SystemReads, SystemTx},
+    tenants,
+    write::WriteTx,
 };
 
 /// A session.
@@ -43,6 +50,8 @@ pub struct SignedIn {
     pub name: String,
     /// Whether the person may still sign in.
     pub status: PersonStatus,
+    /// The shortest time, in minutes, that one of the person's tenants lets a session be idle, where one says so.
+    pub idle_minutes: Option<i64>,
 }
 
 /// A session to be made.
@@ -85,9 +94,18 @@ impl FromRow for SignedIn {
             email: row.text("email")?,
             name: row.text("name")?,
             status: row.word("status", PersonStatus::WORDS)?,
+            idle_minutes: row.opt_i64("idle_minutes")?,
         })
     }
 }
+
+static END_HERE: Statement = Statement::tenant(
+    "sessions.end_here",
+    "insert into session_ending (tenant_id, session_id, ended_by, ended_at) values ($1, $2, $3, $4) on conflict do nothing",
+);
+static ENDED_HERE: Statement = Statement::tenant("sessions.ended_here", "select session_id from session_ending where tenant_id = $1");
+
+pub(crate) static ALL: &[&Statement] = &[&END_HERE, &ENDED_HERE];
 
 /// Makes a session.
 pub async fn create(tx: &mut SystemTx, new: &NewSession) -> Result<()> {
@@ -107,6 +125,17 @@ pub async fn create(tx: &mut SystemTx, new: &NewSession) -> Result<()> {
 /// The session that a token opens, by SHA-256 of the token, with its person.
 pub async fn find_by_token(tx: &mut impl SystemReads, token_hash: &[u8; 32]) -> Result<Option<SignedIn>> {
     tx.query(&system::SESSION_BY_TOKEN).bind(token_hash).optional().await
+}
+
+/// The session with an id, with its person.
+pub async fn find(tx: &mut impl SystemReads, id: SessionId) -> Result<Option<SignedIn>> {
+    tx.query(&system::SESSION_FIND).bind(id).optional().await
+}
+
+/// Whether an admin of a tenant ended what a session opens there.
+pub async fn is_ended_in(tx: &mut impl SystemReads, tenant: TenantId, session: SessionId) -> Result<bool> {
+    let rows = tx.query(&system::SESSION_IS_ENDED_IN).bind(tenant).bind(session).rows().await?;
+    rows.first().map_or(Ok(false), |row| Ok(row.i64("endings")? > 0))
 }
 
 /// Notes that a session was used. Commits as housekeeping.
@@ -129,9 +158,39 @@ pub async fn delete_all(tx: &mut SystemTx, person: PersonId, but: Option<Session
     tx.query(&system::SESSION_DELETE_ALL).bind(person).bind(but).execute().await
 }
 
-/// Ends the sessions of a person who is no longer an active member of any tenant. Gives how many.
-pub async fn delete_without_membership(tx: &mut SystemTx, person: PersonId) -> Result<u64> {
-    tx.query(&system::SESSION_DELETE_WITHOUT_MEMBERSHIP).bind(person).execute().await
+/// Removes the sessions of a person that open no tenant any more: they are no active member, or an admin ended it there.
+/// Gives how many.
+pub async fn delete_without_reach(tx: &mut SystemTx, person: PersonId) -> Result<u64> {
+    tx.query(&system::SESSION_DELETE_WITHOUT_REACH).bind(person).execute().await
+}
+
+/// Ends what a session of a member opens in the actor's tenant. False when that was done before. The session must be one of
+/// theirs; one that is gone is [`crate::Error::Violation`].
+pub async fn end_here(
+    tx: &mut WriteTx<'_>,
+    _member: &Authorized<'_, UserManage, MemberRow>,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<bool> {
+    let ended_by = tx.actor().person();
+    let ended = tx.query(&END_HERE).bind(session).bind(ended_by).bind(now).execute().await? == 1;
+    tx.announce(Topic::Access);
+    Ok(ended)
+}
+
+/// The sessions that open nothing in the actor's tenant any more, of all of its members. Under no guard: without the sessions
+/// of a member it says nothing.
+pub async fn ended_here<'a>(tx: &mut impl Reads<'a>) -> Result<Vec<SessionId>> {
+    let rows = tx.query(&ENDED_HERE).rows().await?;
+    rows.iter().map(|row| row.id("session_id")).collect()
+}
+
+/// Tells whoever follows a page live, in every tenant of a person, to look whether their session still holds.
+pub async fn announce_end(tx: &mut SystemTx, person: PersonId) -> Result<()> {
+    for tenancy in tenants::of_person(tx, person).await? {
+        tx.announce(tenancy.tenant.id, Topic::Access);
+    }
+    Ok(())
 }
 
 /// Removes sessions that ended before `now` or were last used before `idle_since`. Commits as housekeeping.

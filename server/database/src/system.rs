@@ -31,8 +31,21 @@ pub(crate) static TENANT_OF_PERSON: Statement = Statement::system(
      where m.person_id = $1
      order by t.name, t.slug",
 );
+pub(crate) static TENANT_ENTERED: Statement = Statement::system(
+    "tenants.entered",
+    "select t.id, t.slug, t.name, t.status, t.policy_version, t.created_at, m.status as membership_status,
+            (select count(*) from session_ending e where e.tenant_id = t.id and e.session_id = $3) as endings
+     from tenant t
+     join membership m on m.tenant_id = t.id and m.person_id = $2
+     where t.slug = $1",
+);
 pub(crate) static TENANT_SET_POLICY: Statement =
     Statement::system("tenants.set_policy", "update tenant set policy_version = $2 where id = $1");
+/// The same, by one whose rights belong to a known state: nothing happens when that is no longer the state.
+pub(crate) static TENANT_MOVE_POLICY: Statement = Statement::system(
+    "tenants.move_policy",
+    "update tenant set policy_version = $2 where id = $1 and policy_version = $3 and status = 'active'",
+);
 pub(crate) static TENANT_KEY_CREATE: Statement =
     Statement::system("tenants.create_key", "insert into tenant_key (tenant_id, wrapped, created_at) values ($1, $2, $3)");
 pub(crate) static POLICY_OF_TENANT: Statement = Statement::system(
@@ -64,25 +77,53 @@ pub(crate) static PERSON_FIND: Statement = Statement::system(
 );
 pub(crate) static PERSON_BY_EMAIL: Statement = Statement::system(
     "people.find_by_email",
-    "select id, email, name, password_hash, status, created_at, password_changed_at from person where email = $1",
+    "select id, email, name, password_hash, status, created_at, password_changed_at from person
+     where email = $1 and tenant_id is null",
+);
+pub(crate) static SERVICE_ACCOUNT_CREATE: Statement = Statement::system(
+    "service_accounts.create",
+    "insert into person (id, tenant_id, email, name, password_hash, status, created_at, password_changed_at)
+     values ($1, $2, $3, $4, '*', 'active', $5, $5)
+     on conflict do nothing",
 );
 pub(crate) static PERSON_SET_PASSWORD: Statement = Statement::system(
     "people.set_password",
     "update person set password_hash = $2, password_changed_at = $3 where id = $1 and password_hash = $4",
 );
+pub(crate) static PERSON_SET_EMAIL: Statement = Statement::system(
+    "people.set_email",
+    "update person set email = $2
+     where id = $1 and email <> $2 and not exists (select 1 from person other where other.email = $2)",
+);
 pub(crate) static PERSON_SET_STATUS: Statement =
     Statement::system("people.set_status", "update person set status = $2 where id = $1 and status <> $2");
+/// A session with its person and the shortest time that one of their tenants lets a session be idle.
+macro_rules! signed_in_select {
+    ($which:literal) => {
+        concat!(
+            "select s.id, s.person_id, s.created_at, s.last_seen_at, s.expires_at, s.address, s.agent, p.email, p.name, p.status,
+                    (select min(t.session_idle_minutes)
+                     from membership m
+                     join tenant t on t.id = m.tenant_id
+                     where m.person_id = s.person_id and m.status = 'active' and t.status = 'active') as idle_minutes
+             from session s
+             join person p on p.id = s.person_id
+             where ",
+            $which
+        )
+    };
+}
+
 pub(crate) static SESSION_CREATE: Statement = Statement::system(
     "sessions.create",
     "insert into session (id, person_id, token_hash, created_at, last_seen_at, expires_at, address, agent)
      values ($1, $2, $3, $4, $4, $5, $6, $7)",
 );
-pub(crate) static SESSION_BY_TOKEN: Statement = Statement::system(
-    "sessions.find_by_token",
-    "select s.id, s.person_id, s.created_at, s.last_seen_at, s.expires_at, s.address, s.agent, p.email, p.name, p.status
-     from session s
-     join person p on p.id = s.person_id
-     where s.token_hash = $1",
+pub(crate) static SESSION_BY_TOKEN: Statement = Statement::system("sessions.find_by_token", signed_in_select!("s.token_hash = $1"));
+pub(crate) static SESSION_FIND: Statement = Statement::system("sessions.find", signed_in_select!("s.id = $1"));
+pub(crate) static SESSION_IS_ENDED_IN: Statement = Statement::system(
+    "sessions.is_ended_in",
+    "select count(*) as endings from session_ending where tenant_id = $1 and session_id = $2",
 );
 pub(crate) static SESSION_TOUCH: Statement =
     Statement::system("sessions.touch", "update session set last_seen_at = $2 where id = $1 and last_seen_at < $2");
@@ -96,16 +137,70 @@ pub(crate) static SESSION_OF_PERSON: Statement = Statement::system(
 pub(crate) static SESSION_DELETE: Statement = Statement::system("sessions.delete", "delete from session where person_id = $1 and id = $2");
 pub(crate) static SESSION_DELETE_ALL: Statement =
     Statement::system("sessions.delete_all", "delete from session where person_id = $1 and (id <> $2 or $2 is null)");
-pub(crate) static SESSION_DELETE_WITHOUT_MEMBERSHIP: Statement = Statement::system(
-    "sessions.delete_without_membership",
+pub(crate) static SESSION_DELETE_WITHOUT_REACH: Statement = Statement::system(
+    "sessions.delete_without_reach",
     "delete from session
      where person_id = $1
        and not exists (
-           select 1 from membership where membership.person_id = session.person_id and membership.status = 'active'
+           select 1 from membership m
+           where m.person_id = session.person_id and m.status = 'active'
+             and not exists (select 1 from session_ending e where e.tenant_id = m.tenant_id and e.session_id = session.id)
        )",
 );
 pub(crate) static SESSION_DELETE_ENDED: Statement =
     Statement::system("sessions.delete_ended", "delete from session where expires_at <= $1 or last_seen_at < $2");
+
+// Keys of the API, and requests that are done once.
+
+pub(crate) static API_KEY_SHOWN: Statement = Statement::system(
+    "api_keys.shown",
+    "select k.tenant_id, t.status as tenant_status, m.status as membership_status, p.status as person_status, k.secret_hash,
+            k.id, k.person_id, p.email, p.tenant_id as service_of, k.name, k.scopes, k.created_by, k.created_at, k.expires_at,
+            k.last_used_at, k.last_used_from, k.revoked_at
+     from api_key k
+     join tenant t on t.id = k.tenant_id
+     join membership m on m.tenant_id = k.tenant_id and m.person_id = k.person_id
+     join person p on p.id = k.person_id
+     where k.id = $1",
+);
+pub(crate) static API_KEY_OF_PERSON: Statement = Statement::system(
+    "api_keys.of_person_everywhere",
+    "select t.name as tenant_name, t.slug as tenant_slug, k.id, k.person_id, p.email, p.tenant_id as service_of, k.name, k.scopes,
+            k.created_by, k.created_at, k.expires_at, k.last_used_at, k.last_used_from, k.revoked_at
+     from api_key k
+     join tenant t on t.id = k.tenant_id
+     join membership m on m.tenant_id = k.tenant_id and m.person_id = k.person_id
+     join person p on p.id = k.person_id
+     where k.person_id = $1 and t.status = 'active' and m.status = 'active'
+     order by k.created_at desc, k.id",
+);
+pub(crate) static API_KEY_TOUCH: Statement = Statement::system(
+    "api_keys.touch",
+    "update api_key set last_used_at = $3, last_used_from = $4
+     where tenant_id = $1 and id = $2 and (last_used_at is null or last_used_at < $3)",
+);
+pub(crate) static IDEMPOTENCY_DELETE_ENDED: Statement =
+    Statement::system("idempotency.delete_ended", "delete from idempotency where expires_at <= $1");
+
+// One-time links of people.
+
+pub(crate) static PERSON_LINK_CREATE: Statement = Statement::system(
+    "person_links.create",
+    "insert into person_link (id, person_id, purpose, token_hash, email, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7)",
+);
+pub(crate) static PERSON_LINK_FIND: Statement = Statement::system(
+    "person_links.find",
+    "select id, person_id, purpose, email, expires_at from person_link where token_hash = $1 and purpose = $2 and expires_at > $3",
+);
+pub(crate) static PERSON_LINK_TAKE: Statement = Statement::system(
+    "person_links.take",
+    "delete from person_link where token_hash = $1 and purpose = $2 and expires_at > $3
+     returning id, person_id, purpose, email, expires_at",
+);
+pub(crate) static PERSON_LINK_DELETE_OF: Statement =
+    Statement::system("person_links.delete_of", "delete from person_link where person_id = $1 and purpose = $2");
+pub(crate) static PERSON_LINK_DELETE_EXPIRED: Statement =
+    Statement::system("person_links.delete_expired", "delete from person_link where expires_at <= $1");
 
 // Becoming a member.
 
@@ -125,6 +220,16 @@ pub(crate) static INVITATION_ACCEPT: Statement = Statement::system(
 pub(crate) static MEMBERSHIP_CREATE: Statement = Statement::system(
     "members.create",
     "insert into membership (tenant_id, person_id, status, joined_at) values ($1, $2, 'active', $3) on conflict do nothing",
+);
+pub(crate) static QUOTA_MEMBERS_OF: Statement = Statement::system(
+    "quotas.members_of",
+    "select t.quota_members,
+            (select count(*)
+             from membership m
+             join person p on p.id = m.person_id
+             where m.tenant_id = t.id and m.status = 'active' and p.tenant_id is null) as members
+     from tenant t
+     where t.id = $1",
 );
 pub(crate) static ROLE_GRANT: Statement = Statement::system(
     "roles.grant_on_joining",
@@ -239,6 +344,11 @@ pub(crate) static LEASE_NEXT_DUE: Statement = Statement::system(
 
 // The outbox.
 
+pub(crate) static MAIL_CREATE: Statement = Statement::system(
+    "mail.create_to_person",
+    "insert into mail (tenant_id, id, recipient, subject, text_body, html_body, headers, reference, created_at, next_attempt_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+);
 pub(crate) static MAIL_CLAIM: Statement = Statement::system_each(
     "mail.claim_due",
     "update mail set attempts = attempts + 1, next_attempt_at = $2
@@ -327,31 +437,58 @@ pub(crate) static THROTTLE_LEFT: Statement = Statement::system("throttle.left", 
 pub(crate) static THROTTLE_DELETE_UNUSED: Statement =
     Statement::system("throttle.delete_unused", "delete from throttle where updated_at < $1");
 
+// What waits, as numbers alone.
+
+pub(crate) static BACKLOG: Statement = Statement::system(
+    "health.backlog",
+    "select
+         (select count(*) from run_queue where owner is not null) as driven,
+         (select count(*) from run_queue where owner is null and wake_at <= $1) as due,
+         (select count(*) from run_queue where owner is null and wake_at > $1) as later,
+         (select count(*) from mail where next_attempt_at is not null) as mails",
+);
+
 pub(crate) static ALL: &[&Statement] = &[
     &TENANT_CREATE,
     &TENANT_FIND,
     &TENANT_BY_SLUG,
     &TENANT_ALL,
     &TENANT_OF_PERSON,
+    &TENANT_ENTERED,
     &TENANT_SET_POLICY,
+    &TENANT_MOVE_POLICY,
     &TENANT_KEY_CREATE,
     &POLICY_OF_TENANT,
     &PERSON_CREATE,
     &PERSON_FIND,
     &PERSON_BY_EMAIL,
+    &SERVICE_ACCOUNT_CREATE,
     &PERSON_SET_PASSWORD,
+    &PERSON_SET_EMAIL,
     &PERSON_SET_STATUS,
     &SESSION_CREATE,
     &SESSION_BY_TOKEN,
+    &SESSION_FIND,
+    &SESSION_IS_ENDED_IN,
     &SESSION_TOUCH,
     &SESSION_OF_PERSON,
     &SESSION_DELETE,
     &SESSION_DELETE_ALL,
-    &SESSION_DELETE_WITHOUT_MEMBERSHIP,
+    &SESSION_DELETE_WITHOUT_REACH,
     &SESSION_DELETE_ENDED,
+    &API_KEY_SHOWN,
+    &API_KEY_OF_PERSON,
+    &API_KEY_TOUCH,
+    &IDEMPOTENCY_DELETE_ENDED,
+    &PERSON_LINK_CREATE,
+    &PERSON_LINK_FIND,
+    &PERSON_LINK_TAKE,
+    &PERSON_LINK_DELETE_OF,
+    &PERSON_LINK_DELETE_EXPIRED,
     &INVITATION_BY_TOKEN,
     &INVITATION_ACCEPT,
     &MEMBERSHIP_CREATE,
+    &QUOTA_MEMBERS_OF,
     &ROLE_GRANT,
     &LINK_BY_TOKEN,
     &USED_LINK_CREATE,
@@ -362,6 +499,7 @@ pub(crate) static ALL: &[&Statement] = &[
     &LEASE_RELEASE_OTHERS,
     &LEASE_GIVE_BACK,
     &LEASE_NEXT_DUE,
+    &MAIL_CREATE,
     &MAIL_CLAIM,
     &MAIL_SENT,
     &MAIL_FAILED,
@@ -376,4 +514,5 @@ pub(crate) static ALL: &[&Statement] = &[
     &THROTTLE_TAKE,
     &THROTTLE_LEFT,
     &THROTTLE_DELETE_UNUSED,
+    &BACKLOG,
 ];

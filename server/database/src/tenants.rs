@@ -1,9 +1,9 @@
 //! Tenants: their names, their status and the state of their policy.
 //!
-//! Here is the tenant's own row. Who belongs to it is in `members.rs`, what they may in `roles.rs`. The end of its
+//! Here is the tenant's own row; what it decides for itself is in `settings.rs`. Who belongs to it is in `members.rs`, what they may in `roles.rs`. The end of its
 //! audit chain is in the same row and is moved only by a commit.
 
-use domain::{PersonId, PolicyVersion, TenantId, Timestamp};
+use domain::{PersonId, PolicyVersion, SessionId, TenantId, Timestamp};
 
 use crate::{
     Result,
@@ -74,6 +74,21 @@ impl TenancyRow {
     }
 }
 
+/// A tenant that a person enters with a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnteredRow {
+    /// The tenant and the membership.
+    pub tenancy: TenancyRow,
+    /// Whether an admin ended for this tenant what the session opens.
+    pub is_ended_here: bool,
+}
+
+impl FromRow for EnteredRow {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self { tenancy: TenancyRow::from_row(row)?, is_ended_here: row.i64("endings")? > 0 })
+    }
+}
+
 impl FromRow for TenantRow {
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
@@ -95,18 +110,12 @@ impl FromRow for TenancyRow {
 
 static CURRENT: Statement =
     Statement::tenant("tenants.current", "select id, slug, name, status, policy_version, created_at from tenant where id = $1");
-static RENAME: Statement = Statement::tenant("tenants.rename", "update tenant set name = $2 where id = $1");
 
-pub(crate) static ALL: &[&Statement] = &[&CURRENT, &RENAME];
+pub(crate) static ALL: &[&Statement] = &[&CURRENT];
 
 /// The actor's own tenant. Every member may know its name, so it is under no guard.
 pub async fn current<'a>(tx: &mut impl Reads<'a>) -> Result<TenantRow> {
     tx.query(&CURRENT).one().await
-}
-
-/// Gives the actor's tenant another name.
-pub async fn rename(tx: &mut crate::WriteTx<'_>, _scope: &domain::Scope<'_, domain::permission::SettingsWrite>, name: &str) -> Result<()> {
-    tx.query(&RENAME).bind(name).execute().await.map(drop)
 }
 
 /// Makes a tenant with no members. False, and nothing done, when the slug or the id is taken.
@@ -142,6 +151,12 @@ pub async fn find(tx: &mut impl SystemReads, id: TenantId) -> Result<Option<Tena
 /// Every tenant, by slug.
 pub async fn all(tx: &mut impl SystemReads) -> Result<Vec<TenantRow>> {
     tx.query(&system::TENANT_ALL).all().await
+}
+
+/// The tenant with a slug as a person enters it with a session of theirs; nothing when they are no member. Whether it is
+/// open is for the caller to ask.
+pub async fn entered(tx: &mut impl SystemReads, slug: &str, person: PersonId, session: SessionId) -> Result<Option<EnteredRow>> {
+    tx.query(&system::TENANT_ENTERED).bind(slug).bind(person).bind(session).optional().await
 }
 
 /// The tenants that a person is a member of, by name, with disabled memberships and closed tenants among them.

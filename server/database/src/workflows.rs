@@ -9,7 +9,7 @@ use domain::{
 };
 
 use crate::{
-    Result, RunStatus,
+    Result, RunStatus, quotas,
     read::Reads,
     row::{FromRow, Row},
     statement::Statement,
@@ -337,6 +337,7 @@ pub async fn add_version(
 }
 
 async fn create_version(tx: &mut WriteTx<'_>, workflow: WorkflowId, number: i64, version: &NewVersion) -> Result<()> {
+    quotas::store(tx, quotas::size(&version.source).saturating_add(quotas::size(&version.plan))).await?;
     let saved_by = tx.actor().person();
     tx.query(&CREATE_VERSION)
         .bind(version.id)

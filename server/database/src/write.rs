@@ -1,8 +1,8 @@
 //! Changing what belongs to one tenant.
 
 use domain::{
-    Actor, RunId, Timestamp,
-    audit::{AuditActor, AuditEvents},
+    Actor, Door, RunId, Timestamp,
+    audit::{AuditActor, AuditEvent, AuditEvents},
 };
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     executor::{Query, Session},
     housekeeping::Housekeeping,
+    idempotency,
     read::Reads,
     statement::{Reach, Statement},
     worker::Seating,
@@ -66,11 +67,19 @@ impl<'a> WriteTx<'a> {
     /// Makes the changes durable together with the events that the audit log keeps of them.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when nothing was done.
-    pub async fn commit(self, events: AuditEvents) -> Result<(), Error> {
+    /// [`Error::Unavailable`] when nothing was done, [`Error::DoneBefore`] when it was done under the actor's key before.
+    pub async fn commit(mut self, events: AuditEvents) -> Result<(), Error> {
+        idempotency::done(&mut self.session, self.actor).await?;
         let actor = AuditActor::from(self.actor);
+        let Door::ApiKey(key) = self.actor.door() else { return self.record(actor, events.into_vec()).await };
+        // The log tells which key it was: its owner may have several.
+        let events = events.into_vec().into_iter().map(|event| event.with("api_key", key.to_string())).collect();
+        self.record(actor, events).await
+    }
+
+    async fn record(self, actor: AuditActor, events: Vec<AuditEvent>) -> Result<(), Error> {
         let chain = Chain::Tenant(self.actor.tenant());
-        let intents = events.into_vec().into_iter().map(|event| AuditIntent { chain, actor: actor.clone(), event }).collect();
+        let intents = events.into_iter().map(|event| AuditIntent { chain, actor: actor.clone(), event }).collect();
         self.committer.commit(self.session, intents, self.announcements, self.seatings, self.heads).await
     }
 

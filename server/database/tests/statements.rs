@@ -20,7 +20,7 @@ use uuid::Uuid;
 use engines::Engines;
 
 /// Tables that belong to the installation although they may name a tenant.
-const OF_THE_INSTALLATION: &[&str] = &["installation", "installation_audit", "person", "session", "throttle", "used_link"];
+const OF_THE_INSTALLATION: &[&str] = &["installation", "installation_audit", "person", "person_link", "session", "throttle", "used_link"];
 
 fn words(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -413,7 +413,7 @@ async fn the_application_reads_nothing_of_the_installation_but_the_names_of_memb
     .fetch_all(&mut engines.superuser)
     .await
     .unwrap();
-    assert_eq!(readable, ["person.email", "person.id", "person.name", "person.status"]);
+    assert_eq!(readable, ["person.email", "person.id", "person.name", "person.status", "person.tenant_id"]);
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
 //! Who acts, for which tenant, through which door, and with which recorded rights.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    id::{PersonId, RequestId, RunId, TenantId},
-    permission::Permission,
+    id::{ApiKeyId, PersonId, RequestId, TenantId},
+    permission::{Permission, PermissionSet},
+    time::Timestamp,
 };
 
 /// The random id of one state of a tenant's policy. Another state has another id, never a higher one.
@@ -32,6 +33,12 @@ impl Grants {
         self.bits & permission.bit() != 0
     }
 
+    /// The same answers, as far as they are in a set as well.
+    #[must_use]
+    pub const fn within(self, set: PermissionSet) -> Self {
+        Self { bits: self.bits & set.bits(), version: self.version }
+    }
+
     /// The state of the policy these answers belong to.
     pub const fn version(self) -> PolicyVersion {
         self.version
@@ -44,10 +51,6 @@ impl Grants {
 pub enum Subject {
     /// A member.
     Person(PersonId),
-    /// The operator of the installation, on the machine itself.
-    Operator,
-    /// The installation: timers, expiry, housekeeping.
-    System,
 }
 
 /// How a request came in.
@@ -57,12 +60,8 @@ pub enum Door {
     Page,
     /// The decision page behind a link in a mail.
     MailLink,
-    /// A run that acts for the one who started it.
-    Run(RunId),
-    /// A command on the machine.
-    Operator,
-    /// Nobody's request: timers and housekeeping.
-    System,
+    /// The API, by a key or by an access token that was made from it.
+    ApiKey(ApiKeyId),
 }
 
 impl Door {
@@ -71,9 +70,7 @@ impl Door {
         match self {
             Self::Page => "page",
             Self::MailLink => "mail_link",
-            Self::Run(_) => "run",
-            Self::Operator => "operator",
-            Self::System => "system",
+            Self::ApiKey(_) => "api",
         }
     }
 }
@@ -87,6 +84,19 @@ pub struct RequestFacts {
     pub address: Option<String>,
 }
 
+/// That a request must be done once, however often it is sent: what the commit of its change remembers with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// The key that the client chose.
+    pub key: String,
+    /// SHA-256 of what was asked: another request may not come under the same key.
+    pub digest: [u8; 32],
+    /// Now.
+    pub at: Timestamp,
+    /// Until when it is remembered.
+    pub expires_at: Timestamp,
+}
+
 /// Who acts. Opened transactions, and so all reading and writing, start from one.
 #[derive(Clone)]
 pub struct Actor {
@@ -95,33 +105,38 @@ pub struct Actor {
     label: String,
     door: Door,
     grants: Grants,
+    /// What the door lets through, whatever the rights are.
+    limit: PermissionSet,
     request: RequestFacts,
+    once: Option<Arc<Once>>,
 }
 
 impl Actor {
     /// A signed-in member at a page. `label` is the e-mail address.
     pub fn at_page(tenant: TenantId, person: PersonId, label: String, grants: Grants, request: RequestFacts) -> Self {
-        Self { tenant, subject: Subject::Person(person), label, door: Door::Page, grants, request }
+        Self::new(tenant, Subject::Person(person), label, Door::Page, grants, request)
     }
 
     /// A signed-in member who came by a link in a mail.
     pub fn by_mail_link(tenant: TenantId, person: PersonId, label: String, grants: Grants, request: RequestFacts) -> Self {
-        Self { tenant, subject: Subject::Person(person), label, door: Door::MailLink, grants, request }
+        Self::new(tenant, Subject::Person(person), label, Door::MailLink, grants, request)
     }
 
-    /// A run, acting for the member who started it and never for more than that member may now.
-    pub fn of_run(tenant: TenantId, run: RunId, starter: PersonId, label: String, grants: Grants, request: RequestFacts) -> Self {
-        Self { tenant, subject: Subject::Person(starter), label, door: Door::Run(run), grants, request }
+    /// A member or a service account that shows a key of the API, never with more than `limit`.
+    pub fn by_api_key(
+        tenant: TenantId,
+        person: PersonId,
+        label: String,
+        grants: Grants,
+        request: RequestFacts,
+        (key, limit): (ApiKeyId, PermissionSet),
+    ) -> Self {
+        let actor = Self::new(tenant, Subject::Person(person), label, Door::ApiKey(key), grants.within(limit), request);
+        Self { limit, ..actor }
     }
 
-    /// The operator, by a command on the machine.
-    pub fn operator(tenant: TenantId, grants: Grants, request: RequestFacts) -> Self {
-        Self { tenant, subject: Subject::Operator, label: "operator".to_owned(), door: Door::Operator, grants, request }
-    }
-
-    /// The installation itself.
-    pub fn system(tenant: TenantId, grants: Grants, request: RequestFacts) -> Self {
-        Self { tenant, subject: Subject::System, label: "system".to_owned(), door: Door::System, grants, request }
+    const fn new(tenant: TenantId, subject: Subject, label: String, door: Door, grants: Grants, request: RequestFacts) -> Self {
+        Self { tenant, subject, label, door, grants, limit: PermissionSet::ALL, request, once: None }
     }
 
     /// The tenant acted for.
@@ -134,15 +149,14 @@ impl Actor {
         self.subject
     }
 
-    /// The member, unless the installation or its operator acts.
+    /// The member, when it is one who acts.
     pub const fn person(&self) -> Option<PersonId> {
         match self.subject {
             Subject::Person(person) => Some(person),
-            Subject::Operator | Subject::System => None,
         }
     }
 
-    /// The name people know the subject by: an e-mail address, `operator` or `system`.
+    /// The name people know the subject by, such as an e-mail address.
     pub fn label(&self) -> &str {
         &self.label
     }
@@ -162,11 +176,23 @@ impl Actor {
         &self.request
     }
 
-    /// The same one with rights read anew, after the policy had changed.
+    /// The same one with rights read anew, after the policy had changed. What its door holds back stays held back.
     #[must_use]
     pub fn with_grants(mut self, grants: Grants) -> Self {
-        self.grants = grants;
+        self.grants = grants.within(self.limit);
         self
+    }
+
+    /// The same one for a request that must be done once.
+    #[must_use]
+    pub fn doing_once(mut self, once: Once) -> Self {
+        self.once = Some(Arc::new(once));
+        self
+    }
+
+    /// That the request must be done once, where it must.
+    pub fn once(&self) -> Option<&Once> {
+        self.once.as_deref()
     }
 
     /// Whether this actor holds the permission.
@@ -178,5 +204,27 @@ impl Actor {
 impl fmt::Debug for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {} for {}", self.label, self.door.name(), self.tenant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Id;
+
+    #[test]
+    fn a_key_holds_back_what_it_is_not_for_whatever_its_owner_may_later() {
+        let grants = |permissions: &[Permission]| {
+            let set: PermissionSet = permissions.iter().copied().collect();
+            Grants::recorded(set.bits(), PolicyVersion(Uuid::nil()))
+        };
+        let request = RequestFacts { id: Id::from_uuid(Uuid::nil()), address: None };
+        let limit = [Permission::RunRead, Permission::RunCancel].into_iter().collect();
+        let (tenant, person, key) = (Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()), Id::from_uuid(Uuid::nil()));
+        let held = grants(&[Permission::RunRead, Permission::AuditRead]);
+        let actor = Actor::by_api_key(tenant, person, "a@b.example".to_owned(), held, request, (key, limit));
+        assert!(actor.may(Permission::RunRead) && !actor.may(Permission::AuditRead) && !actor.may(Permission::RunCancel));
+        let actor = actor.with_grants(grants(Permission::ALL));
+        assert!(actor.may(Permission::RunCancel) && !actor.may(Permission::AuditRead));
     }
 }

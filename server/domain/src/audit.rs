@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    actor::{Actor, Door, Subject},
+    actor::{Actor, Subject},
     canonical,
     time::Timestamp,
 };
@@ -58,20 +58,15 @@ pub struct AuditActor {
 
 impl From<&Actor> for AuditActor {
     fn from(actor: &Actor) -> Self {
-        let (kind, id) = match actor.subject() {
-            Subject::Person(person) => ("person", person.to_string()),
-            Subject::Operator => ("operator", String::new()),
-            Subject::System => ("system", String::new()),
-        };
+        let Subject::Person(person) = actor.subject();
+        let (kind, id) = ("person", person.to_string());
         Self {
             kind,
             id,
             label: actor.label().to_owned(),
             door: actor.door().name(),
-            run: match actor.door() {
-                Door::Run(run) => Some(run.to_string()),
-                _ => None,
-            },
+            // The engine records what runs do.
+            run: None,
             address: actor.request().address.clone(),
             request: actor.request().id.to_string(),
         }

@@ -156,6 +156,8 @@ kinds! {
     Person PersonId "per";
     /// A signed-in browser.
     Session SessionId "ses";
+    /// A key of the API.
+    ApiKey ApiKeyId "key";
     /// An invitation to become a member.
     Invitation InvitationId "inv";
     /// A workflow.

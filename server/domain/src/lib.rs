@@ -23,16 +23,16 @@ pub mod problem;
 pub mod secret;
 pub mod time;
 
-pub use actor::{Actor, Door, Grants, PolicyVersion, RequestFacts, Subject};
+pub use actor::{Actor, Door, Grants, Once, PolicyVersion, RequestFacts, Subject};
 pub use entropy::Entropy;
 pub use guard::{Authorized, Denied, Guarded, Protected, Scope};
 pub use id::{
-    ApprovalId, BudgetId, CredentialId, HoldId, Id, InboxId, InvitationId, LinkId, MailId, ModelId, PersonId, ProviderId, RequestId, RunId,
+    ApiKeyId, ApprovalId, BudgetId, CredentialId, HoldId, Id, InboxId, InvitationId, LinkId, MailId, ModelId, PersonId, ProviderId, RequestId, RunId,
     SessionId, TenantId, UseId, VariableId, VersionId, WorkflowId,
 };
 pub use money::Money;
 pub use page::{Cursor, Page};
-pub use permission::{Permission, PermissionMarker};
+pub use permission::{Permission, PermissionMarker, PermissionSet};
 pub use problem::Problem;
 pub use secret::Secret;
 pub use time::{Clock, Timestamp};

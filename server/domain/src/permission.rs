@@ -10,11 +10,11 @@ pub trait PermissionMarker: Copy + Send + Sync + 'static {
 }
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident $text:literal;)*) => {
+    ($(#[doc = $sentence:literal] $name:ident $text:literal;)*) => {
         /// Something a subject may do within a tenant.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
-        pub enum Permission { $($(#[$doc])* $name,)* }
+        pub enum Permission { $(#[doc = $sentence] $name,)* }
 
         impl Permission {
             /// Every permission, in the order of the table.
@@ -24,9 +24,14 @@ macro_rules! permissions {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
+
+            /// What it allows, as a sentence for pages.
+            pub fn describe(self) -> &'static str {
+                match self { $(Self::$name => $sentence,)* }.trim_start()
+            }
         }
 
-        $($(#[$doc])* #[derive(Debug, Clone, Copy)] pub struct $name;
+        $(#[doc = $sentence] #[derive(Debug, Clone, Copy)] pub struct $name;
           impl PermissionMarker for $name { const PERMISSION: Permission = Permission::$name; })*
     };
 }
@@ -70,6 +75,8 @@ permissions! {
     ApprovalRequest "approval:request";
     /// Decide approvals.
     ApprovalApprove "approval:approve";
+    /// Decide approvals that raise a budget, and no others. Whoever may decide all may decide these.
+    ApprovalApproveBudgetRaise "approval:approve_budget_raise";
     /// See names and facts of credentials, never values.
     CredentialRead "credential:read";
     /// Set, replace and remove credentials.
@@ -103,6 +110,47 @@ impl Permission {
     }
 }
 
+/// A set of permissions: what a key of the API is limited to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PermissionSet(u64);
+
+impl PermissionSet {
+    /// Every permission there is.
+    pub const ALL: Self = Self(u64::MAX);
+
+    /// The bits of the permissions in it.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// Whether a permission is in it.
+    pub const fn contains(self, permission: Permission) -> bool {
+        self.0 & permission.bit() != 0
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether nothing is in it.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The permissions in it, in the order of the table.
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.iter().copied().filter(move |permission| self.contains(*permission))
+    }
+}
+
+impl FromIterator<Permission> for PermissionSet {
+    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
+        Self(permissions.into_iter().fold(0, |bits, permission| bits | permission.bit()))
+    }
+}
+
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -132,6 +180,16 @@ mod tests {
         assert_eq!(bits.count_ones() as usize, Permission::ALL.len());
         for permission in Permission::ALL {
             assert_eq!(permission.name().parse::<Permission>().unwrap(), *permission);
+            assert!(permission.describe().ends_with('.') && !permission.describe().starts_with(' '));
         }
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in_and_nothing_else() {
+        let set: PermissionSet = [Permission::RunRead, Permission::AuditRead].into_iter().collect();
+        assert!(set.contains(Permission::RunRead) && !set.contains(Permission::RunCancel));
+        assert_eq!(set.iter().collect::<Vec<_>>(), [Permission::RunRead, Permission::AuditRead]);
+        assert_eq!(PermissionSet::ALL.and(set), set);
+        assert!(set.and([Permission::RunCancel].into_iter().collect()).is_empty());
     }
 }

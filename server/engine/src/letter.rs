@@ -33,6 +33,9 @@ pub enum Letter {
         by: String,
         /// What they wrote.
         comment: Option<String>,
+        /// What they filled in.
+        #[serde(default)]
+        fields: Option<Map<String, Value>>,
     },
     /// Somebody wants it to stop.
     Cancel {
@@ -61,7 +64,9 @@ impl Letter {
                     tenant_name,
                 })
             }),
-            Self::Decided { approval, decision, by, comment } => Input::ApprovalEnded { approval, decision, by: Some(by), comment },
+            Self::Decided { approval, decision, by, comment, fields } => {
+                Input::ApprovalEnded { approval, decision, by: Some(by), comment, fields }
+            }
             Self::Cancel { by, reason } => Input::Cancel { by, reason },
             Self::Resume => Input::Continue,
         }

@@ -9,23 +9,27 @@ use domain::{
     Actor, ApprovalId, Authorized, Cursor, Denied, Money, Page, Permission, PersonId, Problem, RunId, Scope, Timestamp,
     audit::{AuditEvent, AuditEvents},
     permission::{ApprovalApprove, ApprovalRead},
+    problem::FieldProblem,
 };
 use engine::Letter;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use vault::Token;
 use workflow::{
     coverage::{Coverage, CoveredEffect},
-    event::{ApprovalRequest, Decision},
-    plan::Risk,
+    event::{ApprovalRequest, AskedField, Decision},
+    form,
+    plan::{AfterRefusal, Risk},
 };
 
 use crate::{
     Error, Platform, Result,
     execution::{approval::Deciding, directory::Directory},
     mandate::approvers_in_words,
+    runs::Given,
 };
 
 pub use database::ApprovalState as State;
+pub use workflow::plan::FormKind;
 
 /// One line of the inbox.
 #[derive(Debug, Clone)]
@@ -87,6 +91,57 @@ pub struct EffectShown {
     pub unknown: Vec<String>,
 }
 
+/// One field of the form that whoever decides fills in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldShown {
+    /// Its name.
+    pub name: String,
+    /// What it takes.
+    pub kind: FormKind,
+    /// Its name for people.
+    pub label: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether a yes needs it.
+    pub required: bool,
+    /// What stands in it at first: what the last one who agreed wrote, or the suggestion of the workflow; null is nothing.
+    pub value: Value,
+    /// What a choice offers.
+    pub options: Vec<String>,
+    /// The smallest number, or the shortest length of a text.
+    pub min: Option<f64>,
+    /// The largest number, or the longest length of a text.
+    pub max: Option<f64>,
+    /// A regular expression that a text matches, anywhere in it.
+    pub pattern: Option<String>,
+}
+
+/// One field as somebody filled it in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilledShown {
+    /// Its name.
+    pub name: String,
+    /// Its name for people.
+    pub label: String,
+    /// What was given; null is nothing.
+    pub value: Value,
+}
+
+/// What one of those who decide said.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Their e-mail address.
+    pub who: String,
+    /// approved or rejected.
+    pub verdict: &'static str,
+    /// What they wrote.
+    pub comment: String,
+    /// What they filled in.
+    pub fields: Vec<FilledShown>,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// Everything the decision page shows.
 #[derive(Debug, Clone)]
 pub struct ApprovalShown {
@@ -106,8 +161,14 @@ pub struct ApprovalShown {
     pub digest: String,
     /// How often it was asked.
     pub round: i64,
-    /// What others said.
-    pub decisions: Vec<(String, &'static str, String, Timestamp)>,
+    /// What is to be filled in.
+    pub fields: Vec<FieldShown>,
+    /// What each said, in order.
+    pub decisions: Vec<Said>,
+    /// Whether the run goes on after a rejection.
+    pub goes_on_after_rejection: bool,
+    /// Whether the run goes on when nobody decides.
+    pub goes_on_after_expiry: bool,
     /// What was written with the end of it.
     pub comment: Option<String>,
 }
@@ -121,6 +182,8 @@ pub struct Say {
     pub comment: String,
     /// The digest of what the decider was shown.
     pub digest: String,
+    /// What they fill in.
+    pub fields: Given,
 }
 
 /// What came of a decision.
@@ -185,7 +248,21 @@ impl Platform {
         let deciders = self.deciders(actor).await?;
         let row = row.into_inner();
         let (request, coverage) = read(&row)?;
+        let last_yes = decisions.iter().rev().find(|said| said.verdict == Verdict::Approved).and_then(|said| said.fields.as_ref());
         Ok(ApprovalShown {
+            fields: request.fields.iter().map(|asked| field_shown(asked, last_yes)).collect(),
+            goes_on_after_rejection: request.on_reject == AfterRefusal::Continue,
+            goes_on_after_expiry: request.on_expiry == AfterRefusal::Continue,
+            decisions: decisions
+                .into_iter()
+                .map(|said| Said {
+                    fields: filled_shown(&request.fields, said.fields.as_ref().and_then(Value::as_object)),
+                    who: said.email,
+                    verdict: said.verdict.name(),
+                    comment: said.comment,
+                    at: said.at,
+                })
+                .collect(),
             description: request.description,
             shows: request.shows,
             effects: coverage.effects.into_iter().map(effect).collect(),
@@ -193,7 +270,6 @@ impl Platform {
             ceiling: row.ceiling,
             digest: hex::encode(row.digest),
             round: row.round,
-            decisions: decisions.into_iter().map(|said| (said.email, said.verdict.name(), said.comment, said.at)).collect(),
             comment: row.comment.clone(),
             line: line(row, &deciders, author)?,
         })
@@ -220,15 +296,9 @@ impl Platform {
     ///
     /// # Errors
     /// 403 for one who may not decide this, 409 when it has ended or is no longer what was shown, 422 for a no without
-    /// a word.
+    /// a word and for a form that is not filled in right: every problem at once, fields as `fields.<name>`.
     pub async fn decide(&self, actor: &Actor, id: ApprovalId, say: &Say) -> Result<Outcome> {
         let comment = say.comment.trim();
-        if !say.approve && comment.is_empty() {
-            return Err(Problem::field("comment", "Say why you reject it: the one who asked will read it.").into());
-        }
-        if comment.chars().count() > COMMENT {
-            return Err(Problem::field("comment", format!("The remark may have at most {COMMENT} signs.")).into());
-        }
         let person = actor.person().ok_or_else(|| Problem::new(403, "forbidden", "Only a member can decide."))?;
         let deciders = self.deciders(actor).await?;
         let mut tx = self.parts().database.write(actor).await?;
@@ -252,8 +322,16 @@ impl Platform {
             )
             .into());
         }
+        let fields = filled(&request.fields, say)?;
         let verdict = if say.approve { Verdict::Approved } else { Verdict::Rejected };
-        let decision = NewDecision { person, label: actor.label().to_owned(), verdict, comment: comment.to_owned(), at: self.now() };
+        let decision = NewDecision {
+            person,
+            label: actor.label().to_owned(),
+            verdict,
+            comment: comment.to_owned(),
+            fields: fields.clone().map(Value::Object),
+            at: self.now(),
+        };
         let decided = rows::decide(&mut tx, &row, &decision).await?;
         let event = |action| {
             AuditEvent::done(action, "approval", id, row.title.clone())
@@ -261,6 +339,7 @@ impl Platform {
                 .with("step", row.step.as_str())
                 .with("digest", hex::encode(row.digest))
                 .with("comment", comment)
+                .with("fields", names_of(fields.as_ref()))
         };
         let (outcome, event) = match decided {
             Decided::TooLate => {
@@ -283,6 +362,7 @@ impl Platform {
                     decision,
                     by: actor.label().to_owned(),
                     comment: (!comment.is_empty()).then(|| comment.to_owned()),
+                    fields: fields.clone(),
                 };
                 self.send(&mut tx, row.run, letter).await?;
                 let action = if decision == Decision::Approved { "approval.approved" } else { "approval.rejected" };
@@ -337,6 +417,71 @@ fn read(row: &ApprovalRow) -> Result<(ApprovalRequest, Coverage)> {
     let unreadable = |error: serde_json::Error| Error::Broken(format!("what {} asked cannot be read: {error}", row.id));
     let request = serde_json::from_value(row.request.clone()).map_err(unreadable)?;
     Ok((request, serde_json::from_value(row.coverage.clone()).map_err(unreadable)?))
+}
+
+/// What was filled in, every field of the form; nothing when the form has none. Refuses a no without a word and what is not filled
+/// in right: all of it at once, so that nobody has to try again and again.
+fn filled(asked: &[AskedField], say: &Say) -> Result<Option<Map<String, Value>>> {
+    let mut problems = Vec::new();
+    let wrong = |field: &str, message: String| FieldProblem { field: field.to_owned(), message };
+    if !say.approve && say.comment.trim().is_empty() {
+        problems.push(wrong("comment", "Say why you reject it: the one who asked will read it.".to_owned()));
+    }
+    if say.comment.trim().chars().count() > COMMENT {
+        problems.push(wrong("comment", format!("The remark may have at most {COMMENT} signs.")));
+    }
+    let answer = if say.approve { form::Answer::Yes } else { form::Answer::No };
+    let filled = match &say.fields {
+        Given::Form(texts) => form::filled_from_texts(asked, texts, answer),
+        Given::Values(values) => form::filled(asked, values, answer),
+    };
+    let filled = filled.unwrap_or_else(|wrong| {
+        problems.extend(wrong.into_iter().map(|wrong| field_problem(asked, wrong)));
+        Map::new()
+    });
+    if problems.is_empty() { Ok((!asked.is_empty()).then_some(filled)) } else { Err(Problem::invalid(problems).into()) }
+}
+
+/// A field that does not fit, in the words of the form.
+fn field_problem(asked: &[AskedField], wrong: workflow::inputs::FieldProblem) -> FieldProblem {
+    let label = asked.iter().find(|field| field.name == wrong.field).map(|field| field.label.as_str());
+    let hint = wrong.suggestion.map_or_else(String::new, |name| format!(" Did you mean `{name}`?"));
+    let name = label.map_or_else(|| format!("`{}`", wrong.field), str::to_owned);
+    FieldProblem { field: format!("fields.{}", wrong.field), message: format!("{name} {}.{hint}", wrong.message) }
+}
+
+/// The names of the fields in which something was given: what was written is in the journal, and not everybody who may read the
+/// audit log may read that.
+fn names_of(fields: Option<&Map<String, Value>>) -> Value {
+    let given = fields.into_iter().flatten().filter(|(_, value)| !value.is_null());
+    given.map(|(name, _)| Value::from(name.as_str())).collect()
+}
+
+fn field_shown(asked: &AskedField, last_yes: Option<&Value>) -> FieldShown {
+    let options = asked.check.one_of.iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+    FieldShown {
+        name: asked.name.clone(),
+        kind: asked.kind,
+        label: asked.label.clone(),
+        description: asked.description.clone(),
+        required: asked.required,
+        value: last_yes.and_then(|fields| fields.get(&asked.name)).unwrap_or(&asked.default).clone(),
+        options: options.collect(),
+        min: asked.check.min,
+        max: asked.check.max,
+        pattern: asked.check.pattern.clone(),
+    }
+}
+
+/// What was filled in, in the order of the form; nothing when nothing was asked for, or nobody decided.
+pub(crate) fn filled_shown(asked: &[AskedField], filled: Option<&Map<String, Value>>) -> Vec<FilledShown> {
+    let Some(filled) = filled else { return Vec::new() };
+    let shown = asked.iter().map(|field| FilledShown {
+        name: field.name.clone(),
+        label: field.label.clone(),
+        value: filled.get(&field.name).cloned().unwrap_or_default(),
+    });
+    shown.collect()
 }
 
 /// Refuses what has ended, saying how.

@@ -22,6 +22,7 @@ use serde_json::Value;
 use crate::{
     Platform, Result,
     execution::{TENANT_ACCOUNT, account_of_workflow},
+    expected::Expected,
 };
 
 /// Holds shown of each kind.
@@ -105,6 +106,17 @@ impl AccountShown {
     }
 }
 
+impl AccountShown {
+    /// The tag that tells this limit from every other one.
+    pub fn tag(&self) -> String {
+        tag(self.limit)
+    }
+}
+
+fn tag(limit: Option<Money>) -> String {
+    limit.map_or_else(|| "none".to_owned(), Money::to_dollars)
+}
+
 impl From<&AccountRow> for AccountShown {
     fn from(row: &AccountRow) -> Self {
         Self { limit: row.limit, spent: row.spent, held: row.held, unconfirmed: row.unconfirmed }
@@ -178,6 +190,14 @@ impl Platform {
     /// # Errors
     /// 404 without such a workflow, 422 for an amount below nothing.
     pub async fn set_limit(&self, actor: &Actor, limited: &Limited, limit: Option<Money>) -> Result<()> {
+        self.set_limit_as(actor, limited, limit, &Expected::Anything).await
+    }
+
+    /// The same for one who says which limit they expect to find.
+    ///
+    /// # Errors
+    /// 412 when there is another one; else as [`Platform::set_limit`].
+    pub async fn set_limit_as(&self, actor: &Actor, limited: &Limited, limit: Option<Money>, expected: &Expected) -> Result<()> {
         let scope = Scope::<BudgetWrite>::of(actor, "budgets")?;
         let runs = Scope::<RunRead>::of(actor, "runs")?;
         if limit.is_some_and(|limit| limit < Money::ZERO) {
@@ -189,6 +209,7 @@ impl Platform {
             Some(account) => account.authorize::<BudgetRead>(actor)?.limit,
             None => None,
         };
+        expected.check(Some(&tag(before)))?;
         if before == limit {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Recording that somebody was denied something.
+//! Recording that somebody was denied something: for want of a right, or of room in a quota.
 //!
 //! The first denial of a kind in a minute is an event at once; the repetitions are counted and become one event when
 //! the minute is over, so that whoever hammers on a door does not fill the log.
@@ -13,7 +13,10 @@ use domain::{
 };
 use serde_json::{Value, json};
 
-use crate::{Platform, Result, identity};
+use crate::{
+    Platform, Result, identity,
+    tenants::quotas::{EXCEEDED, Full},
+};
 
 const ACTION: &str = "security.permission_denied";
 /// How many kinds of denials are summed up in one transaction.
@@ -43,6 +46,23 @@ impl Platform {
         }
         let event = AuditEvent::done(ACTION, kind, id, "").outcome(Outcome::Denied).with("permission", permission.name());
         Ok(tx.commit(AuditEvents::one(event)).await?)
+    }
+
+    /// Records that a quota refused an actor something, in a transaction of its own after theirs was undone.
+    pub(crate) async fn record_full(&self, actor: &Actor, full: Full) -> Result<()> {
+        let actor = self.renewed(actor).await?;
+        let in_log = AuditActor::from(&actor);
+        let denial = Denial {
+            key: format!("{} {} quota {}", in_log.kind, in_log.id, full.quota),
+            minute: minute(self.now()),
+            actor: actor_value(&in_log),
+            event: json!({"action": EXCEEDED, "kind": "quota", "id": full.quota.name()}),
+        };
+        let mut tx = self.parts().database.write(&actor).await?;
+        if audit::count_denial(&mut tx, &denial).await? > 1 {
+            return Ok(tx.housekeep(Housekeeping::Denials).await?);
+        }
+        Ok(tx.commit(AuditEvents::one(full.event())).await?)
     }
 
     /// Records the repetitions of minutes that are over, one event for each kind of denial.
@@ -75,9 +95,10 @@ impl Platform {
 /// The event that stands for the repetitions. The first of the minute has one of its own, and is not counted.
 fn repetitions(counted: &CountedDenial) -> AuditEvent {
     let fact = |name: &str| counted.denial.event.get(name).cloned().unwrap_or_default();
-    AuditEvent::done(ACTION, "repetitions", fact("id").as_str().unwrap_or_default(), "")
-        .outcome(Outcome::Denied)
-        .with("permission", fact("permission"))
+    let action = if fact("action").as_str() == Some(EXCEEDED) { EXCEEDED } else { ACTION };
+    let event = AuditEvent::done(action, "repetitions", fact("id").as_str().unwrap_or_default(), "").outcome(Outcome::Denied);
+    let event = if action == ACTION { event.with("permission", fact("permission")) } else { event };
+    event
         .with("kind", fact("kind"))
         .with("repetitions", counted.count - 1)
         .with("minute", Timestamp::from_micros(counted.denial.minute.saturating_mul(60_000_000)).to_string())
@@ -99,7 +120,7 @@ fn actor_of(value: &Value) -> AuditActor {
         kind: known(&["person", "operator"], "kind"),
         id: owned("id").unwrap_or_default(),
         label: owned("label").unwrap_or_default(),
-        door: known(&[Door::Page.name(), Door::MailLink.name(), "run", Door::Operator.name()], "door"),
+        door: known(&[Door::Page.name(), Door::MailLink.name(), "api", "run", "operator"], "door"),
         run: owned("run"),
         address: owned("address"),
         request: owned("request").unwrap_or_default(),

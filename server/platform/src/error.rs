@@ -55,6 +55,10 @@ impl Error {
             Self::Database(database::Error::StalePolicy { .. }) => {
                 Problem::conflict("rights_changed", "Your rights changed while this was being done, and nothing was done. Try again.")
             }
+            Self::Database(database::Error::DoneBefore) => Problem::conflict(
+                "idempotency_key_in_use",
+                "Another request under this Idempotency-Key was just carried out, and this one was not. Send it again to get the answer.",
+            ),
             Self::Database(database::Error::TenantClosed) => Problem::not_found("page"),
             Self::Database(database::Error::Unavailable { .. }) => Problem::unavailable(),
             Self::Throttled { retry_after } => Problem::new(

@@ -1,11 +1,11 @@
-//! What has to be cleared away now and then: ended sessions, buckets that are full again, mails that were sent, and
+//! What has to be cleared away now and then: ended sessions, remembered requests, buckets that are full again, mails that were sent, and
 //! denials that were counted.
 //!
 //! Nothing here is ever needed for an answer to be right; who is late with it only keeps more than needed.
 
 use std::time::Duration;
 
-use database::{Housekeeping, mail, sessions, throttle};
+use database::{Housekeeping, idempotency, mail, person_links, sessions, throttle};
 use tokio::sync::watch;
 
 use crate::{Platform, Result};
@@ -37,6 +37,12 @@ impl Platform {
         let mut tx = self.parts().database.system().await?;
         sessions::delete_ended(&mut tx, now, now.before(self.settings().session_idle)).await?;
         tx.housekeep(Housekeeping::Sessions).await?;
+        let mut tx = self.parts().database.system().await?;
+        person_links::delete_expired(&mut tx, now).await?;
+        tx.housekeep(Housekeeping::Links).await?;
+        let mut tx = self.parts().database.system().await?;
+        idempotency::delete_ended(&mut tx, now).await?;
+        tx.housekeep(Housekeeping::Idempotency).await?;
         let mut tx = self.parts().database.system().await?;
         mail::delete_sent(&mut tx, now.before(SENT_MAIL)).await?;
         tx.housekeep(Housekeeping::Outbox).await?;

@@ -10,9 +10,9 @@ use database::{
     invitations::{self as rows, InvitationRow, InvitedTo},
     members::{self, MemberStatus},
     people::{self, NewPerson},
-    roles,
+    quotas, roles,
     sessions::SignedIn,
-    tenants,
+    settings, tenants,
 };
 use domain::{
     Actor, InvitationId, PersonId, Problem, Scope, Secret, Timestamp,
@@ -26,6 +26,7 @@ use crate::{
     Error, Platform, Result,
     identity::{self, Client, Fields, Session, for_each_tenant, person_in_log},
     mail::Letter,
+    tenants::{quotas::demand_room, settings::may_be_invited},
 };
 
 /// How long an invitation can be accepted.
@@ -187,7 +188,13 @@ impl Platform {
             .into());
         }
         let tenant = tenants::current(&mut tx).await?;
+        let decided = settings::in_force(&mut tx).await?;
+        if !may_be_invited(&new.email, &decided.invited_domains) {
+            let domains = decided.invited_domains.replace(' ', ", ");
+            return Err(Problem::field("email", format!("This tenant invites only addresses of {domains}: see Settings.")).into());
+        }
         rows::create(&mut tx, &scope, &new).await?;
+        demand_room!(self, actor, tx, self.room_for_invitation(&mut tx).await?);
         let url = self.page_url(&format!("/invitations/{}", token.text().expose()));
         let letter = Letter::new(&new.email, &format!("[{}] You are invited to Mandate", tenant.name), new.id)
             .paragraph(&format!("Hello {},", new.name))
@@ -300,9 +307,14 @@ impl Platform {
         if !rows::accept(&mut tx, &invited, person, now, fresh).await? {
             return Err(Problem::conflict("invitation_ended", "This invitation was accepted or withdrawn in this very moment.").into());
         }
-        let session = if signs_in { Some(self.open_session(&mut tx, person, client).await?) } else { None };
         let actor = person_in_log(person, email, &client.request);
         let here = |event| AuditIntent { chain: Chain::Tenant(invited.tenant), actor: actor.clone(), event };
+        if let Err(full) = self.room_for_joining(quotas::members_of(&mut tx, invited.tenant).await?) {
+            drop(tx);
+            identity::commit(self.parts().database.system().await?, vec![here(full.event())]).await?;
+            return Err(full.problem().into());
+        }
+        let session = if signs_in { Some(self.open_session(&mut tx, person, client).await?) } else { None };
         let mut intents = vec![
             here(
                 AuditEvent::done("user.created", "user", person, email)

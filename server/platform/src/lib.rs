@@ -16,15 +16,20 @@ pub mod credentials;
 pub mod denials;
 pub mod error;
 pub mod execution;
+pub mod expected;
 pub mod housekeeping;
+pub mod idempotency;
 pub mod identity;
 pub mod invitations;
+pub mod keys;
 pub mod mail;
 pub mod mandate;
 pub mod members;
 mod names;
 mod needs;
 pub mod providers;
+pub mod readiness;
+pub mod roles;
 pub mod runs;
 pub mod samples;
 pub mod tenants;
@@ -74,12 +79,18 @@ pub enum SmtpSecurity {
 /// Where the rehearsal services of this process listen; each is `host:port` on loopback.
 #[derive(Debug, Clone)]
 pub struct RehearsalAddresses {
-    /// The invoice book.
+    /// The invoice book, where expenses are booked too.
     pub invoice_book: String,
     /// The payment desk.
     pub payment_desk: String,
+    /// The tracker of changes.
+    pub tracker: String,
     /// The scripted model.
     pub model: String,
+    /// What booking an expense takes as its key.
+    pub erp_key: Secret,
+    /// What the tracker takes as its key.
+    pub tracker_key: Secret,
     /// What the payment desk takes as its key.
     pub payment_key: Secret,
     /// What the scripted model takes as its key.
@@ -101,6 +112,8 @@ pub struct Settings {
     pub session_idle: Duration,
     /// A session ends after this long, however much it is used.
     pub session_absolute: Duration,
+    /// What a tenant may take at most.
+    pub quotas: tenants::Quotas,
 }
 
 /// The platform: everything verbs need, cheap to clone.

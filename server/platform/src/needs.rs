@@ -22,12 +22,12 @@ pub(crate) async fn missing<'a>(tx: &mut impl Reads<'a>, plan: &Plan, vars: &Map
         }
     }
     if needs.default_model && providers::resolve(tx, None).await?.is_none() {
-        missing.push("There is no default model: set a provider and a model up under Providers.".to_owned());
+        missing.push("There is no default model: set a provider and a model up under Model providers.".to_owned());
     }
     for name in &needs.models {
         if providers::resolve(tx, Some(name)).await?.is_none() {
             missing.push(format!(
-                "There is no price for the model `{name}`: add provider and model under Providers, and name it provider/model."
+                "There is no price for the model `{name}`: add provider and model under Model providers, and name it provider/model."
             ));
         }
     }

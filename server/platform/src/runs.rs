@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use database::{
     Reads, RunStatus, Topic, inbox, journal,
-    runs::{self as rows, Filter, NewRun, RunListRow, RunRow},
+    runs::{self as rows, NewRun, RunListRow, RunRow},
     tenants, variables, workflows,
 };
 use domain::{
@@ -26,8 +26,12 @@ use workflow::{
 
 use crate::{
     Error, Platform, Result,
+    approvals::{FilledShown, filled_shown},
     mandate::{Mandate, approvers_in_words, reach_of},
+    tenants::quotas::demand_room,
 };
+
+pub use database::runs::Filter as RunFilter;
 
 /// What a run is started with.
 #[derive(Debug, Clone)]
@@ -116,6 +120,8 @@ pub enum StepStanding {
     Completed,
     /// Failed.
     Failed,
+    /// Failed, and the run went on past it with what stands as its result.
+    PassedOver,
     /// The run ended while it was under way.
     Stopped,
 }
@@ -176,6 +182,8 @@ pub struct DecidedShown {
     pub at: Timestamp,
     /// What they wrote.
     pub comment: Option<String>,
+    /// What they filled in.
+    pub fields: Vec<FilledShown>,
 }
 
 /// A line that a step logged.
@@ -272,6 +280,7 @@ impl Platform {
             letter: serde_json::to_value(letter).map_err(|error| Error::Broken(error.to_string()))?,
         };
         let number = rows::accept(&mut tx, &scope, &new).await?;
+        demand_room!(self, actor, tx, self.room_for_run(&mut tx, number).await?);
         let event = AuditEvent::done("workflow.executed", "run", id, format!("{} #{number}", workflow.name))
             .with("workflow", workflow.slug.as_str())
             .with("version", version.facts.number);
@@ -293,7 +302,7 @@ impl Platform {
     }
 
     /// A page of runs, newest first.
-    pub async fn runs(&self, actor: &Actor, filter: Filter, after: Option<Cursor>, limit: u32) -> Result<Page<RunLine>> {
+    pub async fn runs(&self, actor: &Actor, filter: RunFilter, after: Option<Cursor>, limit: u32) -> Result<Page<RunLine>> {
         let scope = Scope::<RunRead>::of(actor, "run")?;
         let mut tx = self.parts().database.read(actor).await?;
         Ok(rows::list(&mut tx, &scope, filter, after, limit).await?.map(line))
@@ -531,7 +540,7 @@ fn step(view: StepView<'_>, vars: &Map<String, Value>) -> StepShown {
         held,
         request: run.prepared.as_ref().and_then(|prepared| serde_json::to_value(&prepared.call).ok()),
         output: match &run.state {
-            StepState::Completed { output, .. } => Some((**output).clone()),
+            StepState::Completed { output, .. } | StepState::Failed { instead: Some(output), .. } => Some((**output).clone()),
             _ => None,
         },
         failure: run.failure.as_ref().map(|failure| (failure.code.clone(), failure.message.clone())),
@@ -541,6 +550,7 @@ fn step(view: StepView<'_>, vars: &Map<String, Value>) -> StepShown {
             by: decided.by.clone(),
             at: decided.at,
             comment: decided.comment.clone(),
+            fields: run.asked.as_ref().map(|asked| filled_shown(&asked.request.fields, decided.fields.as_ref())).unwrap_or_default(),
         }),
     }
 }
@@ -565,6 +575,7 @@ fn standing(state: &StepState) -> StepStanding {
         StepState::Calling(Calling { progress: Progress::Retrying { not_before, .. }, .. }) => StepStanding::Retrying(*not_before),
         StepState::Calling(_) => StepStanding::Running,
         StepState::Completed { .. } => StepStanding::Completed,
+        StepState::Failed { instead: Some(_), .. } => StepStanding::PassedOver,
         StepState::Failed { .. } => StepStanding::Failed,
         StepState::Stopped { .. } => StepStanding::Stopped,
     }

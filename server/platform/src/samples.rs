@@ -1,4 +1,4 @@
-//! What the ticked box at the set-up puts into a new tenant: a workflow, and all it needs to run against the rehearsal
+//! What the ticked box at the set-up puts into a new tenant: workflows, and all they need to run against the rehearsal
 //! services of this process. All of it in one transaction, or nothing.
 
 use database::{
@@ -22,8 +22,12 @@ use crate::{
     workflows::saved,
 };
 
-/// The workflow.
-const VENDOR_PAYMENT: &str = include_str!("../../../examples/vendor-payment.md");
+/// The workflows.
+const WORKFLOWS: [&str; 3] = [
+    include_str!("../../../examples/vendor-payment.md"),
+    include_str!("../../../examples/expense-report.md"),
+    include_str!("../../../examples/release-notes.md"),
+];
 const MODEL: &str = "rehearsal-model";
 const MAX_OUTPUT_TOKENS: i64 = 4096;
 /// What the scripted model is said to cost, in nano-dollars for a million tokens: $0.15 and $0.60.
@@ -38,8 +42,7 @@ fn there_already(what: &str) -> Error {
 }
 
 impl Platform {
-    /// Puts the vendor payment in, with variables, credentials, a provider and a model that point to the rehearsal
-    /// services.
+    /// Puts the workflows in, with variables, credentials, a provider and a model that point to the rehearsal services.
     ///
     /// # Errors
     /// 409 `no_rehearsal` when this process has no rehearsal services, `samples_there` when a part of it is there.
@@ -62,10 +65,19 @@ impl Platform {
             allowed_hosts: vec![host.to_owned()],
             description: description.to_owned(),
         };
-        let desk_key = credential("payment-desk", &rehearsal.payment_desk, &rehearsal.payment_key, "The key of the rehearsal payment desk");
-        let model_key = credential("rehearsal-model-key", &rehearsal.model, &rehearsal.model_key, "The key of the scripted model");
-        let sealed = [self.sealed(actor, desk_key).await?, self.sealed(actor, model_key).await?];
-        let compiled = self.compiled(VENDOR_PAYMENT).await?;
+        let mut sealed = Vec::new();
+        for (name, host, key, description) in [
+            ("payment-desk", &rehearsal.payment_desk, &rehearsal.payment_key, "The key of the rehearsal payment desk"),
+            ("erp", &rehearsal.invoice_book, &rehearsal.erp_key, "The key of the rehearsal expenses"),
+            ("tracker", &rehearsal.tracker, &rehearsal.tracker_key, "The key of the rehearsal tracker"),
+            ("rehearsal-model-key", &rehearsal.model, &rehearsal.model_key, "The key of the scripted model"),
+        ] {
+            sealed.push(self.sealed(actor, credential(name, host, key, description)).await?);
+        }
+        let mut compiled = Vec::new();
+        for source in WORKFLOWS {
+            compiled.push((source, self.compiled(source).await?));
+        }
         let now = self.now();
         let provider = NewProvider {
             id: self.new_id(),
@@ -78,14 +90,18 @@ impl Platform {
             NewModel { id: self.new_id(), name: MODEL.to_owned(), price: PRICE, max_output_tokens: MAX_OUTPUT_TOKENS, created_at: now };
 
         let mut tx = self.parts().database.write(actor).await?;
-        let workflow = compiled.new_workflow(self);
-        let version = compiled.new_version(self, VENDOR_PAYMENT);
-        if !workflows::create(&mut tx, &of_workflows, &workflow, &version).await? {
-            return Err(there_already("a workflow `vendor-payment`"));
+        let mut events = AuditEvents::one(provider_added(&provider));
+        for (source, compiled) in &compiled {
+            let workflow = compiled.new_workflow(self);
+            let version = compiled.new_version(self, source);
+            if !workflows::create(&mut tx, &of_workflows, &workflow, &version).await? {
+                return Err(there_already(&format!("a workflow `{}`", workflow.slug)));
+            }
+            events = events.and(saved("workflow.created", &workflow.name, workflow.id, &workflow.slug, 1, &version));
         }
-        let mut events = AuditEvents::one(saved("workflow.created", &workflow.name, workflow.id, &workflow.slug, 1, &version));
         let known = variables::for_start(&mut tx).await?;
-        for (name, host) in [("erp_url", &rehearsal.invoice_book), ("payments_url", &rehearsal.payment_desk)] {
+        let hosts = [("erp_url", &rehearsal.invoice_book), ("payments_url", &rehearsal.payment_desk), ("tracker_url", &rehearsal.tracker)];
+        for (name, host) in hosts {
             if known.iter().any(|row| row.name == name) {
                 return Err(there_already(&format!("a variable `{name}`")));
             }
@@ -103,7 +119,6 @@ impl Platform {
         if !providers::create(&mut tx, &of_providers, &provider).await? {
             return Err(there_already("a provider `rehearsal`"));
         }
-        events = events.and(provider_added(&provider));
         let made = providers::find(&mut tx, provider.id).await?.ok_or_else(|| Error::Broken(format!("{} is missing", provider.id)))?;
         let made = made.authorize::<AgentWrite>(actor)?;
         providers::create_model(&mut tx, &made, &model).await?;

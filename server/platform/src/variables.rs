@@ -10,7 +10,7 @@ use domain::{
 };
 use serde_json::Value;
 
-use crate::{Platform, Result, execution::directory::Directory, identity::Fields, mail::text::cut, names};
+use crate::{Platform, Result, execution::directory::Directory, expected::Expected, identity::Fields, mail::text::cut, names};
 
 pub use database::variables::VariableKind;
 
@@ -34,6 +34,17 @@ pub struct VariableLine {
     pub updated_by: Option<String>,
     /// When.
     pub updated_at: Timestamp,
+}
+
+impl VariableLine {
+    /// The tag that tells this state from every other one.
+    pub fn tag(&self) -> String {
+        tag(self.updated_at)
+    }
+}
+
+fn tag(updated_at: Timestamp) -> String {
+    updated_at.micros().to_string()
 }
 
 /// The value that a text stands for.
@@ -97,6 +108,21 @@ impl Platform {
     /// # Errors
     /// 422 with every field that is wrong.
     pub async fn set_variable(&self, actor: &Actor, name: &str, kind: VariableKind, text: &str) -> Result<VariableId> {
+        self.set_variable_as(actor, name, kind, text, &Expected::Anything).await
+    }
+
+    /// The same for one who says what they expect to find under this name.
+    ///
+    /// # Errors
+    /// 412 when something else is there; else as [`Platform::set_variable`].
+    pub async fn set_variable_as(
+        &self,
+        actor: &Actor,
+        name: &str,
+        kind: VariableKind,
+        text: &str,
+        expected: &Expected,
+    ) -> Result<VariableId> {
         let scope = Scope::<VariableWrite>::of(actor, "variables")?;
         let mut fields = Fields::default();
         let name = fields.take("name", names::identifier(name));
@@ -104,6 +130,7 @@ impl Platform {
         let (Some(name), Some(value)) = (name, value) else { return Err(fields.problem()) };
         let mut tx = self.parts().database.write(actor).await?;
         let before = rows::for_start(&mut tx).await?.into_iter().find(|row| row.name == name);
+        expected.check(before.as_ref().map(|before| tag(before.updated_at)).as_deref())?;
         if let Some(same) = before.as_ref().filter(|before| before.kind == kind && before.value == value) {
             return Ok(same.id);
         }

@@ -22,6 +22,7 @@ mod tenant;
 pub use cache::PolicyCache;
 pub use matrix::matrix;
 pub use role::{Role, UnknownRole};
+pub use rules::{RoleFacts, roles};
 pub use tenant::{PolicySource, TenantPolicy};
 
 /// Why there is no policy. There is never a part of one.

@@ -30,7 +30,7 @@ roles! {
     Executor "executor" "Starts and cancels runs and sees what a viewer sees.";
     Developer "developer" "Writes workflows, tools, triggers and variables and does what an executor does.";
     Approver "approver" "Decides approvals and sees what a viewer sees.";
-    BudgetOwner "budget_owner" "Sets budgets, settles what a crash left held and sees what a viewer sees.";
+    BudgetOwner "budget_owner" "Sets budgets, decides approvals that raise one, settles what a crash left held and sees what a viewer sees.";
     Auditor "auditor" "Reads and exports the audit log and sees what a viewer sees.";
     Admin "admin" "Holds every permission of the tenant.";
 }

@@ -22,6 +22,34 @@ pub(crate) struct Rules {
     pub(crate) inherits: BTreeSet<(Role, Role)>,
 }
 
+/// What is written of one role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleFacts {
+    /// The role.
+    pub role: Role,
+    /// The roles that it inherits from directly.
+    pub inherits: Vec<Role>,
+    /// Every other role that it inherits from by whatever way.
+    pub reaches: Vec<Role>,
+    /// What it holds itself, in the order of the table of permissions.
+    pub holds: Vec<Permission>,
+}
+
+/// What is written of every role, the weakest first: for the pages that explain them. Decisions are Casbin's.
+///
+/// # Errors
+/// When `policies/roles.csv` cannot be read.
+pub fn roles() -> Result<Vec<RoleFacts>, PolicyError> {
+    let rules = Rules::parse(ROLES)?;
+    let facts = |role: &Role| RoleFacts {
+        role: *role,
+        inherits: rules.inherits.iter().filter(|(heir, _)| heir == role).map(|(_, from)| *from).collect(),
+        reaches: rules.reach(*role).into_iter().filter(|reached| reached != role).collect(),
+        holds: rules.holds.iter().filter(|(holder, _)| holder == role).map(|(_, permission)| *permission).collect(),
+    };
+    Ok(Role::ALL.iter().map(facts).collect())
+}
+
 impl Rules {
     /// Reads the table.
     ///
@@ -109,7 +137,8 @@ mod tests {
         assert!(!holds(Role::Viewer, Permission::WorkflowExecute));
         assert!(!holds(Role::Developer, Permission::ApprovalApprove), "who writes does not decide");
         assert!(!holds(Role::Approver, Permission::WorkflowExecute), "who decides does not start");
-        assert!(!holds(Role::BudgetOwner, Permission::ApprovalApprove));
+        assert!(!holds(Role::BudgetOwner, Permission::ApprovalApprove), "who owns money decides on money alone");
+        assert!(holds(Role::BudgetOwner, Permission::ApprovalApproveBudgetRaise));
         assert!(Permission::ALL.iter().all(|permission| holds(Role::Admin, *permission)));
     }
 
@@ -122,6 +151,22 @@ mod tests {
             let holders: Vec<&Role> = Role::ALL.iter().filter(|role| rules.bits(**role) & permission.bit() != 0).collect();
             assert_eq!(holders, [&Role::Admin], "{permission}");
         }
+    }
+
+    #[test]
+    fn what_a_role_holds_itself_and_from_others_is_all_it_may() {
+        let (rules, all) = (Rules::parse(ROLES).unwrap(), roles().unwrap());
+        assert_eq!(all.iter().map(|facts| facts.role).collect::<Vec<_>>(), Role::ALL);
+        for facts in &all {
+            let bits = |facts: &RoleFacts| facts.holds.iter().fold(0, |bits, permission| bits | permission.bit());
+            let others = facts.reaches.iter().map(|role| bits(all.iter().find(|facts| facts.role == *role).unwrap()));
+            assert_eq!(others.fold(bits(facts), |all, bits| all | bits), rules.bits(facts.role), "{}", facts.role);
+        }
+        let developer = all.iter().find(|facts| facts.role == Role::Developer).unwrap();
+        assert_eq!(
+            (developer.inherits.as_slice(), developer.reaches.as_slice()),
+            (&[Role::Executor][..], &[Role::Viewer, Role::Executor][..])
+        );
     }
 
     #[test]

@@ -1,24 +1,26 @@
 //! Makes a value that fits a JSON Schema: the common keywords, the same value each time.
 
+use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::{Map, Value, json};
 
-/// What the scripted model has to say about everything: it suits the review of a vendor's invoice.
-pub(crate) const REMARK: &str = "The account differs from the vendor's last three invoices.";
-/// By whom it is said.
-pub(crate) const LABEL: &str = "Written by the rehearsal model, which is a script.";
+use crate::script::LABEL;
 
 /// Schemas may refer to themselves.
 const MAX_DEPTH: usize = 12;
 /// No list is made longer than this, whatever its `minItems`.
 const MAX_ITEMS: u64 = 100;
 
-/// A value for the schema.
-pub(crate) fn value(schema: &Value) -> Value {
-    Maker { root: schema }.make(schema, "", 0)
+/// The longest text that is made for a pattern, in characters.
+const MAX_TEXT: usize = 1_000;
+
+/// A value for the schema, whose texts say `remark` where they are free.
+pub(crate) fn value(schema: &Value, remark: &str) -> Value {
+    Maker { root: schema, remark }.make(schema, "", 0)
 }
 
 struct Maker<'s> {
     root: &'s Value,
+    remark: &'s str,
 }
 
 impl Maker<'_> {
@@ -47,7 +49,7 @@ impl Maker<'_> {
         match kind(schema) {
             "object" => self.object(schema, depth),
             "array" => self.array(schema, name, depth),
-            "string" => text(schema, name).into(),
+            "string" => self.text(schema, name).into(),
             "integer" => json!(number(schema, 1.0).ceil() as i64),
             "number" => json!(number(schema, 0.5)),
             "boolean" => Value::Bool(true),
@@ -62,7 +64,7 @@ impl Maker<'_> {
         for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             if !made.contains_key(name) {
                 let schema = schema.get("additionalProperties").filter(|schema| schema.is_object()).unwrap_or(&Value::Null);
-                made.insert(name.to_owned(), if schema.is_null() { REMARK.into() } else { self.make(schema, name, depth + 1) });
+                made.insert(name.to_owned(), if schema.is_null() { self.remark.into() } else { self.make(schema, name, depth + 1) });
             }
         }
         Value::Object(made)
@@ -79,9 +81,60 @@ impl Maker<'_> {
         let length = figure("minItems").unwrap_or(0).max(wish).min(figure("maxItems").unwrap_or(MAX_ITEMS)).min(MAX_ITEMS);
         for index in made.len() as u64..length {
             let item = self.make(items.unwrap_or(&free), name, depth + 1);
-            made.push(if index > 0 && item == REMARK { LABEL.into() } else { item });
+            made.push(if index > 0 && item == self.remark { LABEL.into() } else { item });
         }
         Value::Array(made)
+    }
+
+    fn text(&self, schema: &Value, name: &str) -> String {
+        if let Some(pattern) = schema.get("pattern").and_then(Value::as_str)
+            && let Ok(pattern) = regex_syntax::parse(pattern)
+        {
+            let mut text = String::new();
+            matching(&pattern, &mut text);
+            return text;
+        }
+        let text = match schema.get("format").and_then(Value::as_str) {
+            Some("date") => "2026-01-31",
+            Some("date-time") => "2026-01-31T09:00:00Z",
+            Some("time") => "09:00:00Z",
+            Some("email") => "rehearsal@example.com",
+            Some("uri" | "url") => "https://example.com/rehearsal",
+            Some("uuid") => "00000000-0000-4000-8000-000000000000",
+            _ if name.contains("label") || name.contains("author") || name.contains("source") => LABEL,
+            _ => self.remark,
+        };
+        let figure = |key: &str| schema.get(key).and_then(Value::as_u64).and_then(|figure| usize::try_from(figure).ok());
+        let least = figure("minLength").unwrap_or(0).min(10_000);
+        let mut text = text.to_owned();
+        while text.chars().count() < least {
+            text.push(' ');
+            text.push_str(LABEL);
+        }
+        text.chars().take(figure("maxLength").unwrap_or(usize::MAX)).collect()
+    }
+}
+
+/// Adds a text that the pattern matches: the shortest way through it, with figures and letters that look chosen.
+fn matching(pattern: &Hir, text: &mut String) {
+    // 4711 where four figures are wanted.
+    const CHOICES: [usize; 4] = [4, 7, 1, 1];
+    if text.len() > MAX_TEXT {
+        return;
+    }
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => text.push_str(&String::from_utf8_lossy(&literal.0)),
+        HirKind::Class(Class::Unicode(class)) => {
+            let signs: Vec<char> = class.iter().flat_map(|range| range.start()..=range.end()).take(100).collect();
+            let choice = CHOICES.get(text.chars().count() % CHOICES.len()).copied().unwrap_or(0);
+            text.extend(signs.get(choice % signs.len().max(1)));
+        }
+        HirKind::Class(Class::Bytes(class)) => text.extend(class.iter().next().map(|range| char::from(range.start()))),
+        HirKind::Repetition(repetition) => (0..repetition.min).for_each(|_| matching(&repetition.sub, text)),
+        HirKind::Capture(capture) => matching(&capture.sub, text),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| matching(part, text)),
+        HirKind::Alternation(parts) => parts.iter().take(1).for_each(|part| matching(part, text)),
     }
 }
 
@@ -113,27 +166,6 @@ fn merged(schema: &Value, parts: &[Value]) -> Value {
     Value::Object(all)
 }
 
-fn text(schema: &Value, name: &str) -> String {
-    let text = match schema.get("format").and_then(Value::as_str) {
-        Some("date") => "2026-01-31",
-        Some("date-time") => "2026-01-31T09:00:00Z",
-        Some("time") => "09:00:00Z",
-        Some("email") => "rehearsal@example.com",
-        Some("uri" | "url") => "https://example.com/rehearsal",
-        Some("uuid") => "00000000-0000-4000-8000-000000000000",
-        _ if name.contains("label") || name.contains("author") || name.contains("source") => LABEL,
-        _ => REMARK,
-    };
-    let figure = |key: &str| schema.get(key).and_then(Value::as_u64).and_then(|figure| usize::try_from(figure).ok());
-    let least = figure("minLength").unwrap_or(0).min(10_000);
-    let mut text = text.to_owned();
-    while text.chars().count() < least {
-        text.push(' ');
-        text.push_str(LABEL);
-    }
-    text.chars().take(figure("maxLength").unwrap_or(usize::MAX)).collect()
-}
-
 /// The usual figure, moved within the bounds and onto a multiple.
 fn number(schema: &Value, usual: f64) -> f64 {
     let figure = |key: &str| schema.get(key).and_then(Value::as_f64);
@@ -149,6 +181,22 @@ fn number(schema: &Value, usual: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::script::REMARK;
+
+    fn value(schema: &Value) -> Value {
+        super::value(schema, REMARK)
+    }
+
+    #[test]
+    fn a_text_matches_its_pattern() {
+        for (pattern, made) in
+            [("^[0-9]{4}$", "4711"), ("^INV-[0-9]{4,8}$", "INV-4711"), ("^(yes|no)$", "yes"), ("[a-z]+x?", "e"), ("^$", "")]
+        {
+            assert_eq!(value(&json!({"type": "string", "pattern": pattern})), made, "{pattern}");
+        }
+        assert_eq!(value(&json!({"type": "string", "pattern": "(a"})), REMARK, "what is no pattern says nothing");
+        assert!(value(&json!({"type": "string", "pattern": "(a{100}){100}"})).as_str().unwrap().len() < 2 * MAX_TEXT);
+    }
 
     #[test]
     fn the_review_of_an_invoice_has_a_risk_and_reasons() {

@@ -1,19 +1,28 @@
-//! An invoice book: three invoices that are always the same, and every other number made from its digits.
+//! An invoice book: three invoices that are always the same, and every other number made from its digits. The
+//! [expenses](crate::expenses) are booked at the same address, as in systems that keep both.
+
+use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use crate::{
+    expenses::{self, Expenses},
+    stage::Stage,
+};
 
 #[expect(clippy::disallowed_methods, reason = "a look-alike of another service has routes of its own")]
-pub(crate) fn routes(config: &mut web::ServiceConfig) {
-    config.route("/", web::get().to(index)).route("/invoices/{id}", web::get().to(read));
+pub(crate) fn routes(expenses: Arc<Expenses>) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
+    move |config| {
+        config.route("/", web::get().to(index)).route("/invoices/{id}", web::get().to(read));
+        expenses::routes(config, &expenses);
+    }
 }
 
 async fn index(stage: web::Data<Stage>, request: HttpRequest) -> HttpResponse {
-    let text = "It stands in for the place where invoices are kept. Ask for <code>/invoices/INV-20417</code>, or for any number of four to \
-                eight digits.";
-    stage.perform(&request, b"", || stage.page("Invoice book", text)).await
+    let text = "It stands in for the place where invoices are kept and expenses are booked. Ask for <code>/invoices/INV-20417</code>, or for \
+                any number of four to eight digits. See <a href=\"/expenses\">what was booked</a>.";
+    stage.perform(&request, b"", || stage.page("Invoices and expenses", text)).await
 }
 
 async fn read(stage: web::Data<Stage>, request: HttpRequest, id: web::Path<String>) -> HttpResponse {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    fabricate,
+    fabricate, script,
     stage::{Stage, carries},
 };
 
@@ -69,12 +69,14 @@ impl ScriptedModel {
         }
         let scripted = self.lines.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let format = question.response_format.unwrap_or_default();
+        let remark = script::remark(question.messages.last().map_or("", |message| message.content.as_str()));
         let text = scripted.unwrap_or_else(|| match format.pointer("/json_schema/schema") {
-            Some(schema) => fabricate::value(schema).to_string(),
+            Some(schema) => fabricate::value(schema, &remark).to_string(),
             None if format.get("type").is_some_and(|kind| kind == "json_object") => {
-                json!({"answer": fabricate::REMARK, "note": fabricate::LABEL}).to_string()
+                json!({"answer": remark, "note": script::LABEL}).to_string()
             }
-            None => format!("{} {}", fabricate::REMARK, fabricate::LABEL),
+            None if remark.contains('\n') => format!("{remark}\n\n{}", script::LABEL),
+            None => format!("{remark} {}", script::LABEL),
         });
         let asked: u64 = question.messages.iter().map(|message| tokens(&message.content) + TOKENS_PER_MESSAGE).sum();
         let asked = asked + format.pointer("/json_schema/schema").map_or(0, |schema| tokens(&schema.to_string()));

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, carries};
+use crate::stage::{Stage, carries, idempotency_key};
 
 /// The key that the desk wants as `Authorization: Bearer`.
 pub const PAYMENT_DESK_KEY: &str = "rehearsal-payment-desk-key";
@@ -153,7 +153,7 @@ async fn pay(stage: web::Data<Stage>, desk: web::Data<PaymentDesk>, request: Htt
         if !carries(&request, PAYMENT_DESK_KEY) {
             return refusal(401, "The payment desk wants its key as Authorization: Bearer.");
         }
-        desk.pay(request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()), &body)
+        desk.pay(idempotency_key(&request), &body)
     };
     stage.perform(&request, &body, work).await
 }

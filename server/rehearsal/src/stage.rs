@@ -173,6 +173,11 @@ pub(crate) async fn nothing_here(stage: web::Data<Stage>, request: HttpRequest, 
         .await
 }
 
+/// The key under which the same request counts once.
+pub(crate) fn idempotency_key(request: &HttpRequest) -> Option<&str> {
+    request.headers().get("idempotency-key").and_then(|key| key.to_str().ok())
+}
+
 /// Whether the request carries this key as `Authorization: Bearer`.
 pub(crate) fn carries(request: &HttpRequest, key: &str) -> bool {
     request

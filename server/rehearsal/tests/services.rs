@@ -6,7 +6,7 @@ use std::{
     net::{SocketAddr, TcpStream},
 };
 
-use rehearsal::{Config, MODEL_KEY, PAYMENT_DESK_KEY, Rehearsal, When};
+use rehearsal::{Config, ERP_KEY, MODEL_KEY, PAYMENT_DESK_KEY, Rehearsal, TRACKER_KEY, When};
 use serde_json::{Value, json};
 
 struct Reply {
@@ -49,6 +49,9 @@ async fn every_answer_says_that_it_is_a_rehearsal() {
         (rehearsal.invoice_book(), "/", "invoice-book"),
         (rehearsal.invoice_book(), "/invoices/INV-20417", "invoice-book"),
         (rehearsal.invoice_book(), "/invoices/nothing", "invoice-book"),
+        (rehearsal.invoice_book(), "/expenses", "invoice-book"),
+        (rehearsal.tracker(), "/", "tracker"),
+        (rehearsal.tracker(), "/projects/engine/changes?since=last-release", "tracker"),
         (rehearsal.payment_desk(), "/", "payment-desk"),
         (rehearsal.payment_desk(), "/payments", "payment-desk"),
         (rehearsal.payment_desk(), "/elsewhere", "payment-desk"),
@@ -78,6 +81,27 @@ async fn the_desk_pays_once_and_counts_what_it_was_asked() {
     let list = ask(desk, "GET /payments", "", "").await.json();
     assert_eq!((&list["requests"], &list["payments"][0]["requests"]), (&json!(3), &json!(2)));
     assert_eq!(list["payments"][0]["idempotency_key"], "a");
+    rehearsal.stop().await;
+}
+
+#[tokio::test]
+async fn expenses_and_releases_want_their_keys_and_count_once() {
+    let rehearsal = Rehearsal::start(Config::default()).await.unwrap();
+    let keyed = |key: &str| format!("Authorization: Bearer {key}\r\nIdempotency-Key: a\r\n");
+    let (expense, notes) = (r#"{"employee":"Dana","amount":80.5,"cost_centre":"4711"}"#, r#"{"notes":"Faster."}"#);
+    for (address, line, body, key) in [
+        (rehearsal.invoice_book(), "POST /expenses", expense, ERP_KEY),
+        (rehearsal.tracker(), "POST /projects/engine/releases", notes, TRACKER_KEY),
+    ] {
+        assert_eq!(ask(address, line, &keyed("wrong"), body).await.status, 401);
+        let first = ask(address, line, &keyed(key), body).await;
+        let again = ask(address, line, &keyed(key), body).await;
+        assert_eq!((first.status, again.status), (201, 200));
+        assert_eq!(first.json(), again.json());
+    }
+    assert_eq!((rehearsal.expenses().len(), rehearsal.releases().len()), (1, 1));
+    let changes = ask(rehearsal.tracker(), "GET /projects/engine/changes", "", "").await.json();
+    assert!(changes["items"][0]["title"].is_string() && changes["items"][0]["kind"].is_string());
     rehearsal.stop().await;
 }
 

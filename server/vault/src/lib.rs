@@ -11,7 +11,10 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")
 )]
 
+pub mod access_token;
+pub mod api_key;
 pub mod backup;
+pub mod cursor;
 mod envelope;
 pub mod hashing;
 pub mod keyring;
@@ -22,6 +25,9 @@ mod self_test;
 pub mod tenant;
 pub mod token;
 
+pub use access_token::{AccessClaims, AccessTokenError, read_access_token, sign_access_token};
+pub use api_key::ApiKey;
+pub use cursor::{open_cursor, seal_cursor};
 pub use hashing::{HashingError, HashingPool};
 pub use keyring::{Keyring, KeyringError};
 pub use link::{LinkClaims, LinkError, LinkPurpose, read_link, sign_link};

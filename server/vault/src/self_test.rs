@@ -1,8 +1,9 @@
 //! What a server tries before it opens its doors: that the cryptography it was built with works.
 
-use domain::{Entropy, Id, Secret, Timestamp};
+use domain::{Entropy, Id, PermissionSet, Secret, Timestamp};
 
 use crate::{
+    access_token::{AccessClaims, read_access_token, sign_access_token},
     keyring::Keyring,
     link::{LinkClaims, LinkPurpose, read_link, sign_link},
     password::Passwords,
@@ -43,7 +44,22 @@ pub fn self_test(entropy: &dyn Entropy) -> Result<(), SelfTestFailure> {
     let claims = LinkClaims::new(LinkPurpose::Setup, entropy, now, std::time::Duration::from_secs(1));
     let link = sign_link(&keyring, &claims);
     ensure(read_link(&keyring, LinkPurpose::Setup, &link, now) == Ok(claims), "a signed link cannot be read")?;
-    ensure(read_link(&Keyring::generate(entropy), LinkPurpose::Setup, &link, now).is_err(), "a link of other keys is accepted")
+    ensure(read_link(&Keyring::generate(entropy), LinkPurpose::Setup, &link, now).is_err(), "a link of other keys is accepted")?;
+
+    let claims = AccessClaims {
+        key: Id::new(now, entropy),
+        person: Id::new(now, entropy),
+        tenant: context.tenant,
+        id: "self-test".to_owned(),
+        scopes: PermissionSet::ALL,
+        issued_at: now,
+        expires_at: now.after(std::time::Duration::from_secs(1)),
+    };
+    let token = sign_access_token(&keyring, "self-test", &claims).map_err(|_| SelfTestFailure("an access token cannot be signed"))?;
+    let read = |keyring: &Keyring, now| read_access_token(keyring, "self-test", token.expose(), now);
+    ensure(read(&keyring, now).is_ok_and(|read| read.key == claims.key), "a signed access token cannot be read")?;
+    ensure(read(&keyring, claims.expires_at).is_err(), "an expired access token is accepted")?;
+    ensure(read(&Keyring::generate(entropy), now).is_err(), "an access token of other keys is accepted")
 }
 
 #[cfg(test)]

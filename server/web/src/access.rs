@@ -6,7 +6,7 @@
 use std::{cell::OnceCell, future::Future, marker::PhantomData, rc::Rc};
 
 use domain::{Actor, Denied, Permission, PermissionMarker, SessionId};
-use platform::{Platform, access::MemberDoor, invitations::Acceptance};
+use platform::{Platform, access::MemberDoor, identity::SignedIn as SignedInPerson};
 
 use crate::{
     page::{self, Page},
@@ -16,42 +16,24 @@ use crate::{
 
 /// A signed-in browser.
 pub struct Session {
-    id: SessionId,
-    name: String,
-    email: String,
     csrf: String,
-    /// The person as the verbs of identity want them: always `Acceptance::SignedIn`, because the type inside has no name
-    /// that this crate may say. `person!` takes it out.
-    person: Acceptance,
+    person: SignedInPerson,
 }
-
-/// The person of a session, for the verbs of identity; leaves the function when there is none, which never happens.
-macro_rules! person {
-    ($session:expr) => {
-        match $session.as_acceptance() {
-            platform::invitations::Acceptance::SignedIn(person) => person,
-            platform::invitations::Acceptance::Password { .. } => {
-                return Err(platform::Error::Broken("a session without a person".to_owned()).into());
-            }
-        }
-    };
-}
-pub(crate) use person;
 
 impl Session {
     /// The id of the session.
     pub const fn id(&self) -> SessionId {
-        self.id
+        self.person.session.id
     }
 
     /// The person's name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.person.name
     }
 
     /// The person's e-mail address.
     pub fn email(&self) -> &str {
-        &self.email
+        &self.person.email
     }
 
     /// The token that the forms of this session carry.
@@ -59,7 +41,8 @@ impl Session {
         &self.csrf
     }
 
-    pub(crate) const fn as_acceptance(&self) -> &Acceptance {
+    /// The person, for the verbs of identity.
+    pub(crate) const fn person(&self) -> &SignedInPerson {
         &self.person
     }
 }
@@ -221,14 +204,12 @@ impl Caller {
         let platform = self.visit.platform();
         let Some(person) = platform.session(cookie.expose()).await? else { return Ok(None) };
         let Some(csrf) = platform.csrf_token(cookie.expose()) else { return Ok(None) };
-        let (id, name, email) = (person.session.id, person.name.clone(), person.email.clone());
-        let session = Session { id, name, email, csrf, person: Acceptance::SignedIn(person) };
-        Ok(Some(Rc::clone(self.session.get_or_init(|| Rc::new(session)))))
+        Ok(Some(Rc::clone(self.session.get_or_init(|| Rc::new(Session { csrf, person })))))
     }
 
     /// Enters a tenant. Whatever is denied from now on is denied to this actor.
     async fn enter(&self, session: &Session, slug: &str, door: MemberDoor) -> Result<Rc<Actor>> {
-        let actor = self.visit.platform().actor(person!(session), slug, door, self.visit.facts().clone()).await?;
+        let actor = self.visit.platform().actor(session.person(), slug, door, self.visit.facts().clone()).await?;
         Ok(Rc::clone(self.actor.get_or_init(|| Rc::new(actor))))
     }
 }

@@ -1,4 +1,4 @@
-//! One's own account: the password, light and dark, and where one is signed in.
+//! One's own account: the address, the password, light and dark, and where one is signed in.
 
 use askama::Template;
 use domain::{Secret, SessionId};
@@ -6,7 +6,6 @@ use platform::identity::SessionShown;
 use serde::Deserialize;
 
 use crate::{
-    access::person,
     format::{self, Time},
     page::Page,
     route::{Account, Answer, Form, Path, Result},
@@ -21,6 +20,9 @@ struct View {
     page: Page,
     email: String,
     errors: FormErrors,
+    /// What is wrong with a new address, and the one that was typed.
+    email_errors: FormErrors,
+    new_email: String,
     sessions: Vec<SessionRow>,
 }
 
@@ -40,6 +42,13 @@ pub(crate) struct Change {
     new: String,
 }
 
+/// A new address.
+#[derive(Deserialize)]
+pub(crate) struct Address {
+    email: String,
+    password: String,
+}
+
 /// A choice of light and dark.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -57,7 +66,7 @@ pub(crate) struct Choice {
 
 /// What a browser is, in two words, from what it calls itself. The order matters: each calls itself by its forebears' names
 /// too.
-fn browser(agent: Option<&str>) -> String {
+pub(crate) fn browser(agent: Option<&str>) -> String {
     let Some(agent) = agent else { return "Unknown".to_owned() };
     let find = |names: &[(&str, &'static str)]| names.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name);
     let name = find(&[
@@ -93,11 +102,13 @@ async fn shown(account: &Account, errors: FormErrors) -> Result<View> {
         seen: format::ago(session.last_seen_at, now),
         address: session.address.unwrap_or_else(|| "unknown".to_owned()),
     };
-    let sessions = account.platform().own_sessions(person!(account.session())).await?;
+    let sessions = account.platform().own_sessions(account.session().person()).await?;
     Ok(View {
         page: account.page().await?,
         email: account.session().email().to_owned(),
         errors,
+        email_errors: FormErrors::none(),
+        new_email: String::new(),
         sessions: sessions.into_iter().map(row).collect(),
     })
 }
@@ -111,11 +122,27 @@ pub(crate) async fn page(account: Account) -> Answer {
 pub(crate) async fn change_password(account: Account, Form(sent): Form<Change>) -> Answer {
     let client = account.visit().client();
     let changed =
-        account.platform().change_password(person!(account.session()), Secret::new(sent.current), Secret::new(sent.new), &client).await;
+        account.platform().change_password(account.session().person(), Secret::new(sent.current), Secret::new(sent.new), &client).await;
     match view::outcome(changed, &[422, 429])? {
         Outcome::Done(0) => Ok(account.visit().done("/account", "The password is changed.")),
         Outcome::Done(_) => Ok(account.visit().done("/account", "The password is changed, and your other sessions are signed out.")),
-        Outcome::Refused(refusal) => view::html_with(refusal.status, &shown(&account, refusal.errors).await?),
+        Outcome::Refused(refusal) => view::html_later(refusal.status, refusal.retry_after, &shown(&account, refusal.errors).await?),
+    }
+}
+
+/// `POST /account/email`: sends a link to the new address, which changes nothing before it is followed.
+pub(crate) async fn change_email(account: Account, Form(sent): Form<Address>) -> Answer {
+    let (platform, visit) = (account.platform(), account.visit());
+    let asked = platform.request_email_change(account.session().person(), &sent.email, Secret::new(sent.password), &visit.client()).await;
+    match view::outcome(asked, &[422, 429])? {
+        Outcome::Done(email) => {
+            Ok(visit.done("/account", &format!("A mail is on its way to {email}. Open the link in it here, within an hour.")))
+        }
+        Outcome::Refused(refusal) => {
+            let view = shown(&account, FormErrors::none()).await?;
+            let view = View { email_errors: refusal.errors, new_email: sent.email, ..view };
+            view::html_later(refusal.status, refusal.retry_after, &view)
+        }
     }
 }
 
@@ -135,13 +162,13 @@ pub(crate) async fn end_session(account: Account, Path(id): Path<SessionId>) -> 
     if id == account.session().id() {
         return sign_in::sign_out(account).await;
     }
-    account.platform().revoke_session(person!(account.session()), id, account.visit().facts()).await?;
+    account.platform().revoke_session(account.session().person(), id, account.visit().facts()).await?;
     Ok(account.visit().done("/account", "That browser is signed out."))
 }
 
 /// `POST /account/sessions/ending`: signs every other browser out.
 pub(crate) async fn end_other_sessions(account: Account) -> Answer {
-    account.platform().revoke_other_sessions(person!(account.session()), account.visit().facts()).await?;
+    account.platform().revoke_other_sessions(account.session().person(), account.visit().facts()).await?;
     Ok(account.visit().done("/account", "Every other browser is signed out."))
 }
 
@@ -183,12 +210,14 @@ mod tests {
             address: "127.0.0.1".to_owned(),
         };
         let view = |sessions| {
-            View { page: page::sample(), email: "ada@acme.example".to_owned(), errors: FormErrors::none(), sessions }.render().unwrap()
+            let (email, new_email) = ("ada@acme.example".to_owned(), "new\"@acme.example".to_owned());
+            let (errors, email_errors) = (FormErrors::none(), FormErrors::none());
+            View { page: page::sample(), email, errors, email_errors, new_email, sessions }.render().unwrap()
         };
         let html = view(vec![row(true), row(false)]);
         assert_eq!(html.matches("/account/sessions/ses_1/ending").count(), 1);
         assert!(html.contains("/account/sessions/ending") && !html.contains("<small><script>") && html.contains("&#60;script&#62;"));
-        assert!(html.contains("value=\"dark\" checked"));
+        assert!(html.contains("value=\"dark\" checked") && html.contains("new&#34;@acme.example"));
         assert!(!view(vec![row(true)]).contains("/ending"));
     }
 }

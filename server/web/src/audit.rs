@@ -12,7 +12,7 @@ use domain::{
     problem::FieldProblem,
     time::Civil,
 };
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::audit::{AuditLine, AuditState, Export, Filter};
 use serde::Deserialize;
@@ -187,7 +187,7 @@ impl Sent {
 }
 
 /// The moment at which a day of UTC began, from `2026-11-24`.
-fn day(text: &str) -> Option<Timestamp> {
+pub(crate) fn day(text: &str) -> Option<Timestamp> {
     let mut parts = text.split('-');
     let mut number = |digits: usize| {
         let part = parts.next().filter(|part| part.len() == digits && part.bytes().all(|sign| sign.is_ascii_digit()))?;
@@ -245,6 +245,7 @@ fn door(name: &str) -> &'static str {
     match name {
         "page" => "at a page",
         "mail_link" => "by a link in a mail",
+        "api" => "through the API",
         "run" => "through a run",
         "operator" => "on the machine",
         "system" => "by itself",
@@ -351,18 +352,14 @@ pub(crate) async fn list(grant: Grant<AuditRead>, Query(sent): Query<Sent>) -> A
 }
 
 /// The name of a file that holds the log as it was at a moment: `mandate-audit-acme-20261124T094103Z.jsonl`.
-fn file_name(slug: &str, at: Timestamp) -> String {
+pub(crate) fn file_name(slug: &str, at: Timestamp) -> String {
     let Civil { year, month, day, hour, minute, second, .. } = at.civil();
     format!("mandate-audit-{slug}-{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z.jsonl")
 }
 
-/// `GET /t/{slug}/audit/export.jsonl`: the whole log as a file, oldest row first. That it was taken is recorded first, so
-/// the file ends before that row. An export that breaks off is cut, so that the browser does not call it whole.
-pub(crate) async fn export(grant: Grant<AuditExport>) -> Answer {
-    let export = grant.platform().audit_export(grant.actor()).await?;
-    let request = grant.visit().facts().id.to_string();
-    let name = file_name(grant.slug(), grant.platform().now());
-    let lines = stream::try_unfold((export, request), |(mut export, request): (Export, String)| async move {
+/// The lines of an export, as they are read; the id of the request is for the log.
+pub(crate) fn lines(export: Export, request: String) -> impl Stream<Item = std::result::Result<Bytes, actix_web::Error>> {
+    stream::try_unfold((export, request), |(mut export, request): (Export, String)| async move {
         match export.next().await {
             Ok(Some(lines)) => Ok(Some((Bytes::from(lines), (export, request)))),
             Ok(None) => Ok(None),
@@ -371,7 +368,15 @@ pub(crate) async fn export(grant: Grant<AuditExport>) -> Answer {
                 Err(actix_web::error::ErrorInternalServerError("the export broke off"))
             }
         }
-    });
+    })
+}
+
+/// `GET /t/{slug}/audit/export.jsonl`: the whole log as a file, oldest row first. That it was taken is recorded first, so
+/// the file ends before that row. An export that breaks off is cut, so that the browser does not call it whole.
+pub(crate) async fn export(grant: Grant<AuditExport>) -> Answer {
+    let export = grant.platform().audit_export(grant.actor()).await?;
+    let name = file_name(grant.slug(), grant.platform().now());
+    let lines = lines(export, grant.visit().facts().id.to_string());
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/x-ndjson"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))

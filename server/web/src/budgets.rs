@@ -257,7 +257,7 @@ pub(crate) async fn set_limit(grant: Grant<BudgetWrite>, Form(sent): Form<Sent>)
 async fn settled(grant: &Grant<BudgetWrite>, id: HoldId, result: Result<()>, cost: Option<String>, notice: &str) -> Answer {
     match view::outcome(result, &[422])? {
         Outcome::Done(()) => Ok(grant.visit().done(&grant.path("/budgets"), notice)),
-        Outcome::Refused(Refusal { status, errors }) => again(grant, status, Again::Hold(id, errors, cost)).await,
+        Outcome::Refused(Refusal { status, errors, .. }) => again(grant, status, Again::Hold(id, errors, cost)).await,
     }
 }
 

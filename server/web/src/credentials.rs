@@ -54,8 +54,12 @@ struct Row {
     description: String,
     hosts: Vec<String>,
     version: i64,
+    /// When it was set, and who did; empty for nobody in particular.
     set: Time,
-    is_replaced: bool,
+    set_by: String,
+    /// When the present value was put in the place of another, and who did.
+    replaced: Option<Time>,
+    replaced_by: String,
     used: Option<Time>,
     href: String,
 }
@@ -158,8 +162,10 @@ fn row<P>(grant: &Grant<P>, line: CredentialLine) -> Row {
         description: line.description,
         hosts: line.allowed_hosts,
         version: line.version,
-        set: format::ago(line.replaced_at.unwrap_or(line.created_at), now),
-        is_replaced: line.replaced_at.is_some(),
+        set: format::ago(line.created_at, now),
+        set_by: line.created_by.unwrap_or_default(),
+        replaced: line.replaced_at.map(|at| format::ago(at, now)),
+        replaced_by: line.replaced_by.unwrap_or_default(),
         used: line.last_used_at.map(|at| format::ago(at, now)),
     }
 }
@@ -337,7 +343,9 @@ mod tests {
             hosts: vec!["payments.example".to_owned(), "*.desk.example:8443".to_owned()],
             version: 2,
             set: at(),
-            is_replaced: true,
+            set_by: "ada@acme.example".to_owned(),
+            replaced: used.then(at),
+            replaced_by: "olga@acme.example".to_owned(),
             used: used.then(at),
             href: "/t/acme/credentials/crd_1".to_owned(),
         }
@@ -385,6 +393,8 @@ mod tests {
             "href=\"/t/acme/credentials/crd_1\"",
             "*.desk.example:8443",
             "version 2",
+            "by ada@acme.example",
+            "by olga@acme.example",
             "never</span>",
             "value=\"taken\"",
             "a.example\nb.example",

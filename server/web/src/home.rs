@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use askama::Template;
 use domain::{Permission, Timestamp, permission::RunRead};
-use platform::{budgets::AccountShown, runs::RunShown, workflows::RunStatus};
+use platform::{
+    budgets::AccountShown,
+    runs::{RunFilter, RunShown},
+    workflows::RunStatus,
+};
 
 use crate::{
     approvals::ApprovalRow,
@@ -12,7 +16,7 @@ use crate::{
     mandate::{Meter, meter},
     page::Page,
     route::{Answer, Grant, Result},
-    runs::{RunRow, narrowed},
+    runs::RunRow,
     text, view,
 };
 
@@ -75,7 +79,7 @@ pub(crate) async fn page(grant: Grant<RunRead>) -> Answer {
         Vec::new()
     };
     let (broken, are_more) = broken(&grant).await?;
-    let recent = narrowed(|filter| platform.runs(actor, filter, None, RECENT), |_| {}).await?;
+    let recent = platform.runs(actor, RunFilter::default(), None, RECENT).await?;
     let runs_href = grant.path("/runs");
     let page = grant.page().await?;
     view::html(&HomeView {
@@ -99,9 +103,8 @@ pub(crate) async fn page(grant: Grant<RunRead>) -> Answer {
 async fn broken(grant: &Grant<RunRead>) -> Result<(Vec<Broken>, bool)> {
     let (platform, actor) = (grant.platform(), grant.actor());
     let now = platform.now();
-    let failed =
-        narrowed(|filter| platform.runs(actor, filter, None, BROKEN.saturating_add(1)), |filter| filter.status = Some(RunStatus::Failed))
-            .await?;
+    let failed = RunFilter { status: Some(RunStatus::Failed), ..RunFilter::default() };
+    let failed = platform.runs(actor, failed, None, BROKEN.saturating_add(1)).await?;
     let news: Vec<_> = failed.items.into_iter().filter(|line| line.ended_at.is_some_and(|ended| now.since(ended) < NEWS)).collect();
     let are_more = news.len() > BROKEN as usize;
     let mut broken = Vec::with_capacity(news.len());

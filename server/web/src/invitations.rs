@@ -91,7 +91,7 @@ pub(crate) async fn accept(visitor: Visitor, Path(token): Path<String>, Form(sen
     let (platform, visit) = (visitor.platform(), visitor.visit());
     let invited = platform.invited(&token).await?;
     let acceptance = match visitor.session().await? {
-        Some(session) => session.as_acceptance().clone(),
+        Some(session) => Acceptance::SignedIn(session.person().clone()),
         None => {
             Acceptance::Password { name: sent.name.clone().unwrap_or_default(), password: Secret::new(sent.password.unwrap_or_default()) }
         }
@@ -105,7 +105,7 @@ pub(crate) async fn accept(visitor: Visitor, Path(token): Path<String>, Form(sen
                 None => response,
             })
         }
-        Outcome::Refused(refusal) => view::html_with(refusal.status, &shown(&visitor, &token, invited, refusal.errors, sent.name).await?),
+        Outcome::Refused(refusal) => view::html_later(refusal.status, refusal.retry_after, &shown(&visitor, &token, invited, refusal.errors, sent.name).await?),
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    future::Future,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -99,12 +100,14 @@ struct Open<S> {
     events: Pin<Box<S>>,
     ping: Interval,
     stopping: watch::Receiver<bool>,
+    /// Ends when the session no longer opens the tenant.
+    session_ended: Pin<Box<dyn Future<Output = ()>>>,
     ended: bool,
     _count: OpenStream,
 }
 
-/// Answers with a stream of events. When `events` ends, the page is told not to come back; when an event is an error, or the
-/// server stops, the stream is cut and the browser comes back by itself, to be told then.
+/// Answers with a stream of events. When `events` ends, the page is told not to come back; when an event is an error, the
+/// session ended, or the server stops, the stream is cut and the browser comes back by itself, to be told then.
 ///
 /// # Errors
 /// 429 when the session has six streams open.
@@ -125,7 +128,9 @@ where
     };
     let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let open = Open { events: Box::pin(events), ping, stopping: site.stopping.clone(), ended: false, _count: count };
+    let reach = grant.platform().session_reach(grant.session().id(), grant.actor().tenant());
+    let session_ended = Box::pin(reach.ended());
+    let open = Open { events: Box::pin(events), ping, stopping: site.stopping.clone(), session_ended, ended: false, _count: count };
     let request = grant.visit().facts().id.to_string();
     let body = stream::once(async { Ok(Bytes::from_static(RETRY.as_bytes())) })
         .chain(stream::unfold(open, move |open| next(open, request.clone())));
@@ -148,6 +153,7 @@ where
         biased;
         // A sender that is gone is a server that is gone.
         _ = open.stopping.changed() => return None,
+        () = &mut open.session_ended => return None,
         event = open.events.next() => match event {
             Some(Ok(event)) => event.text(),
             Some(Err(error)) => {
@@ -198,7 +204,8 @@ mod tests {
         let all = Arc::new(OpenStreams::default());
         let session = Id::new(Timestamp::from_micros(0), &SeededEntropy::new(1));
         let ping = tokio::time::interval_at(Instant::now() + PING, PING);
-        Open { events: Box::pin(stream::iter(events)), ping, stopping, ended: false, _count: all.open(session).unwrap() }
+        let session_ended = Box::pin(std::future::pending());
+        Open { events: Box::pin(stream::iter(events)), ping, stopping, session_ended, ended: false, _count: all.open(session).unwrap() }
     }
 
     async fn texts<S: Stream<Item = Result<Event>>>(mut open: Open<S>) -> Vec<String> {

@@ -1,19 +1,25 @@
-//! The members of a tenant, their roles, and what the roles hold.
+//! The members of a tenant: a list to search in, one of them with their roles and sessions, and the open invitations.
 
+use actix_web::HttpResponse;
 use askama::Template;
 use domain::{
-    Permission, PersonId, Problem,
+    Permission, PersonId, Problem, SessionId,
     permission::{RoleWrite, UserManage, UserRead, UserWrite},
 };
-use platform::{invitations::InvitationShown, members::MemberShown};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use platform::{
+    invitations::InvitationShown,
+    members::{MemberSearch, MemberSession, MemberShown},
+};
 use policy::Role;
-use tokio::sync::OnceCell;
+use serde::Deserialize;
 
 use crate::{
+    account::browser,
     format::{self, Time},
     invitations::Sent,
     page::Page,
-    route::{Answer, Grant, Path, Result},
+    route::{Answer, Grant, Path, Query, Result},
     view::{self, FormErrors, Refusal},
 };
 
@@ -23,8 +29,16 @@ struct ListView {
     page: Page,
     tenant: String,
     members: Vec<MemberRow>,
+    /// What was searched for; may be empty.
+    searched: String,
+    list_href: String,
+    /// The next page of members; empty on the last.
+    next_href: String,
+    /// Whether this is not the first page.
+    is_later: bool,
     invitations: Vec<InvitationRow>,
-    matrix: &'static Matrix,
+    /// The page of roles; empty for one who may not see it.
+    roles_href: String,
     roles: Vec<RoleRow>,
     errors: FormErrors,
     form: Sent,
@@ -40,7 +54,25 @@ struct MemberView {
     list_href: String,
     member: MemberRow,
     roles: Vec<RoleRow>,
+    sessions: Vec<SessionRow>,
     may_give: bool,
+    may_manage: bool,
+}
+
+/// A session of a member, as an admin sees it.
+struct SessionRow {
+    id: String,
+    browser: String,
+    address: String,
+    since: Time,
+    until: Time,
+}
+
+/// Which members are asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Wanted {
+    q: Option<String>,
+    after: Option<PersonId>,
 }
 
 struct MemberRow {
@@ -49,6 +81,8 @@ struct MemberRow {
     initials: String,
     is_active: bool,
     is_self: bool,
+    /// Whether nobody else could give roles.
+    is_last_admin: bool,
     roles: Vec<&'static str>,
     joined: Time,
     href: String,
@@ -70,39 +104,9 @@ struct RoleRow {
     held: bool,
 }
 
-/// What each role holds: a row for each permission, a column for each role.
-struct Matrix {
-    roles: Vec<&'static str>,
-    rows: Vec<MatrixRow>,
-}
-
-struct MatrixRow {
-    permission: &'static str,
-    held: Vec<bool>,
-}
-
-/// The roles are the same for every tenant and as long as the process lives, and asking for all of it takes a while.
-static MATRIX: OnceCell<Matrix> = OnceCell::const_new();
-
-async fn matrix<P>(grant: &Grant<P>) -> Result<&'static Matrix> {
-    MATRIX
-        .get_or_try_init(|| async {
-            let policy = grant.platform().policy(grant.actor().tenant()).await?;
-            let mut columns = Vec::with_capacity(Role::ALL.len());
-            for role in Role::ALL {
-                columns.push(policy.grants_of_role(*role)?);
-            }
-            let row = |permission: &Permission| MatrixRow {
-                permission: permission.name(),
-                held: columns.iter().map(|column| column.allows(*permission)).collect(),
-            };
-            Ok(Matrix { roles: Role::ALL.iter().map(|role| role.name()).collect(), rows: Permission::ALL.iter().map(row).collect() })
-        })
-        .await
-}
-
-fn member_row<P>(grant: &Grant<P>, member: MemberShown) -> MemberRow {
+fn member_row<P>(grant: &Grant<P>, member: MemberShown, is_last_admin: bool) -> MemberRow {
     MemberRow {
+        is_last_admin,
         initials: format::initials(&member.name),
         name: member.name,
         email: member.email,
@@ -131,10 +135,29 @@ fn role_rows(held: &[Role]) -> Vec<RoleRow> {
     Role::ALL.iter().map(|role| RoleRow { name: role.name(), words: role.describe(), held: held.contains(role) }).collect()
 }
 
-async fn list_view<P>(grant: &Grant<P>, form: Sent, errors: FormErrors) -> Result<ListView> {
+fn session_row<P>(grant: &Grant<P>, session: MemberSession) -> SessionRow {
+    let now = grant.platform().now();
+    SessionRow {
+        id: session.id.to_string(),
+        browser: browser(session.agent.as_deref()),
+        address: session.address.unwrap_or_else(|| "unknown".to_owned()),
+        since: format::moment(session.signed_in_at, now),
+        until: format::moment(session.expires_at, now),
+    }
+}
+
+async fn list_view<P>(grant: &Grant<P>, search: MemberSearch, form: Sent, errors: FormErrors) -> Result<ListView> {
     let (platform, actor) = (grant.platform(), grant.actor());
-    let members = platform.members(actor).await?;
-    let invitations = platform.invitations(actor).await?;
+    let list = platform.members(actor, &search).await?;
+    let (last_admin, next) = (list.last_admin, list.next);
+    let member = |member: MemberShown| {
+        let is_last_admin = last_admin == Some(member.person);
+        member_row(grant, member, is_last_admin)
+    };
+    // They belong to the whole list and not to a part of it.
+    let is_whole = search == MemberSearch::default();
+    let invitations = if is_whole { platform.invitations(actor).await? } else { Vec::new() };
+    let list_href = grant.path("/members");
     let mut page = grant.page().await?;
     if grant.visit().is_here() && platform.has_mailbox() {
         page.notify_with(
@@ -147,9 +170,13 @@ async fn list_view<P>(grant: &Grant<P>, form: Sent, errors: FormErrors) -> Resul
     Ok(ListView {
         tenant: page.tenant.as_ref().map(|tenant| tenant.name.clone()).unwrap_or_default(),
         page,
-        members: members.into_iter().map(|member| member_row(grant, member)).collect(),
+        members: list.items.into_iter().map(member).collect(),
+        next_href: next.map(|after| next_href(&list_href, &search.text, after)).unwrap_or_default(),
+        is_later: search.after.is_some(),
+        searched: search.text,
+        list_href,
         invitations: invitations.into_iter().map(|invitation| invitation_row(grant, invitation)).collect(),
-        matrix: matrix(grant).await?,
+        roles_href: if grant.may(Permission::RoleRead) { grant.path("/roles") } else { String::new() },
         roles: role_rows(&[]),
         errors,
         form,
@@ -160,27 +187,60 @@ async fn list_view<P>(grant: &Grant<P>, form: Sent, errors: FormErrors) -> Resul
     })
 }
 
-/// `GET /t/{slug}/members`: everybody, the open invitations, and what the roles hold.
-pub(crate) async fn list(grant: Grant<UserRead>) -> Answer {
+/// The address of the members after one.
+fn next_href(list_href: &str, text: &str, after: PersonId) -> String {
+    let q = if text.is_empty() { String::new() } else { format!("q={}&", utf8_percent_encode(text, NON_ALPHANUMERIC)) };
+    format!("{list_href}?{q}after={after}")
+}
+
+/// `GET /t/{slug}/members`: everybody, or those who were searched for, and the open invitations.
+pub(crate) async fn list(grant: Grant<UserRead>, Query(wanted): Query<Wanted>) -> Answer {
     let empty = Sent { email: String::new(), name: String::new(), role: Role::Viewer.name().to_owned() };
-    view::html(&list_view(&grant, empty, FormErrors::none()).await?)
+    let search = MemberSearch { text: wanted.q.unwrap_or_default().trim().to_owned(), after: wanted.after };
+    view::html(&list_view(&grant, search, empty, FormErrors::none()).await?)
 }
 
 /// The list with the form of an invitation that was refused.
 pub(crate) async fn form_again(grant: &Grant<UserWrite>, form: Sent, refusal: Refusal) -> Answer {
-    view::html_with(refusal.status, &list_view(grant, form, refusal.errors).await?)
+    view::html_with(refusal.status, &list_view(grant, MemberSearch::default(), form, refusal.errors).await?)
 }
 
-/// `GET /t/{slug}/members/{id}`: one member and every role.
+/// `GET /t/{slug}/members/{id}`: one member, every role, and the sessions that open this tenant.
 pub(crate) async fn member(grant: Grant<UserRead>, Path(person): Path<PersonId>) -> Answer {
-    let member = grant.platform().member(grant.actor(), person).await?;
+    let (platform, actor) = (grant.platform(), grant.actor());
+    let member = platform.member(actor, person).await?;
+    let is_last_admin = platform.is_last_admin(actor, person).await?;
+    let may_manage = grant.may(Permission::UserManage);
+    let sessions = if may_manage { platform.member_sessions(actor, person).await? } else { Vec::new() };
     view::html(&MemberView {
         page: grant.page().await?,
         list_href: grant.path("/members"),
         roles: role_rows(&member.roles),
+        sessions: sessions.into_iter().map(|session| session_row(&grant, session)).collect(),
         may_give: grant.may(Permission::RoleWrite),
-        member: member_row(&grant, member),
+        may_manage,
+        member: member_row(&grant, member, is_last_admin),
     })
+}
+
+/// `POST /t/{slug}/members/{id}/sessions/{session}/ending`: ends what one session opens here.
+pub(crate) async fn end_session(grant: Grant<UserManage>, Path((person, session)): Path<(PersonId, SessionId)>) -> Answer {
+    grant.platform().end_member_sessions(grant.actor(), person, Some(session)).await?;
+    Ok(after_ending(&grant, person, "The session is ended here."))
+}
+
+/// `POST /t/{slug}/members/{id}/sessions/ending`: ends what every session of a member opens here.
+pub(crate) async fn end_sessions(grant: Grant<UserManage>, Path(person): Path<PersonId>) -> Answer {
+    let notice = match grant.platform().end_member_sessions(grant.actor(), person, None).await? {
+        0 => "There was no session to end.",
+        _ => "Every session is ended here. The member can sign in again.",
+    };
+    Ok(after_ending(&grant, person, notice))
+}
+
+/// The member's page with what was done; whoever ended their own is asked to sign in there.
+fn after_ending(grant: &Grant<UserManage>, person: PersonId, notice: &str) -> HttpResponse {
+    grant.visit().done(&grant.path(&format!("/members/{person}")), notice)
 }
 
 fn role(name: &str) -> Result<Role> {
@@ -228,6 +288,7 @@ mod tests {
 
     fn member_row(is_self: bool, is_active: bool) -> MemberRow {
         MemberRow {
+            is_last_admin: false,
             name: "Ada <b>".to_owned(),
             email: "ada@acme.example".to_owned(),
             initials: "AD".to_owned(),
@@ -240,10 +301,6 @@ mod tests {
     }
 
     fn list_view(may: bool) -> String {
-        let matrix: &'static Matrix = Box::leak(Box::new(Matrix {
-            roles: vec!["viewer", "admin"],
-            rows: vec![MatrixRow { permission: "run:read", held: vec![true, false] }],
-        }));
         let at = || format::clock(Timestamp::from_micros(0));
         ListView {
             page: page::sample(),
@@ -258,7 +315,11 @@ mod tests {
                 is_expired: false,
                 href: "/t/acme/invitations/inv_1".to_owned(),
             }],
-            matrix,
+            searched: "a\"b".to_owned(),
+            list_href: "/t/acme/members".to_owned(),
+            next_href: next_href("/t/acme/members", "a\"b&c", "per_00000000000000000000000000".parse().unwrap()),
+            is_later: true,
+            roles_href: if may { "/t/acme/roles".to_owned() } else { String::new() },
             roles: role_rows(&[]),
             errors: FormErrors::none(),
             form: Sent { email: String::new(), name: String::new(), role: "approver".to_owned() },
@@ -279,14 +340,53 @@ mod tests {
         assert!(html.contains("<option value=\"approver\" selected>") && !html.contains("Ada <b>"));
         let html = list_view(false);
         assert!(!html.contains("method=\"post\" action=\"/t/"), "{html}");
-        assert!(html.contains("run:read"));
+        assert!(!html.contains("/t/acme/roles"));
+    }
+
+    #[test]
+    fn the_next_page_keeps_what_was_searched_for() {
+        let html = list_view(true);
+        assert!(html.contains("value=\"a&#34;b\"") && html.contains("?q=a%22b%26c&#38;after=per_00000000000000000000000000"), "{html}");
+        assert!(html.contains("href=\"/t/acme/roles\""));
+    }
+
+    #[test]
+    fn the_last_admin_is_offered_no_way_out() {
+        let last = MemberRow { is_last_admin: true, roles: vec!["admin"], ..member_row(false, true) };
+        let view = |member: MemberRow| {
+            let sessions = vec![SessionRow {
+                id: "ses_1".to_owned(),
+                browser: "<b>".to_owned(),
+                address: "192.0.2.1".to_owned(),
+                since: format::clock(Timestamp::from_micros(0)),
+                until: format::clock(Timestamp::from_micros(0)),
+            }];
+            let roles = role_rows(&[Role::Admin]);
+            MemberView {
+                page: page::sample(),
+                list_href: "/t/acme/members".to_owned(),
+                member,
+                roles,
+                sessions,
+                may_give: true,
+                may_manage: true,
+            }
+            .render()
+            .unwrap()
+        };
+        let html = view(last);
+        assert!(!html.contains("/disabling") && !html.contains("/roles/admin/withdrawal") && html.contains("the only admin"));
+        assert!(html.contains("/sessions/ses_1/ending") && html.contains("&#60;b&#62;"));
+        let html = view(member_row(false, true));
+        assert!(html.contains("/disabling") && html.contains("/roles/admin/withdrawal"));
     }
 
     #[test]
     fn a_member_is_offered_what_they_lack_and_may_lose_what_they_have() {
         let view = |may_give| {
             let roles = role_rows(&[Role::Approver]);
-            MemberView { page: page::sample(), list_href: "/t/acme/members".to_owned(), member: member_row(false, true), roles, may_give }
+            let (member, list_href) = (member_row(false, true), "/t/acme/members".to_owned());
+            MemberView { page: page::sample(), list_href, member, roles, sessions: Vec::new(), may_give, may_manage: false }
                 .render()
                 .unwrap()
         };

@@ -7,7 +7,7 @@ use domain::Actor;
 use platform::tenants::TenantShown;
 
 use crate::{
-    access::{Session, person},
+    access::Session,
     assets, format,
     route::Result,
     visit::Visit,
@@ -121,7 +121,7 @@ const NAVIGATION: &[(&str, &[Place])] = &[
             ("Variables", "braces", "/variables"),
         ],
     ),
-    ("Governance", &[("Audit", "scroll", "/audit"), ("Members", "users", "/members")]),
+    ("Governance", &[("Audit", "scroll", "/audit"), ("Members", "users", "/members"), ("Roles", "shield-check", "/roles"), ("Settings", "settings", "/settings")]),
 ];
 const APPROVALS: &str = "/approvals";
 
@@ -177,11 +177,11 @@ fn signed_in(visit: &Visit, session: &Session) -> Page {
 /// The frame of a page of a person's own; with the navigation of their tenant when they have exactly one.
 pub(crate) async fn of_person(visit: &Visit, session: &Session) -> Result<Page> {
     let platform = visit.platform();
-    let tenants = platform.tenants_of(person!(session)).await?;
+    let tenants = platform.tenants_of(session.person()).await?;
     match tenants.as_slice() {
         [only] => {
             let door = platform::access::MemberDoor::Page;
-            let actor = platform.actor(person!(session), &only.slug, door, visit.facts().clone()).await?;
+            let actor = platform.actor(session.person(), &only.slug, door, visit.facts().clone()).await?;
             framed(visit, session, &actor, &tenants).await
         }
         _ => Ok(signed_in(visit, session)),
@@ -190,7 +190,7 @@ pub(crate) async fn of_person(visit: &Visit, session: &Session) -> Result<Page> 
 
 /// The frame of a page of a tenant.
 pub(crate) async fn of_member(visit: &Visit, session: &Session, actor: &Actor) -> Result<Page> {
-    let tenants = visit.platform().tenants_of(person!(session)).await?;
+    let tenants = visit.platform().tenants_of(session.person()).await?;
     framed(visit, session, actor, &tenants).await
 }
 

@@ -45,6 +45,7 @@ pub use actix_web::http::Method;
 
 use crate::{
     access::{Opened, Shut},
+    api,
     arguments::SLUG,
     body::{self, Fields},
     csrf, problems,
@@ -66,7 +67,7 @@ pub struct RouteInfo {
     pub path: &'static str,
     /// The method.
     pub method: &'static str,
-    /// `public`, `signed_in` or `member`.
+    /// `public`, `signed_in`, `member` or `api`.
     pub access: &'static str,
     /// What a member needs, by its public name.
     pub permission: Option<&'static str>,
@@ -77,12 +78,29 @@ pub struct Route {
     info: RouteInfo,
     permission: Option<Permission>,
     build: Box<dyn Fn() -> actix_web::Route + Send + Sync>,
+    /// What the document of the API says of it, when it is a route of the API.
+    describe: Option<api::Describe>,
 }
 
 impl Route {
     /// What the table says of it.
     pub const fn info(&self) -> &RouteInfo {
         &self.info
+    }
+
+    /// A route of the API, which has doors of its own.
+    pub(crate) fn of_api(
+        info: RouteInfo,
+        permission: Option<Permission>,
+        build: Box<dyn Fn() -> actix_web::Route + Send + Sync>,
+        describe: api::Describe,
+    ) -> Self {
+        Self { info, permission, build, describe: Some(describe) }
+    }
+
+    /// What the document of the API says of it, when it is a route of the API.
+    pub(crate) const fn describe(&self) -> Option<&api::Describe> {
+        self.describe.as_ref()
     }
 
     /// What a member needs.
@@ -116,7 +134,7 @@ where
             async move { answer(access, handler, request, payload.into_inner()).await }
         })
     };
-    Route { info, permission: A::PERMISSION, build: Box::new(build) }
+    Route { info, permission: A::PERMISSION, build: Box::new(build), describe: None }
 }
 
 /// Hands the routes to actix, path by path; what a path does not know answers 405, what no path is answers 404.
@@ -153,6 +171,7 @@ async fn wrong_method(request: &HttpRequest, methods: &str) -> HttpResponse {
 
 async fn refuse(request: &HttpRequest, problem: Problem) -> HttpResponse {
     match Visit::of(request) {
+        Some(visit) if api::is_below(request.path()) => api::refuse(&visit, &problem.into()),
         Some(visit) => problems::answer(&Caller::stranger(visit), &problem.into()).await,
         None => HttpResponse::InternalServerError().finish(),
     }

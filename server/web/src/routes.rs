@@ -4,18 +4,21 @@
 
 use domain::permission::{
     AgentRead, AgentWrite, ApprovalApprove, ApprovalRead, AuditExport, AuditRead, BudgetRead, BudgetWrite, CredentialRead, CredentialWrite,
-    RoleWrite, RunCancel, RunRead, UserManage, UserRead, UserWrite, VariableRead, VariableWrite, WorkflowDelete, WorkflowExecute,
+    RoleRead, RoleWrite, RunCancel, RunRead, SettingsRead, SettingsWrite, UserManage, UserRead, UserWrite, VariableRead, VariableWrite, WorkflowDelete, WorkflowExecute,
     WorkflowRead, WorkflowWrite,
 };
 
 use crate::{
-    account, approvals, assets, audit, budgets, credentials, health, home, invitations, mailbox, members, providers,
+    account,
+    api::{self, AnyKey, Key}, approvals, assets, audit, budgets, credentials, email_changes, health, home, invitations, mailbox, members, password_reset, providers,
     route::{Member, Method, Public, Route, RouteInfo, SignedIn, route},
-    runs, setup, sign_in, tenants, variables, workflows,
+    roles, runs, settings, setup, sign_in, tenants, variables, workflows,
 };
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
+const DELETE: Method = Method::DELETE;
 
 /// Every route.
 #[rustfmt::skip]
@@ -32,6 +35,12 @@ pub(crate) fn routes() -> Vec<Route> {
         route(SignedIn, POST, "/sign-out", sign_in::sign_out),
         route(Public, GET, "/invitations/{token}", invitations::form),
         route(Public, POST, "/invitations/{token}", invitations::accept),
+        route(Public, GET, "/password-reset", password_reset::form),
+        route(Public, POST, "/password-reset", password_reset::request),
+        route(Public, GET, "/password-reset/{token}", password_reset::choice),
+        route(Public, POST, "/password-reset/{token}", password_reset::choose),
+        route(Public, GET, "/email-restorations/{token}", email_changes::restoration),
+        route(Public, POST, "/email-restorations/{token}", email_changes::restore),
         route(Public, GET, "/mailbox", mailbox::list),
         route(Public, GET, "/mailbox/{id}", mailbox::mail),
 
@@ -39,6 +48,9 @@ pub(crate) fn routes() -> Vec<Route> {
         route(SignedIn, GET, "/go/{tenant}", tenants::go),
         route(SignedIn, GET, "/account", account::page),
         route(SignedIn, POST, "/account/password", account::change_password),
+        route(SignedIn, POST, "/account/email", account::change_email),
+        route(SignedIn, GET, "/email-changes/{token}", email_changes::confirmation),
+        route(SignedIn, POST, "/email-changes/{token}", email_changes::confirm),
         route(SignedIn, POST, "/account/theme", account::choose_theme),
         route(SignedIn, POST, "/account/sessions/ending", account::end_other_sessions),
         route(SignedIn, POST, "/account/sessions/{id}/ending", account::end_session),
@@ -73,6 +85,14 @@ pub(crate) fn routes() -> Vec<Route> {
         route(Member(RoleWrite), POST, "/t/{slug}/members/{id}/roles/{role}/withdrawal", members::take_role),
         route(Member(UserManage), POST, "/t/{slug}/members/{id}/disabling", members::disable),
         route(Member(UserManage), POST, "/t/{slug}/members/{id}/enabling", members::enable),
+        route(Member(UserManage), POST, "/t/{slug}/members/{id}/sessions/ending", members::end_sessions),
+        route(Member(UserManage), POST, "/t/{slug}/members/{id}/sessions/{session}/ending", members::end_session),
+        route(Member(RoleRead), GET, "/t/{slug}/roles", roles::list),
+        route(Member(RoleRead), GET, "/t/{slug}/roles/{role}", roles::role),
+        route(Member(RoleRead), GET, "/t/{slug}/permissions", roles::permissions),
+        route(Member(SettingsRead), GET, "/t/{slug}/settings", settings::page),
+        route(Member(SettingsWrite), POST, "/t/{slug}/settings", settings::change),
+        route(Member(SettingsWrite), POST, "/t/{slug}/settings/quotas", settings::set_quotas),
         route(Member(UserWrite), POST, "/t/{slug}/invitations", invitations::invite),
         route(Member(UserWrite), POST, "/t/{slug}/invitations/{id}/resending", invitations::resend),
         route(Member(UserWrite), POST, "/t/{slug}/invitations/{id}/withdrawal", invitations::withdraw),
@@ -107,6 +127,73 @@ pub(crate) fn routes() -> Vec<Route> {
 
         route(Member(AuditRead), GET, "/t/{slug}/audit", audit::list),
         route(Member(AuditExport), GET, "/t/{slug}/audit/export.jsonl", audit::export),
+
+        route(Public, GET, "/api/v1/openapi.json", api::document::show),
+        api::route(AnyKey, GET, "/api/v1/whoami", "Tell who calls and what they may", api::identity::whoami),
+        api::route(AnyKey, POST, "/api/v1/tokens", "Exchange the API key for an access token", api::identity::issue_token),
+
+        api::route(Key(WorkflowRead), GET, "/api/v1/workflows", "List workflows", api::workflows::list),
+        api::route(Key(WorkflowWrite), POST, "/api/v1/workflows/checks", "Check a workflow file without saving it", api::workflows::check),
+        api::route(Key(WorkflowRead), GET, "/api/v1/workflows/{workflow}", "Show a workflow", api::workflows::show),
+        api::route(Key(WorkflowWrite), PUT, "/api/v1/workflows/{workflow}", "Save a workflow", api::workflows::save),
+        api::route(Key(WorkflowDelete), DELETE, "/api/v1/workflows/{workflow}", "Remove a workflow", api::workflows::remove),
+        api::route(Key(WorkflowRead), GET, "/api/v1/workflows/{workflow}/versions/{number}", "Show a version of a workflow", api::workflows::version),
+
+        api::route(Key(RunRead), GET, "/api/v1/runs", "List runs", api::runs::list),
+        api::route(Key(WorkflowExecute), POST, "/api/v1/runs", "Start a run", api::runs::start),
+        api::route(Key(RunRead), GET, "/api/v1/runs/{run}", "Show a run, or wait for news of it", api::runs::show),
+        api::route(Key(RunRead), GET, "/api/v1/runs/{run}/log", "Show what the steps of a run logged", api::runs::log),
+        api::route(Key(RunCancel), POST, "/api/v1/runs/{run}/cancellation", "Cancel a run", api::runs::cancel),
+
+        api::route(Key(ApprovalRead), GET, "/api/v1/approvals", "List approvals", api::approvals::list),
+        api::route(Key(ApprovalRead), GET, "/api/v1/approvals/{approval}", "Show an approval", api::approvals::show),
+        api::route(Key(ApprovalApprove), POST, "/api/v1/approvals/{approval}/decision", "Decide an approval", api::approvals::decide),
+
+        api::route(Key(BudgetRead), GET, "/api/v1/budgets", "Show all accounts", api::budgets::list),
+        api::route(Key(BudgetRead), GET, "/api/v1/budgets/tenant", "Show the account of the tenant", api::budgets::show_tenant),
+        api::route(Key(BudgetWrite), PUT, "/api/v1/budgets/tenant", "Set the limit of the tenant", api::budgets::set_tenant),
+        api::route(Key(BudgetRead), GET, "/api/v1/budgets/workflows/{workflow}", "Show the account of a workflow", api::budgets::show_workflow),
+        api::route(Key(BudgetWrite), PUT, "/api/v1/budgets/workflows/{workflow}", "Set the limit of a workflow", api::budgets::set_workflow),
+        api::route(Key(BudgetWrite), POST, "/api/v1/holds/{hold}/confirmation", "Confirm a call in doubt", api::budgets::confirm),
+        api::route(Key(BudgetWrite), POST, "/api/v1/holds/{hold}/release", "Release a call in doubt", api::budgets::release),
+
+        api::route(Key(CredentialRead), GET, "/api/v1/credentials", "List credentials", api::credentials::list),
+        api::route(Key(CredentialWrite), POST, "/api/v1/credentials", "Set a credential", api::credentials::create),
+        api::route(Key(CredentialRead), GET, "/api/v1/credentials/{credential}", "Show the facts of a credential", api::credentials::show),
+        api::route(Key(CredentialWrite), PUT, "/api/v1/credentials/{credential}", "Change where a credential may be sent", api::credentials::change),
+        api::route(Key(CredentialWrite), DELETE, "/api/v1/credentials/{credential}", "Remove a credential", api::credentials::remove),
+        api::route(Key(CredentialWrite), POST, "/api/v1/credentials/{credential}/replacement", "Replace the value of a credential", api::credentials::replace),
+        api::route(Key(CredentialRead), GET, "/api/v1/credentials/{credential}/uses", "List the uses of a credential", api::credentials::uses),
+
+        api::route(Key(VariableRead), GET, "/api/v1/variables", "List variables", api::variables::list),
+        api::route(Key(VariableWrite), POST, "/api/v1/variables", "Set a variable", api::variables::create),
+        api::route(Key(VariableRead), GET, "/api/v1/variables/{variable}", "Show a variable", api::variables::show),
+        api::route(Key(VariableWrite), PUT, "/api/v1/variables/{variable}", "Change a variable", api::variables::change),
+        api::route(Key(VariableWrite), DELETE, "/api/v1/variables/{variable}", "Remove a variable", api::variables::remove),
+
+        api::route(Key(AgentRead), GET, "/api/v1/providers", "List providers", api::providers::list),
+        api::route(Key(AgentWrite), POST, "/api/v1/providers", "Set up a provider", api::providers::add),
+        api::route(Key(AgentRead), GET, "/api/v1/providers/{provider}", "Show a provider", api::providers::show),
+        api::route(Key(AgentWrite), DELETE, "/api/v1/providers/{provider}", "Remove a provider", api::providers::remove),
+        api::route(Key(AgentWrite), POST, "/api/v1/providers/{provider}/models", "Set up a model", api::providers::add_model),
+        api::route(Key(AgentWrite), DELETE, "/api/v1/providers/{provider}/models/{model}", "Remove a model", api::providers::remove_model),
+        api::route(Key(AgentWrite), PUT, "/api/v1/providers/{provider}/models/{model}/price", "Set the price of a model", api::providers::set_price),
+        api::route(Key(AgentWrite), POST, "/api/v1/providers/{provider}/models/{model}/default", "Make a model the default", api::providers::make_default),
+
+        api::route(Key(UserRead), GET, "/api/v1/members", "List members", api::members::list),
+        api::route(Key(UserRead), GET, "/api/v1/members/{member}", "Show a member", api::members::show),
+        api::route(Key(RoleWrite), PUT, "/api/v1/members/{member}/roles/{role}", "Give a member a role", api::members::give_role),
+        api::route(Key(RoleWrite), DELETE, "/api/v1/members/{member}/roles/{role}", "Take a role from a member", api::members::take_role),
+        api::route(Key(UserManage), POST, "/api/v1/members/{member}/disabling", "Disable a member", api::members::disable),
+        api::route(Key(UserManage), POST, "/api/v1/members/{member}/enabling", "Enable a member", api::members::enable),
+        api::route(Key(UserRead), GET, "/api/v1/invitations", "List invitations", api::members::list_invitations),
+        api::route(Key(UserWrite), POST, "/api/v1/invitations", "Invite somebody", api::members::invite),
+        api::route(Key(UserWrite), DELETE, "/api/v1/invitations/{invitation}", "Withdraw an invitation", api::members::withdraw),
+        api::route(Key(UserWrite), POST, "/api/v1/invitations/{invitation}/resending", "Send an invitation again", api::members::resend),
+
+        api::route(Key(AuditRead), GET, "/api/v1/audit", "Search the audit log", api::audit::list),
+        api::route(Key(AuditRead), GET, "/api/v1/audit/state", "Tell the end of the audit chain", api::audit::state),
+        api::route(Key(AuditExport), GET, "/api/v1/audit/export", "Export the audit log", api::audit::export),
     ]
 }
 
@@ -135,14 +222,23 @@ mod tests {
     fn a_route_is_for_members_exactly_when_its_path_names_a_tenant() {
         for info in table() {
             assert_eq!(info.path.starts_with("/t/{slug}"), info.access == "member", "{}", info.path);
-            assert_eq!(info.permission.is_some(), info.access == "member", "{}", info.path);
+            assert!(info.permission.is_some() == (info.access == "member") || info.access == "api", "{}", info.path);
+        }
+    }
+
+    #[test]
+    fn no_workflow_can_have_the_address_of_a_page() {
+        for info in table() {
+            let Some(rest) = info.path.strip_prefix("/t/{slug}/workflows/") else { continue };
+            let word = rest.split('/').next().unwrap();
+            assert!(word.starts_with('{') || platform::workflows::RESERVED.contains(&word), "{}", info.path);
         }
     }
 
     #[test]
     fn only_what_must_be_is_public() {
         let public: Vec<&str> = table().iter().filter(|info| info.access == "public").map(|info| info.path).collect();
-        let known = ["/healthz", "/readyz", "/s/{file}", "/setup/{token}", "/sign-in", "/invitations/{token}", "/mailbox", "/mailbox/{id}"];
+        let known = ["/healthz", "/readyz", "/s/{file}", "/setup/{token}", "/sign-in", "/invitations/{token}", "/mailbox", "/mailbox/{id}", "/password-reset", "/password-reset/{token}", "/email-restorations/{token}"];
         for path in public {
             assert!(known.contains(&path), "{path}");
         }

@@ -95,10 +95,10 @@ pub(crate) async fn set_up(visitor: Visitor, Path(token): Path<String>, Form(sen
         Outcome::Done(made) => {
             let notice = if sent.samples {
                 match put_samples_in(&visitor, &made).await {
-                    Ok(()) => "The tenant is made, and you are its admin. The sample workflow is there.".to_owned(),
+                    Ok(()) => "The tenant is made, and you are its admin. The sample workflows are there.".to_owned(),
                     // The tenant stays: its link is used up, and everything else can be done by hand.
                     Err(error) => {
-                        format!("The tenant is made, and you are its admin, but without the sample workflow. {}", error.problem().detail)
+                        format!("The tenant is made, and you are its admin, but without the sample workflows. {}", error.problem().detail)
                     }
                 }
             } else {
@@ -106,7 +106,7 @@ pub(crate) async fn set_up(visitor: Visitor, Path(token): Path<String>, Form(sen
             };
             Ok(with_session(visit, visit.done(&format!("/go/{}", made.slug), &notice), &made.session))
         }
-        Outcome::Refused(refusal) => view::html_with(refusal.status, &shown(&visitor, &token, link, refusal.errors, filled)),
+        Outcome::Refused(refusal) => view::html_later(refusal.status, refusal.retry_after, &shown(&visitor, &token, link, refusal.errors, filled)),
     }
 }
 

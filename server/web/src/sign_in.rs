@@ -7,7 +7,6 @@ use platform::identity;
 use serde::Deserialize;
 
 use crate::{
-    access::person,
     next,
     page::Page,
     route::{Account, Answer, Form, Query, Visitor},
@@ -63,7 +62,7 @@ pub(crate) async fn sign_in(visitor: Visitor, Form(sent): Form<Credentials>) -> 
     let signed_in = visitor.platform().sign_in(&sent.email, Secret::new(sent.password), &visit.client()).await;
     match view::outcome(signed_in, IN_FORM)? {
         Outcome::Done(session) => Ok(with_session(visit, visit.see_other(next), &session)),
-        Outcome::Refused(refusal) => view::html_with(refusal.status, &shown(&visitor, refusal.errors, sent.email, next)),
+        Outcome::Refused(refusal) => view::html_later(refusal.status, refusal.retry_after, &shown(&visitor, refusal.errors, sent.email, next)),
     }
 }
 
@@ -76,7 +75,7 @@ pub(crate) fn with_session(visit: &Visit, response: HttpResponse, session: &iden
 /// `POST /sign-out`: ends the session and takes its cookie away.
 pub(crate) async fn sign_out(account: Account) -> Answer {
     let visit = account.visit();
-    account.platform().sign_out(person!(account.session()), visit.facts()).await?;
+    account.platform().sign_out(account.session().person(), visit.facts()).await?;
     Ok(with_cookie(visit.done("/sign-in", "You are signed out."), &visit.site().cookies.end_session()))
 }
 

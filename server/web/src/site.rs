@@ -77,7 +77,7 @@ impl Site {
         STANDARD_NO_PAD.encode(bytes)
     }
 
-    /// Whether the database takes writes, as it was within the last second.
+    /// Whether this node can do its work, as it was within the last second.
     pub(crate) async fn is_ready(&self) -> bool {
         let now = self.platform.now();
         let known = *self.ready.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,9 +87,9 @@ impl Site {
         {
             return is_ready;
         }
-        let probed = self.platform.database().probe().await;
-        if let Err(error) = &probed {
-            tracing::warn!(%error, "not ready: {error}");
+        let probed = self.platform.readiness().await;
+        if let Err(why) = &probed {
+            tracing::warn!(%why, "not ready: {why}");
         }
         *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, probed.is_ok()));
         probed.is_ok()

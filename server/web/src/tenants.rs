@@ -4,7 +4,6 @@ use askama::Template;
 use platform::access::MemberDoor;
 
 use crate::{
-    access::person,
     page::{self, Link, Page},
     route::{Account, Answer, Path},
     view,
@@ -19,7 +18,7 @@ struct View {
 
 /// `GET /`: the home of the only tenant, or the choice of one.
 pub(crate) async fn front_door(account: Account) -> Answer {
-    let tenants = account.platform().tenants_of(person!(account.session())).await?;
+    let tenants = account.platform().tenants_of(account.session().person()).await?;
     if let [only] = tenants.as_slice() {
         return into_tenant(&account, &only.slug).await;
     }

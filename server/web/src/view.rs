@@ -1,8 +1,13 @@
 //! Templates turned into answers, and forms that are shown again with what was wrong in them.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpResponse,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, RETRY_AFTER},
+    },
 };
 use askama::Template;
 use domain::{Problem, problem::FieldProblem};
@@ -51,6 +56,8 @@ pub struct Refusal {
     pub status: StatusCode,
     /// What is wrong, field by field.
     pub errors: FormErrors,
+    /// After which time it may be tried again, when it was tried too often.
+    pub retry_after: Option<Duration>,
 }
 
 impl From<Problem> for Refusal {
@@ -60,7 +67,7 @@ impl From<Problem> for Refusal {
         } else {
             problem.fields.into_iter().map(|FieldProblem { field, message }| FormError { field, message }).collect()
         };
-        Self { status: StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), errors: FormErrors(errors) }
+        Self { status: StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), errors: FormErrors(errors), retry_after: None }
     }
 }
 
@@ -73,7 +80,11 @@ pub fn outcome<T>(result: Result<T>, shown_in_form: &[u16]) -> Result<Outcome<T>
         Err(error @ platform::Error::Denied(_)) => Err(error),
         Err(error) => {
             let problem = error.problem();
-            if shown_in_form.contains(&problem.status) { Ok(Outcome::Refused(problem.into())) } else { Err(error) }
+            if !shown_in_form.contains(&problem.status) {
+                return Err(error);
+            }
+            let retry_after = if let platform::Error::Throttled { retry_after } = error { Some(retry_after) } else { None };
+            Ok(Outcome::Refused(Refusal { retry_after, ..problem.into() }))
         }
     }
 }
@@ -87,6 +98,15 @@ pub fn html(template: &impl Template) -> Answer {
 pub fn html_with(status: StatusCode, template: &impl Template) -> Answer {
     let body = template.render().map_err(|error| platform::Error::Broken(format!("a template could not be rendered: {error}")))?;
     Ok(HttpResponse::build(status).insert_header((CONTENT_TYPE, HTML)).body(body))
+}
+
+/// The same, saying when it may be tried again (RFC 9110, 10.2.3).
+pub fn html_later(status: StatusCode, retry_after: Option<Duration>, template: &impl Template) -> Answer {
+    let mut response = html_with(status, template)?;
+    if let Some(after) = retry_after {
+        response.headers_mut().insert(RETRY_AFTER, after.as_secs().max(1).into());
+    }
+    Ok(response)
 }
 
 #[cfg(test)]
@@ -103,5 +123,8 @@ mod tests {
         assert!(outcome::<()>(Err(Problem::not_found("run").into()), &[422]).is_err());
         let denied = domain::Denied::Forbidden { kind: "run", permission: domain::Permission::RunRead, id: String::new() };
         assert!(outcome::<()>(Err(denied.into()), &[403]).is_err(), "denials are recorded, not shown in forms");
+        let throttled = platform::Error::Throttled { retry_after: Duration::from_secs(12) };
+        let Outcome::Refused(refusal) = outcome::<()>(Err(throttled), &[429]).unwrap() else { panic!("it was refused") };
+        assert_eq!(refusal.retry_after, Some(Duration::from_secs(12)));
     }
 }

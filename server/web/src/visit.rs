@@ -33,7 +33,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The parts of the site whose addresses hold a token in their second part: it opens a door, so nobody is told it.
-const WITH_TOKEN: &[&str] = &["a", "setup", "invitations"];
+const WITH_TOKEN: &[&str] = &["a", "setup", "invitations", "password-reset", "email-changes", "email-restorations"];
 
 /// One request.
 pub struct Visit {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::{
     call::Call,
     coverage::Coverage,
-    plan::{Approver, Quorum, Risk},
+    plan::{AfterRefusal, Approver, FieldCheck, FormKind, Quorum, Risk},
 };
 
 /// One recorded fact. The journal keeps the moment beside it.
@@ -88,6 +88,13 @@ pub enum Event {
         /// What it cost all the same.
         charge: Option<Charge>,
     },
+    /// The run goes on past a step that failed, as its `on_error` says.
+    PassedOver {
+        /// The step.
+        step: String,
+        /// What its variable is.
+        output: Value,
+    },
     /// An approval was reached: what will be asked is fixed from here on.
     ApprovalPrepared {
         /// The step.
@@ -128,6 +135,9 @@ pub enum Event {
         by: Option<String>,
         /// What they wrote.
         comment: Option<String>,
+        /// What they filled in: every field that was asked for, null where nothing was given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fields: Option<Map<String, Value>>,
     },
     /// A step waits for something outside the run.
     Parked {
@@ -260,6 +270,34 @@ pub struct ApprovalRequest {
     pub quorum: Quorum,
     /// How much is at stake.
     pub risk: Risk,
+    /// What whoever decides fills in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<AskedField>,
+    /// What follows when nobody decides.
+    #[serde(default, skip_serializing_if = "AfterRefusal::is_stop")]
+    pub on_expiry: AfterRefusal,
+    /// What follows a rejection.
+    #[serde(default, skip_serializing_if = "AfterRefusal::is_stop")]
+    pub on_reject: AfterRefusal,
+}
+
+/// A field of the form as it is put before somebody.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AskedField {
+    /// Its name.
+    pub name: String,
+    /// What it takes.
+    pub kind: FormKind,
+    /// Its name for people.
+    pub label: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether a yes needs it.
+    pub required: bool,
+    /// What stands in it at first: text, a number, a boolean, or null for nothing.
+    pub default: Value,
+    /// What the value has to be.
+    pub check: FieldCheck,
 }
 
 /// How an approval ended.

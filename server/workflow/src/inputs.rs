@@ -31,7 +31,7 @@ pub struct FieldProblem {
 }
 
 impl FieldProblem {
-    fn new(field: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(field: &str, message: impl Into<String>) -> Self {
         Self { field: field.to_owned(), message: message.into(), suggestion: None }
     }
 }
@@ -177,18 +177,21 @@ fn unknown(plan: &Plan, name: &str) -> Option<FieldProblem> {
     if plan.inputs.iter().any(|input| input.name == name) {
         return None;
     }
-    let suggestion = plan
-        .inputs
-        .iter()
-        .map(|input| (strsim::damerau_levenshtein(name, &input.name), &input.name))
-        .filter(|(distance, known)| *distance <= 1 + known.chars().count() / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known.clone());
+    let suggestion = perhaps_meant(name, plan.inputs.iter().map(|input| input.name.as_str()));
     let message = match &suggestion {
         Some(known) => format!("is not an input of this workflow; did you mean {known}?"),
         None => "is not an input of this workflow".to_owned(),
     };
     Some(FieldProblem { suggestion, ..FieldProblem::new(name, message) })
+}
+
+/// The known name that is most like this one, if one is like it at all.
+pub(crate) fn perhaps_meant<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+    known
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .filter(|(distance, known)| *distance <= 1 + known.chars().count() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known.to_owned())
 }
 
 /// The value that the texts of one input mean; `None` when it was not given.
@@ -201,7 +204,7 @@ fn read(input: &InputField, texts: &[&str]) -> Result<Option<Value>, String> {
     }
 }
 
-fn read_one(kind: FieldType, text: &str) -> Result<Option<Value>, String> {
+pub(crate) fn read_one(kind: FieldType, text: &str) -> Result<Option<Value>, String> {
     let trimmed = text.trim();
     if kind == FieldType::String {
         return Ok(Some(Value::String(text.to_owned())));

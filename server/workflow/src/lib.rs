@@ -13,6 +13,7 @@ pub mod core;
 pub mod coverage;
 pub mod event;
 pub mod expression;
+pub mod form;
 pub mod inputs;
 pub mod needs;
 pub mod parse;

@@ -1,13 +1,13 @@
-//! What a plan needs around it before it can run: tenant variables, credentials, models.
+//! What a plan needs around it before it can run: tenant variables, credentials, models, and people who decide.
 
 use std::collections::BTreeSet;
 
 use crate::{
     expression::{Expression, Reference, Template},
-    plan::{CredentialPiece, HttpStepBody, Plan, StepKind, TemplateValue},
+    plan::{Approver, CredentialPiece, HttpStepBody, OnError, Plan, StepKind, TemplateValue},
 };
 
-/// What a tenant has to have for a plan to run.
+/// What a tenant has to have for a plan to run. Lists are sorted and without repetition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Names after `vars.`.
@@ -18,6 +18,10 @@ pub struct Needs {
     pub models: BTreeSet<String>,
     /// Whether a prompt goes to the tenant's default model.
     pub default_model: bool,
+    /// Roles that are asked for an approval.
+    pub roles: BTreeSet<String>,
+    /// E-mail addresses of people who are asked for an approval.
+    pub people: BTreeSet<String>,
 }
 
 impl Needs {
@@ -27,6 +31,9 @@ impl Needs {
         for step in &plan.steps {
             needs.expression(step.condition.as_ref());
             needs.template(step.idempotency_key.as_ref());
+            if let OnError::Continue { fallback: Some(fallback) } = &step.on_error {
+                needs.value(fallback);
+            }
             match &step.kind {
                 StepKind::Http(http) => {
                     needs.template(Some(&http.url));
@@ -53,9 +60,21 @@ impl Needs {
                     needs.template(Some(&model.prompt));
                 }
                 StepKind::Approval(approval) => {
+                    for approver in &approval.approvers {
+                        match approver {
+                            Approver::Role(role) => drop(needs.roles.insert(role.clone())),
+                            Approver::Email(email) => drop(needs.people.insert(email.clone())),
+                            Approver::Anyone => {}
+                        }
+                    }
                     needs.template(Some(&approval.title));
                     needs.template(approval.description.as_ref());
                     approval.shows.iter().for_each(|(_, text)| needs.template(Some(text)));
+                    for field in &approval.fields {
+                        needs.template(field.label.as_ref());
+                        needs.template(field.description.as_ref());
+                        field.default.iter().for_each(|value| needs.value(value));
+                    }
                 }
                 StepKind::Assert { condition, message } => {
                     needs.expression(Some(condition));

@@ -195,6 +195,29 @@ pub struct Step {
     pub budget: Option<Money>,
     /// Replaces the key made of run and step.
     pub idempotency_key: Option<Template>,
+    /// What follows when it fails for good. Plans that were stored before this was known all stop.
+    #[serde(default, skip_serializing_if = "OnError::is_stop")]
+    pub on_error: OnError,
+}
+
+/// What follows when a step fails for good.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// The run fails.
+    #[default]
+    Stop,
+    /// The run goes on past it.
+    Continue {
+        /// What the step's variable is then; without it, `{error: {…}}`.
+        fallback: Option<TemplateValue>,
+    },
+}
+
+impl OnError {
+    const fn is_stop(&self) -> bool {
+        matches!(self, Self::Stop)
+    }
 }
 
 /// How often and with which pauses a step is tried.
@@ -400,13 +423,21 @@ pub enum Quorum {
 }
 
 /// What follows a rejection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AfterRefusal {
     /// The run fails.
+    #[default]
     Stop,
     /// The run goes on; the step's variable says how it was decided.
     Continue,
+}
+
+impl AfterRefusal {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    pub(crate) const fn is_stop(&self) -> bool {
+        matches!(self, Self::Stop)
+    }
 }
 
 /// A person's agreement.
@@ -431,4 +462,49 @@ pub struct ApprovalStep {
     pub on_expiry: AfterRefusal,
     /// What follows a rejection.
     pub on_reject: AfterRefusal,
+    /// What whoever decides fills in, in the order of the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FormField>,
+}
+
+/// What a field of a form takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FormKind {
+    /// Text on one line.
+    String,
+    /// Text.
+    Text,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// One of the options.
+    Select,
+    /// A day, as `2026-01-31`.
+    Date,
+    /// An e-mail address.
+    Email,
+    /// An address of `http` or `https`.
+    Url,
+}
+
+/// Something that a person fills in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormField {
+    /// Its name.
+    pub name: String,
+    /// What it takes.
+    pub kind: FormKind,
+    /// Its name for people; `None` means made of its name.
+    pub label: Option<Template>,
+    /// What it is for.
+    pub description: Option<Template>,
+    /// Whether a yes needs it.
+    pub required: bool,
+    /// What stands in the form before anybody writes into it. It is only suggested: what is not sent is not given.
+    pub default: Option<TemplateValue>,
+    /// What the value has to be; the options of a choice are its allowed values.
+    pub check: FieldCheck,
 }

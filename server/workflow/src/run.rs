@@ -140,6 +140,8 @@ pub enum StepState {
     Failed {
         /// What went wrong.
         failure: Failure,
+        /// What its variable is, when the run went on past it.
+        instead: Option<Arc<Value>>,
     },
     /// The run ended while the step was under way.
     Stopped {
@@ -255,6 +257,8 @@ pub struct Decided {
     pub by: Option<String>,
     /// What they wrote.
     pub comment: Option<String>,
+    /// What they filled in.
+    pub fields: Option<Map<String, Value>>,
 }
 
 impl StepState {
@@ -398,6 +402,11 @@ impl Run {
     /// All steps of the plan in their order.
     pub fn steps<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = StepView<'a>> {
         plan.steps.iter().map(|step| StepView { step, run: self.step(&step.id) })
+    }
+
+    /// The steps that failed and that the run went on past, in the order of the plan.
+    pub fn passed_over<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = StepView<'a>> {
+        self.steps(plan).filter(|view| matches!(view.run.state, StepState::Failed { instead: Some(_), .. }))
     }
 
     /// The approval that waits for a decision, with its step.

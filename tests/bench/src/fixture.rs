@@ -95,6 +95,7 @@ impl Fixture {
             rehearsal: None,
             session_idle: Duration::from_hours(1),
             session_absolute: Duration::from_hours(10),
+            quotas: platform::tenants::Quotas::default(),
         };
         let keyring = Arc::new(vault::Keyring::generate(entropy.as_ref()));
         let egress = Arc::new(tools::Egress::new(&settings.egress).unwrap());

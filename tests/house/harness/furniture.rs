@@ -185,6 +185,7 @@ async fn furnish(engine: Engine) -> Template {
         rehearsal: None,
         session_idle: SESSION,
         session_absolute: SESSION,
+        quotas: platform::tenants::Quotas::default(),
     };
     let egress = Arc::new(Egress::new(&settings.egress).unwrap());
     let platform = Platform::new(database, clock, Arc::new(OsEntropy), keyring(), egress, settings);

@@ -31,6 +31,7 @@ use platform::{
     access::MemberDoor,
     execution::Execution,
     runs::{Given, RunShown},
+    tenants::Quotas,
 };
 use rehearsal::Rehearsal;
 use serde_json::{Map, Value};
@@ -112,22 +113,27 @@ impl Ruin {
 }
 
 fn settings(public_url: String, smtp: Option<Smtp>, allow: &[String], rehearsal: &Rehearsal) -> Settings {
-    let [invoice_book, payment_desk, model] =
-        [rehearsal.invoice_book(), rehearsal.payment_desk(), rehearsal.model()].map(|address| address.to_string());
+    let look_alikes = [rehearsal.invoice_book(), rehearsal.payment_desk(), rehearsal.tracker(), rehearsal.model()];
+    let look_alikes = look_alikes.map(|address| address.to_string());
+    let [invoice_book, payment_desk, tracker, model] = look_alikes.clone();
     Settings {
         public_url,
         smtp,
-        egress: EgressRules { allow: [&[invoice_book.clone(), payment_desk.clone(), model.clone()], allow].concat(), deny: Vec::new() },
+        egress: EgressRules { allow: [&look_alikes, allow].concat(), deny: Vec::new() },
         rehearsal: Some(RehearsalAddresses {
             invoice_book,
             payment_desk,
+            tracker,
             model,
+            erp_key: Secret::new(rehearsal::ERP_KEY),
+            tracker_key: Secret::new(rehearsal::TRACKER_KEY),
             payment_key: Secret::new(rehearsal::PAYMENT_DESK_KEY),
             model_key: Secret::new(rehearsal::MODEL_KEY),
         }),
         // Clocks are moved by days here, and sessions are the subject of tests of their own.
         session_idle: furniture::SESSION,
         session_absolute: furniture::SESSION,
+        quotas: Quotas::default(),
     }
 }
 
@@ -234,7 +240,7 @@ impl House {
     pub async fn fall(self) -> Ruin {
         let Self { engine, clock, rehearsal, location, folder, stop, tasks, platform, .. } = self;
         // What still waits for an answer of the services would hold the end up.
-        for stage in [rehearsal.invoice_book_stage(), rehearsal.payment_desk_stage(), rehearsal.model_stage()] {
+        for stage in [rehearsal.invoice_book_stage(), rehearsal.payment_desk_stage(), rehearsal.tracker_stage(), rehearsal.model_stage()] {
             stage.release();
         }
         let _ = stop.send(true);

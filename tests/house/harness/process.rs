@@ -2,11 +2,12 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Output, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
     thread,
+    time::Duration,
 };
 
 use tokio::sync::mpsc;
@@ -19,7 +20,7 @@ pub struct Program {
     lines: mpsc::UnboundedReceiver<String>,
     errors: Option<thread::JoinHandle<String>>,
     /// What hangs on its standard input ends when this is dropped.
-    _input: Option<ChildStdin>,
+    input: Option<ChildStdin>,
 }
 
 impl Program {
@@ -36,12 +37,22 @@ impl Program {
             text
         });
         let input = child.stdin.take();
-        Self { child, lines, errors: Some(errors), _input: input }
+        Self { child, lines, errors: Some(errors), input }
     }
 
     /// The next line it says; nothing when it ended.
     pub async fn line(&mut self) -> Option<String> {
-        tokio::time::timeout(PATIENCE, self.lines.recv()).await.expect("a line in time")
+        self.line_within(PATIENCE).await
+    }
+
+    /// The same of one that may be silent for this long.
+    pub async fn line_within(&mut self, silence: Duration) -> Option<String> {
+        tokio::time::timeout(silence, self.lines.recv()).await.expect("a line in time")
+    }
+
+    /// Writes a line to its standard input.
+    pub fn say(&mut self, line: &str) {
+        writeln!(self.input.as_mut().expect("its standard input"), "{line}").unwrap();
     }
 
     /// The next line that contains this, those before it left out.
@@ -66,11 +77,21 @@ impl Program {
         self.errors.take().map(|errors| errors.join().unwrap()).unwrap_or_default()
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Asks it to stop, as a supervisor does.
+    pub fn terminate(&self) {
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+    }
+
+    /// How it ended, once it has.
+    pub fn ended(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    /// Asks it to stop and waits until it has, in good order.
     pub fn stop(&mut self) {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        self.child.wait().unwrap();
+        self.terminate();
+        let ended = self.ended();
+        assert!(ended.success(), "{ended}: {}", self.log());
     }
 }
 

@@ -1,11 +1,18 @@
 //! One of everything that a tenant can have: what addresses name by an id.
 
-use domain::{ApprovalId, RunId};
+use std::time::Duration;
+
+use database::{
+    Housekeeping,
+    person_links::{self, LinkPurpose, NewPersonLink},
+};
+use domain::{ApprovalId, RunId, Secret, machine::OsEntropy};
 use platform::runs::Waiting;
 use rehearsal::When;
 use serde_json::json;
+use vault::Token;
 
-use super::{House, Tenant};
+use super::{House, Tenant, Who};
 
 /// The ids of one tenant, as they stand in addresses.
 #[derive(Debug, Clone)]
@@ -32,6 +39,14 @@ pub struct Things {
     pub member: String,
     /// A further session of the admin.
     pub session: String,
+    /// A session of that member.
+    pub member_session: String,
+    /// The token in a mail to that member by which they choose a new password.
+    pub reset_token: String,
+    /// The token in a mail by which the admin confirms another address.
+    pub email_token: String,
+    /// The token in a mail by which that member takes an old address back.
+    pub restoration_token: String,
     pub mail: String,
 }
 
@@ -69,8 +84,19 @@ pub async fn made_in(house: &House, tenant: &Tenant) -> Things {
     let signed_in = platform.session(&tenant.admin.who().cookie).await.unwrap().unwrap();
     let sessions = platform.own_sessions(&signed_in).await.unwrap();
 
+    let spare = tenant.spare.who();
+    let of_spare = platform.member_sessions(&admin, spare.person).await.unwrap();
+    let client = platform::identity::Client { request: platform.new_request(Some("127.0.0.1".to_owned())), agent: None };
+    platform.request_password_reset(&spare.email, &client).await.unwrap();
+    let another = format!("other@{}.example", tenant.slug);
+    platform.request_email_change(&signed_in, &another, Secret::new(super::PASSWORD), &client).await.unwrap();
+    let restoration_token = restoration_of(house, spare).await;
+
     let path = |link: String| link.strip_prefix(&platform.settings().public_url).unwrap().to_owned();
     let approval_link = path(house.mailed_link(tenant.approver.email(), "/a/").await);
+    let last = |link: String| link.rsplit('/').next().unwrap().to_owned();
+    let reset_token = last(house.mailed_link(&spare.email, "/password-reset/").await);
+    let email_token = last(house.mailed_link(&another, "/email-changes/").await);
     let invitation_link = path(house.mailed_link(&invitation.email, "/invitations/").await);
     let mails = platform.mailbox().await.unwrap();
     let providers = platform.providers(&admin).await.unwrap();
@@ -90,10 +116,32 @@ pub async fn made_in(house: &House, tenant: &Tenant) -> Things {
         hold: hold.to_string(),
         invitation: invitation.id.to_string(),
         invitation_token: invitation_link.rsplit('/').next().unwrap().to_owned(),
-        member: tenant.spare.who().person.to_string(),
+        member: spare.person.to_string(),
+        member_session: of_spare[0].id.to_string(),
+        reset_token,
+        email_token,
+        restoration_token,
         session: sessions.iter().find(|session| !session.is_this_one).unwrap().id.to_string(),
         mail: mails.iter().find(|mail| mail.to == tenant.approver.email()).unwrap().id.to_string(),
     }
+}
+
+/// A link by which somebody takes the address back that they have: as after a change that was undone in another way.
+async fn restoration_of(house: &House, who: &Who) -> String {
+    let (token, now) = (Token::generate(&OsEntropy), house.platform.now());
+    let link = NewPersonLink {
+        id: house.platform.new_id(),
+        person: who.person,
+        purpose: LinkPurpose::EmailRestoration,
+        token_hash: token.hash(),
+        email: who.email.clone(),
+        created_at: now,
+        expires_at: now.after(Duration::from_hours(24)),
+    };
+    let mut tx = house.platform.database().system().await.unwrap();
+    person_links::create(&mut tx, &link).await.unwrap();
+    tx.housekeep(Housekeeping::Links).await.unwrap();
+    token.text().expose().to_owned()
 }
 
 /// The approval that a run waits for, once it does.

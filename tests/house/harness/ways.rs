@@ -36,9 +36,9 @@ impl Way {
         format!("{:4} {}", self.route.method, self.route.path)
     }
 
-    /// Whether the path names something by an id, beside the tenant.
+    /// Whether the path names something by an id, beside the tenant. Roles are called the same everywhere and belong to nobody.
     pub fn names_a_thing(&self) -> bool {
-        self.route.path.contains('{') && self.route.path.replace("{slug}", "").contains('{')
+        self.route.path.replace("{slug}", "").replace("/roles/{role}", "").contains('{')
     }
 
     /// Goes this way.
@@ -71,7 +71,12 @@ fn fill(house: &House, route: &RouteInfo, before: &str, part: &str, slug: &str, 
         ("a", _) => things.approval_link.rsplit('/').next().unwrap().to_owned(),
         ("invitations", "{token}") => things.invitation_token.clone(),
         ("mailbox", _) => things.mail.clone(),
+        ("sessions", _) if route.path.contains("/members/") => things.member_session.clone(),
         ("sessions", _) => things.session.clone(),
+        ("password-reset", _) => things.reset_token.clone(),
+        ("email-changes", _) => things.email_token.clone(),
+        ("email-restorations", _) => things.restoration_token.clone(),
+        ("roles", _) if route.method == "GET" => "developer".to_owned(),
         ("members", _) => things.member.clone(),
         ("roles", _) => if route.path.ends_with("/grant") { "developer" } else { "viewer" }.to_owned(),
         ("invitations", "{id}") => things.invitation.clone(),
@@ -101,6 +106,11 @@ fn fields(route: &RouteInfo, things: &Things) -> Vec<(&'static str, String)> {
             ("password", PASSWORD),
         ]),
         "/invitations/{token}" => text(&[("name", "Ina Invited"), ("password", PASSWORD)]),
+        "/password-reset" => text(&[("email", &format!("spare@{}.example", things.slug))]),
+        "/password-reset/{token}" | "/email-restorations/{token}" => text(&[("password", "quiet lantern orchard 4")]),
+        "/account/email" => text(&[("email", "somebody-else@acme.example"), ("password", PASSWORD)]),
+        "/settings" => text(&[("name", "Another name"), ("session_idle_minutes", ""), ("invited_domains", "")]),
+        "/settings/quotas" => text(&[("members", "100"), ("open_runs", ""), ("runs_a_day", ""), ("stored_mib", "")]),
         "/account/password" => text(&[("current", PASSWORD), ("new", "quiet lantern orchard 4")]),
         "/account/theme" => text(&[("theme", "dark")]),
         "/invitations" => text(&[("email", "new@acme.example"), ("name", "Nina New"), ("role", "viewer")]),
@@ -134,6 +144,9 @@ fn fields(route: &RouteInfo, things: &Things) -> Vec<(&'static str, String)> {
         | "/members/{id}/roles/{role}/withdrawal"
         | "/members/{id}/disabling"
         | "/members/{id}/enabling"
+        | "/members/{id}/sessions/ending"
+        | "/members/{id}/sessions/{session}/ending"
+        | "/email-changes/{token}"
         | "/invitations/{id}/resending"
         | "/invitations/{id}/withdrawal" => Vec::new(),
         other => panic!("tests/house/harness/ways.rs knows no form for POST {other}"),

@@ -25,14 +25,19 @@ pub async fn with_samples(engine: Engine) -> House {
 }
 
 /// Sends the form of the page at `at` that goes to `action`.
-async fn fill(client: &Client, at: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+pub async fn fill(client: &Client, at: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
     let page = client.get(at).await.expect(200);
     client.submit(&page, action, fields).await
 }
 
 /// Starts a payment with the form of its page, and gives the run.
 pub async fn start_on_the_page(tenant: &Tenant, client: &Client, inputs: &[(&str, &str)]) -> RunId {
-    let at = format!("/t/{}/workflows/vendor-payment/runs", tenant.slug);
+    start_of(tenant, client, "vendor-payment", inputs).await
+}
+
+/// The same for any workflow.
+pub async fn start_of(tenant: &Tenant, client: &Client, workflow: &str, inputs: &[(&str, &str)]) -> RunId {
+    let at = format!("/t/{}/workflows/{workflow}/runs", tenant.slug);
     let fields: Vec<(String, &str)> = inputs.iter().map(|(name, value)| (format!("input.{name}"), *value)).collect();
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     let started = fill(client, &format!("{at}/new"), &at, &fields).await.expect(303);

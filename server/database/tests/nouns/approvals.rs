@@ -68,7 +68,7 @@ async fn ask(site: &Site, run: RunId, quorum: i64, rounds: i64) -> Vec<ApprovalI
 }
 
 fn decision(person: PersonId, verdict: Verdict, at: Timestamp) -> NewDecision {
-    NewDecision { person, label: "approver@acme.example".to_owned(), verdict, comment: "seen".to_owned(), at }
+    NewDecision { person, label: "approver@acme.example".to_owned(), verdict, comment: "seen".to_owned(), fields: None, at }
 }
 
 async fn decide(site: &Site, id: ApprovalId, decision: &NewDecision) -> Decided {

@@ -29,6 +29,7 @@ mod access;
 mod approvals;
 mod audit;
 mod budgets;
+mod identity;
 mod isolation;
 mod mail;
 mod runs;

@@ -46,7 +46,7 @@ async fn a_credential_is_replaced_only_by_who_saw_the_value_before(site: &Site) 
     assert!(credentials::create(&mut tx, &scope(&actor), &new).await.unwrap());
     assert!(!credentials::create(&mut tx, &scope(&actor), &credential(site, "payment-desk")).await.unwrap(), "the name is taken");
     let row = authorized::<CredentialWrite, _>(credentials::find_by_name(&mut tx, "payment-desk").await.unwrap(), &actor);
-    assert_eq!((row.id, row.version, row.created_by), (new.id, 1, Some(site.acme.admin)));
+    assert_eq!((row.id, row.version, row.created_by.as_deref()), (new.id, 1, Some("admin@acme.example")));
     assert!(credentials::replace(&mut tx, &row, &[9], at(5)).await.unwrap());
     assert!(!credentials::replace(&mut tx, &row, &[8], at(6)).await.unwrap(), "the row is old");
     let hosts = ["a.example".to_owned(), "b.example".to_owned()];
@@ -55,6 +55,7 @@ async fn a_credential_is_replaced_only_by_who_saw_the_value_before(site: &Site) 
     assert_eq!((sealed.version, sealed.sealed.as_slice(), sealed.allowed_hosts.as_slice()), (2, &[9][..], &hosts[..]));
     let list = credentials::list(&mut tx, &scope(&actor)).await.unwrap();
     assert_eq!(list.len(), 1);
+    assert_eq!(list[0].replaced_by.as_deref(), Some("admin@acme.example"));
     assert_eq!((list[0].replaced_at, list[0].last_used_at, list[0].description.as_str()), (Some(at(5)), None, "Pays twice"));
     tx.commit(event()).await.unwrap();
 }

@@ -207,9 +207,17 @@ fn request(entropy: &SeededEntropy) -> RequestFacts {
 }
 
 fn intent(entropy: &SeededEntropy, chain: Chain) -> AuditIntent {
-    let version = domain::PolicyVersion(uuid::Uuid::nil());
-    let actor = Actor::operator(TenantId::from_uuid(uuid::Uuid::nil()), Grants::recorded(0, version), request(entropy));
-    AuditIntent { chain, actor: AuditActor::from(&actor), event: AuditEvent::done("test.done", "test", "", "") }
+    let request = request(entropy);
+    let actor = AuditActor {
+        kind: "operator",
+        id: String::new(),
+        label: "operator".to_owned(),
+        door: "operator",
+        run: None,
+        address: request.address,
+        request: request.id.to_string(),
+    };
+    AuditIntent { chain, actor, event: AuditEvent::done("test.done", "test", "", "") }
 }
 
 pub fn version(id: VersionId) -> NewVersion {

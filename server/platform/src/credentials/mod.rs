@@ -11,9 +11,10 @@ use domain::{
     audit::{AuditEvent, AuditEvents},
     permission::{CredentialRead, CredentialWrite},
 };
+use sha2::{Digest, Sha256};
 use vault::{CREDENTIAL_VALUE, Context};
 
-use crate::{Error, Platform, Result, identity::Fields, mail::text::one_line, names};
+use crate::{Error, Platform, Result, expected::Expected, identity::Fields, mail::text::one_line, names};
 
 /// The kinds of credentials.
 pub const KINDS: &[&str] = &["api_key", "token", "password", "certificate", "ssh_key", "secret", "oauth_token", "custom"];
@@ -55,8 +56,12 @@ pub struct CredentialLine {
     pub allowed_hosts: Vec<String>,
     /// What it is for.
     pub description: String,
+    /// The e-mail address of who set it; nobody's when it came with the set-up.
+    pub created_by: Option<String>,
     /// When it was set.
     pub created_at: Timestamp,
+    /// The e-mail address of who last replaced its value.
+    pub replaced_by: Option<String>,
     /// When its value was last replaced.
     pub replaced_at: Option<Timestamp>,
     /// When it was last sent out.
@@ -91,6 +96,20 @@ pub struct CredentialShown {
     pub uses: Page<UseLine>,
 }
 
+impl CredentialLine {
+    /// The tag that tells this state from every other one.
+    pub fn tag(&self) -> String {
+        tag(self.version, &self.allowed_hosts, &self.description)
+    }
+}
+
+/// The number of the value, and a hash of what else can be changed.
+fn tag(version: i64, allowed_hosts: &[String], description: &str) -> String {
+    let facts = serde_json::json!([allowed_hosts, description]).to_string();
+    let hash = Sha256::digest(facts.as_bytes());
+    format!("{version}-{}", hex::encode(hash.get(..8).unwrap_or_default()))
+}
+
 impl From<CredentialRow> for CredentialLine {
     fn from(row: CredentialRow) -> Self {
         Self {
@@ -100,7 +119,9 @@ impl From<CredentialRow> for CredentialLine {
             version: row.version,
             allowed_hosts: row.allowed_hosts,
             description: row.description,
+            created_by: row.created_by,
             created_at: row.created_at,
+            replaced_by: row.replaced_by,
             replaced_at: row.replaced_at,
             last_used_at: row.last_used_at,
         }
@@ -234,6 +255,14 @@ impl Platform {
     /// # Errors
     /// 404 when there is none, 409 when somebody changed it at the same moment, 422 for a value that cannot be used.
     pub async fn replace_credential(&self, actor: &Actor, id: CredentialId, value: &Secret) -> Result<i64> {
+        self.replace_credential_as(actor, id, value, &Expected::Anything).await
+    }
+
+    /// The same for one who says which state they expect to find.
+    ///
+    /// # Errors
+    /// 412 when there is another one; else as [`Platform::replace_credential`].
+    pub async fn replace_credential_as(&self, actor: &Actor, id: CredentialId, value: &Secret, expected: &Expected) -> Result<i64> {
         let mut tx = self.parts().database.read(actor).await?;
         let known = rows::find(&mut tx, id).await?.ok_or_else(not_found)?.authorize::<CredentialWrite>(actor)?;
         drop(tx);
@@ -242,6 +271,7 @@ impl Platform {
         let sealed = self.seal(actor, id, version, value).await?;
         let mut tx = self.parts().database.write(actor).await?;
         let credential = rows::find(&mut tx, id).await?.ok_or_else(not_found)?.authorize::<CredentialWrite>(actor)?;
+        expected.check(Some(&tag(credential.version, &credential.allowed_hosts, &credential.description)))?;
         if credential.version != known.version || !rows::replace(&mut tx, &credential, &sealed, self.now()).await? {
             return Err(changed_meanwhile());
         }
@@ -255,8 +285,24 @@ impl Platform {
     /// # Errors
     /// 404 when there is none, 422 with every field that is wrong.
     pub async fn change_credential(&self, actor: &Actor, id: CredentialId, allowed_hosts: &[String], about: &str) -> Result<()> {
+        self.change_credential_as(actor, id, allowed_hosts, about, &Expected::Anything).await
+    }
+
+    /// The same for one who says which state they expect to find.
+    ///
+    /// # Errors
+    /// 412 when there is another one; else as [`Platform::change_credential`].
+    pub async fn change_credential_as(
+        &self,
+        actor: &Actor,
+        id: CredentialId,
+        allowed_hosts: &[String],
+        about: &str,
+        expected: &Expected,
+    ) -> Result<()> {
         let mut tx = self.parts().database.write(actor).await?;
         let credential = rows::find(&mut tx, id).await?.ok_or_else(not_found)?.authorize::<CredentialWrite>(actor)?;
+        expected.check(Some(&tag(credential.version, &credential.allowed_hosts, &credential.description)))?;
         let mut fields = Fields::default();
         let hosts = fields.take("allowed_hosts", hosts::read(allowed_hosts));
         let about = fields.take("description", description(about));

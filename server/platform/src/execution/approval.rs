@@ -176,14 +176,14 @@ pub(super) fn holds(batch: &Batch<'_>, run: &RunContext, covered: &Covered, call
 pub(super) fn void(batch: &mut Batch<'_>, approval: ApprovalId, reason: String) -> Result<Input, MemberRefused> {
     let end = ApprovalEnd { id: approval, state: ApprovalState::Voided, by: String::new(), comment: Some(reason.clone()), at: batch.now() };
     batch.void_approval(end)?;
-    Ok(Input::ApprovalEnded { approval, decision: Decision::Voided, by: None, comment: Some(reason) })
+    Ok(Input::ApprovalEnded { approval, decision: Decision::Voided, by: None, comment: Some(reason), fields: None })
 }
 
 /// Ends an approval that nobody decided in time. Whoever decided first has won: then the decision is in the inbox.
 pub(super) fn expire(batch: &mut Batch<'_>, approval: ApprovalId) -> Result<Verdict<Go>, MemberRefused> {
     let end = ApprovalEnd { id: approval, state: ApprovalState::Expired, by: String::new(), comment: None, at: batch.now() };
     Ok(if batch.end_approval(end)? {
-        Verdict::Tell(Input::ApprovalEnded { approval, decision: Decision::Expired, by: None, comment: None })
+        Verdict::Tell(Input::ApprovalEnded { approval, decision: Decision::Expired, by: None, comment: None, fields: None })
     } else {
         Verdict::InInbox
     })

@@ -20,7 +20,7 @@ pub(super) struct Bound {
 /// Binds a coverage to the facts in force: when somebody is asked, and again before each covered effect.
 ///
 /// Over: the plan, the covered steps with their known arguments and the texts of what is not known yet, the id, version
-/// and hosts of each credential, where each model's provider is, and who may decide how. Prices are not part of it:
+/// and hosts of each credential, where each model's provider is, who may decide how, and what they fill in. Prices are not part of it:
 /// what it may cost is the ceiling, which is checked apart.
 pub(super) fn bind(batch: &Batch<'_>, run: &RunContext, coverage: &Coverage, request: &ApprovalRequest) -> Result<Bound, String> {
     let mut ceiling = Money::ZERO;
@@ -33,7 +33,7 @@ pub(super) fn bind(batch: &Batch<'_>, run: &RunContext, coverage: &Coverage, req
     }
     let plan = run.plan.hash().map_err(|error| error.to_string())?;
     let written = |value: Result<Value, serde_json::Error>| value.map_err(|error| error.to_string());
-    let bound = json!({
+    let mut bound = json!({
         "form": 1,
         "plan": hex::encode(plan),
         "run": run.run.to_string(),
@@ -42,6 +42,10 @@ pub(super) fn bind(batch: &Batch<'_>, run: &RunContext, coverage: &Coverage, req
         "approvers": written(serde_json::to_value(&request.approvers))?,
         "quorum": written(serde_json::to_value(request.quorum))?,
     });
+    // Left out when there is no form, so that what was asked before there were any still binds.
+    if let (Some(bound), false) = (bound.as_object_mut(), request.fields.is_empty()) {
+        bound.insert("fields".to_owned(), written(serde_json::to_value(&request.fields))?);
+    }
     Ok(Bound { digest: canonical::digest(&bound), ceiling })
 }
 

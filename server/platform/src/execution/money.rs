@@ -56,12 +56,12 @@ pub(super) fn find_model<'b>(batch: &'b Batch<'_>, plan: &Plan, of_step: Option<
             .models()
             .iter()
             .find(|model| model.is_default)
-            .ok_or_else(|| "This tenant has no default model. Set one up under Providers, or name a model in the workflow.".to_owned()),
+            .ok_or_else(|| "This tenant has no default model. Set one up under Model providers, or name a model in the workflow.".to_owned()),
         Some(wanted) => batch
             .models()
             .iter()
             .find(|model| wanted.split_once('/') == Some((&model.provider_name, &model.name)))
-            .ok_or_else(|| format!("There is no price for the model `{wanted}`. Add it under Providers, and name it provider/model.")),
+            .ok_or_else(|| format!("There is no price for the model `{wanted}`. Add it under Model providers, and name it provider/model.")),
     }
 }
 

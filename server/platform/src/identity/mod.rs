@@ -3,7 +3,10 @@
 //! What a person may do in a tenant is not here but in `access` and `members`. A person belongs to no tenant, so
 //! these verbs change across tenants, and each tenant a person is a member of has the act in its own log.
 
+pub mod email;
+mod links;
 pub mod password;
+pub mod reset;
 pub mod sessions;
 pub mod setup;
 pub mod sign_in;
@@ -32,8 +35,11 @@ use crate::{
     tenants::TenantShown,
 };
 
+pub use database::sessions::SignedIn;
+pub use email::{EmailChange, EmailRestoration};
 pub use password::NewPassword;
-pub use sessions::SessionShown;
+pub use reset::ResetLink;
+pub use sessions::{SessionReach, SessionShown};
 pub use setup::{NewTenant, SetUp, SetupLink};
 
 /// The most bytes of an e-mail address (RFC 5321, 4.5.3.1.3, less the brackets).
@@ -177,12 +183,20 @@ impl Platform {
     /// # Errors
     /// [`Error::Throttled`] when one of them is empty.
     pub(crate) async fn throttle(&self, typed_email: &str, request: &RequestFacts) -> Result<()> {
-        let now = self.now();
         let buckets = [
             (format!("sign-in from {}", neighbourhood(request.address.as_deref())), OF_ADDRESS),
             (format!("sign-in as {}", account_key(typed_email)), OF_ACCOUNT),
             ("sign-in".to_owned(), OF_ALL),
         ];
+        self.take(buckets, "a sign-in", request).await
+    }
+
+    /// Takes a token from each of some buckets. `what` is tried, for the log.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] when one of them is empty.
+    async fn take(&self, buckets: [(String, Bucket); 3], what: &str, request: &RequestFacts) -> Result<()> {
+        let now = self.now();
         let mut tx = self.parts().database.system().await?;
         let mut denied = None;
         for (key, bucket) in buckets {
@@ -194,7 +208,7 @@ impl Platform {
         tx.housekeep(Housekeeping::Throttle).await?;
         match denied {
             Some(retry_after) => {
-                tracing::warn!(request = %request.id, address = request.address, "a sign-in was throttled");
+                tracing::warn!(request = %request.id, address = request.address, "{what} was throttled");
                 Err(Error::Throttled { retry_after })
             }
             None => Ok(()),

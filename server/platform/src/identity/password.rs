@@ -2,6 +2,7 @@
 
 use database::{
     people,
+    person_links::{self, LinkPurpose},
     sessions::{self as rows, SignedIn},
     tenants,
 };
@@ -67,6 +68,8 @@ impl Platform {
             .into());
         }
         let ended = rows::delete_all(&mut tx, person.id, Some(signed_in.session.id)).await?;
+        rows::announce_end(&mut tx, person.id).await?;
+        person_links::delete_of(&mut tx, person.id, LinkPurpose::PasswordReset).await?;
         let event =
             AuditEvent::done("user.updated", "user", person.id, &person.email).with("password", "changed").with("sessions_ended", ended);
         commit(tx, for_each_tenant(&tenancies, &person_in_log(person.id, &person.email, &client.request), &event)).await?;

@@ -104,6 +104,7 @@ impl Platform {
             // It ended in between: nothing is left to do or to tell.
             return Ok(());
         }
+        rows::announce_end(&mut tx, person).await?;
         let tenancies = tenants::of_person(&mut tx, person).await?;
         let event = AuditEvent::done("auth.logout", "user", person, &signed_in.email).with("session", session.to_string());
         commit(tx, for_each_tenant(&tenancies, &person_in_log(person, &signed_in.email, request), &event)).await

@@ -10,8 +10,9 @@ use domain::{PersonId, Problem};
 use policy::{Role, TenantPolicy};
 use serde_json::{Map, Value};
 use workflow::{
-    Diagnostic, Parsed, Plan, parse,
-    parse::Needs,
+    Diagnostic, Parsed, Plan,
+    needs::Needs,
+    parse,
     plan::{Approver, InputField, OutputField, Step, StepKind},
 };
 
@@ -55,10 +56,8 @@ pub struct Checked {
     pub inputs: Vec<InputShown>,
     /// What a completed run gives.
     pub outputs: Vec<OutputShown>,
-    /// What has to be there before a run can start, and whether it is.
+    /// What has to be there before a run can start, and whether it is. Empty while the file has errors.
     pub needs: Vec<Need>,
-    /// Where it reaches, as written.
-    pub hosts: Vec<String>,
     /// Every fenced block that is no step, and why.
     pub blocks: Vec<Block>,
     /// All errors and hints, in the order of the file.
@@ -247,8 +246,8 @@ fn finding(diagnostic: Diagnostic, lines: &[&str]) -> Finding {
     }
 }
 
-/// Ids that would stand where pages of their own stand: `workflows/new`.
-const RESERVED: &[&str] = &["new"];
+/// Ids that would stand where pages of their own stand: `workflows/new`. The tests of the pages hold it against their routes.
+pub const RESERVED: &[&str] = &["checks", "new"];
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
@@ -438,11 +437,15 @@ async fn needs<'a>(tx: &mut impl Reads<'a>, needs: &Needs, vars: &Map<String, Va
     }
     if needs.default_model {
         let missing = providers::resolve(tx, None).await?.is_none();
-        push(NeedKind::DefaultModel, "", missing.then(|| "Set a provider and a model up under Providers.".to_owned()));
+        push(NeedKind::DefaultModel, "", missing.then(|| "Set a provider and a model up under Model providers.".to_owned()));
     }
     for name in &needs.models {
         let missing = providers::resolve(tx, Some(name)).await?.is_none();
-        push(NeedKind::Model, name, missing.then(|| "Add provider and model under Providers, and name it provider/model.".to_owned()));
+        push(
+            NeedKind::Model,
+            name,
+            missing.then(|| "Add provider and model under Model providers, and name it provider/model.".to_owned()),
+        );
     }
     for name in &needs.roles {
         let missing = match name.parse::<Role>() {
@@ -480,8 +483,8 @@ impl Platform {
 pub(super) async fn checked<'a>(tx: &mut impl Reads<'a>, reading: Reading, stored: Option<&Plan>, people: &People) -> Result<Checked> {
     let Reading { parsed, findings } = reading;
     let vars: Map<String, Value> = database::variables::for_start(tx).await?.into_iter().map(|row| (row.name, row.value)).collect();
-    let needs = needs(tx, &parsed.needs, &vars, people).await?;
     let plan = stored.or(parsed.plan.as_ref());
+    let needs = needs(tx, &plan.map(Needs::of).unwrap_or_default(), &vars, people).await?;
     Ok(Checked {
         slug: plan.map(|plan| plan.id.clone()),
         name: plan.map(|plan| plan.name.clone()),
@@ -490,7 +493,6 @@ pub(super) async fn checked<'a>(tx: &mut impl Reads<'a>, reading: Reading, store
         inputs: plan.iter().flat_map(|plan| &plan.inputs).map(InputShown::from).collect(),
         outputs: plan.iter().flat_map(|plan| &plan.outputs).map(OutputShown::from).collect(),
         mandate: plan.map(|plan| Mandate::of_plan(plan, &vars)),
-        hosts: parsed.needs.hosts.into_iter().collect(),
         steps: parsed.outline,
         blocks: parsed.blocks,
         needs,

@@ -13,10 +13,12 @@ use domain::{
 
 use crate::{
     Error, Platform, Result,
+    expected::Expected,
     runs::{RunLine, read_plan},
+    tenants::quotas::demand_room,
 };
 
-pub use check::{Block, Checked, Excerpt, FieldType, Finding, InputShown, Need, NeedKind, OutputShown, Severity, StepOutline};
+pub use check::{Block, Checked, Excerpt, FieldType, Finding, InputShown, Need, NeedKind, OutputShown, RESERVED, Severity, StepOutline};
 use check::{Compiled, People};
 pub use database::RunStatus;
 
@@ -158,6 +160,11 @@ impl From<VersionListRow> for VersionLine {
     }
 }
 
+/// The tag that tells a version of a workflow from every other one.
+pub fn tag(workflow: WorkflowId, version: i64) -> String {
+    format!("{workflow}.{version}")
+}
+
 fn not_found() -> Problem {
     Problem::not_found("workflow")
 }
@@ -198,28 +205,47 @@ impl Platform {
     /// # Errors
     /// [`SaveError::Refused`] with everything that is wrong with the file; 403 without `workflow:write`.
     pub async fn save_workflow(&self, actor: &Actor, source: &str) -> Result<Saved, SaveError> {
+        self.save_as(actor, None, source, &Expected::Anything).await
+    }
+
+    /// Saves a file under the word that its address says, for one who says which version they expect to find.
+    ///
+    /// # Errors
+    /// 412 when there is another one, 422 when the file gives another id; else as [`Platform::save_workflow`].
+    pub async fn save_workflow_as(&self, actor: &Actor, slug: &str, source: &str, expected: &Expected) -> Result<Saved, SaveError> {
+        self.save_as(actor, Some(slug), source, expected).await
+    }
+
+    async fn save_as(&self, actor: &Actor, slug: Option<&str>, source: &str, expected: &Expected) -> Result<Saved, SaveError> {
         Scope::<WorkflowWrite>::of(actor, "workflows").map_err(Error::from)?;
         let reading = self.reading(source).await?;
         match reading.compiled()? {
-            Some(compiled) => Ok(self.store(actor, source, &compiled).await?),
+            Some(compiled) if slug.is_some_and(|slug| slug != compiled.slug()) => {
+                let words = format!("The file gives the id `{}`, and this is the address of another workflow.", compiled.slug());
+                Err(SaveError::Other(Problem::field("source", words).into()))
+            }
+            Some(compiled) => Ok(self.store(actor, source, &compiled, expected).await?),
             None => Err(SaveError::Refused(Box::new(self.look_at(actor, reading).await?))),
         }
     }
 
-    async fn store(&self, actor: &Actor, source: &str, compiled: &Compiled) -> Result<Saved> {
+    async fn store(&self, actor: &Actor, source: &str, compiled: &Compiled, expected: &Expected) -> Result<Saved> {
         let scope = Scope::<WorkflowWrite>::of(actor, "workflows")?;
         let version = compiled.new_version(self, source);
         let mut tx = self.parts().database.write(actor).await?;
         let Some(found) = rows::find_by_slug(&mut tx, compiled.slug()).await? else {
+            expected.check(None)?;
             let workflow = compiled.new_workflow(self);
             if !rows::create(&mut tx, &scope, &workflow, &version).await? {
                 return Err(saved_meanwhile());
             }
+            demand_room!(self, actor, tx, self.room_for_bytes(&mut tx).await?);
             let event = saved("workflow.created", &workflow.name, workflow.id, &workflow.slug, 1, &version);
             tx.commit(AuditEvents::one(event)).await?;
             return Ok(Saved { slug: workflow.slug, version: 1, new: true });
         };
         let workflow = found.authorize::<WorkflowWrite>(actor)?;
+        expected.check(Some(&tag(workflow.id, workflow.current_version)))?;
         let slug = workflow.slug.clone();
         let current = rows::version(&mut tx, workflow.id, workflow.current_version).await?;
         if let Some(current) = current {
@@ -231,9 +257,19 @@ impl Platform {
         let name = compiled.name();
         let added = rows::add_version(&mut tx, &workflow, &name, &compiled.description(), &version).await?;
         let number = added.ok_or_else(saved_meanwhile)?;
+        demand_room!(self, actor, tx, self.room_for_bytes(&mut tx).await?);
         let event = saved("workflow.updated", &name, workflow.id, &slug, number, &version);
         tx.commit(AuditEvents::one(event)).await?;
         Ok(Saved { slug, version: number, new: true })
+    }
+
+    /// The id of the workflow with this word in addresses.
+    ///
+    /// # Errors
+    /// 404 when there is none.
+    pub async fn workflow_id(&self, actor: &Actor, slug: &str) -> Result<WorkflowId> {
+        let mut tx = self.parts().database.read(actor).await?;
+        Ok(rows::find_by_slug(&mut tx, slug).await?.ok_or_else(not_found)?.authorize::<WorkflowRead>(actor)?.id)
     }
 
     /// The workflows, by name.

@@ -8,3 +8,6 @@ mod house;
 mod identity;
 mod mail;
 mod members;
+mod recovery;
+mod sessions;
+mod tenants;

@@ -7,7 +7,7 @@ use database::Topic;
 use domain::{Denied, InvitationId, PersonId, Secret, permission::Permission};
 use platform::{
     invitations::{Acceptance, Invite},
-    members::Role,
+    members::{MemberSearch, Role},
 };
 
 fn invite(email: &str, role: Role) -> Invite {
@@ -25,7 +25,7 @@ fn person(actor: &domain::Actor) -> PersonId {
 crate::house::in_a_house! {
     async fn members_are_those_of_ones_own_tenant(house) {
         let (acme, globex) = (house.acme_admin().await, house.globex_admin().await);
-        let members = house.platform.members(&acme).await.unwrap();
+        let members = house.platform.members(&acme, &MemberSearch::default()).await.unwrap().items;
         let shown: Vec<(&str, &[Role], bool)> =
             members.iter().map(|member| (member.email.as_str(), member.roles.as_slice(), member.is_self)).collect();
         assert_eq!(shown, [("admin@acme.example", &[Role::Admin][..], true), ("approver@acme.example", &[Role::Approver][..], false)]);
@@ -44,7 +44,7 @@ crate::house::in_a_house! {
 
     async fn who_may_not_see_members_may_change_none(house) {
         let (approver, admin) = (house.acme_approver().await, person(&house.acme_admin().await));
-        assert_eq!(refusal(house.platform.members(&approver).await), (403, "forbidden"));
+        assert_eq!(refusal(house.platform.members(&approver, &MemberSearch::default()).await), (403, "forbidden"));
         assert_eq!(refusal(house.platform.invitations(&approver).await), (403, "forbidden"));
         assert_eq!(refusal(house.platform.invite(&approver, invite("vera@acme.example", Role::Admin)).await), (403, "forbidden"));
         for refused in [

@@ -1,23 +1,26 @@
 //! The page of one decision, made for a phone: what exactly will happen, and two buttons. Afterwards the same address says
 //! what was decided and what follows.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use domain::{
-    ApprovalId, Money, Permission, Timestamp,
+    ApprovalId, Money, Permission, Problem, Timestamp,
     permission::{ApprovalApprove, ApprovalRead},
 };
 use platform::{
     access::MemberDoor,
     approvals::{ApprovalShown, EffectShown, Outcome as Decided, Say, State},
+    runs::{Given, StepStanding},
 };
 use serde::Deserialize;
 
 use super::{
+    form::{self, Control, Field, Filled, PREFIX},
     markdown::{self, Block, Style},
     pill,
 };
 use crate::{
-    access::person,
     format::{self, Time},
     mandate::{About, Card, audit_href},
     page::Page,
@@ -43,6 +46,8 @@ struct ApprovalView {
     refused: String,
     /// What is wrong with the fields.
     errors: FormErrors,
+    /// What is to be filled in.
+    fields: Vec<Field>,
     /// What was typed before the form came back.
     comment: String,
     by_mail: bool,
@@ -59,6 +64,8 @@ struct Shown {
     amount: String,
     starter: String,
     asked: Time,
+    /// What happens at that moment: `Rejects itself`.
+    at_expiry: &'static str,
     expires: Time,
     approvers: String,
     agreed: String,
@@ -101,6 +108,7 @@ struct Decision {
     who: String,
     verdict: &'static str,
     comment: String,
+    fields: Vec<Filled>,
     at: Time,
 }
 
@@ -118,63 +126,114 @@ enum Way {
 }
 
 /// The two buttons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Approve,
     Reject,
 }
 
 /// What the form sends.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Sent {
+#[derive(Debug, PartialEq, Eq)]
+struct Sent {
     decision: Verdict,
-    #[serde(default)]
     comment: String,
     digest: String,
-    by: Option<Way>,
+    by_mail: bool,
+    /// What was filled in, without the prefix of its name.
+    fields: Vec<(String, String)>,
+}
+
+impl Sent {
+    /// Reads a form whose fields are named in the workflow. As strict as a form of known fields: what is not of this page is
+    /// refused, and so is what comes twice; but a box that may be ticked comes behind a hidden value.
+    fn read(sent: BTreeMap<String, Vec<String>>) -> Result<Self> {
+        let (mut decision, mut comment, mut digest, mut by, mut fields) = (None, None, None, None, Vec::new());
+        for (name, mut values) in sent {
+            if let Some(field) = name.strip_prefix(PREFIX) {
+                fields.extend(values.into_iter().map(|value| (field.to_owned(), value.replace("\r\n", "\n"))));
+                continue;
+            }
+            let wrong = |what: &str| Problem::field(name.clone(), format!("`{name}` {what}."));
+            let (Some(value), true) = (values.pop(), values.is_empty()) else { return Err(wrong("is there more than once").into()) };
+            match name.as_str() {
+                "decision" if value == "approve" => decision = Some(Verdict::Approve),
+                "decision" if value == "reject" => decision = Some(Verdict::Reject),
+                "by" if value == "mail" => by = Some(Way::Mail),
+                "by" if value.is_empty() => {}
+                "decision" | "by" => return Err(wrong("is not one of the values of this form").into()),
+                "comment" => comment = Some(value),
+                "digest" => digest = Some(value),
+                _ => return Err(wrong("is no field of this form").into()),
+            }
+        }
+        let missing = |name: &str| Problem::field(name, format!("`{name}` is missing."));
+        Ok(Self {
+            decision: decision.ok_or_else(|| missing("decision"))?,
+            comment: comment.unwrap_or_default(),
+            digest: digest.ok_or_else(|| missing("digest"))?,
+            by_mail: by == Some(Way::Mail),
+            fields,
+        })
+    }
 }
 
 /// `GET /t/{slug}/approvals/{id}`: everything that a decision is about. Changes nothing.
 pub(crate) async fn page(grant: Grant<ApprovalRead>, Path(id): Path<ApprovalId>, Query(wanted): Query<Wanted>) -> Answer {
-    let view = approval_view(&grant, id, wanted.by == Some(Way::Mail), String::new(), FormErrors::none()).await?;
+    let view = approval_view(&grant, id, wanted.by == Some(Way::Mail), Typed::default(), FormErrors::none()).await?;
     view::html(&view)
 }
 
 /// `POST /t/{slug}/approvals/{id}/decision`: decides.
-pub(crate) async fn decide(grant: Grant<ApprovalApprove>, Path(id): Path<ApprovalId>, Form(sent): Form<Sent>) -> Answer {
-    let by_mail = sent.by == Some(Way::Mail);
+pub(crate) async fn decide(
+    grant: Grant<ApprovalApprove>,
+    Path(id): Path<ApprovalId>,
+    Form(sent): Form<BTreeMap<String, Vec<String>>>,
+) -> Answer {
+    let Sent { decision, comment, digest, by_mail, fields } = Sent::read(sent)?;
     let (platform, visit) = (grant.platform(), grant.visit());
     let by_link = if by_mail {
-        Some(platform.actor(person!(grant.session()), grant.slug(), MemberDoor::MailLink, visit.facts().clone()).await?)
+        Some(platform.actor(grant.session().person(), grant.slug(), MemberDoor::MailLink, visit.facts().clone()).await?)
     } else {
         None
     };
     let actor = by_link.as_ref().unwrap_or_else(|| grant.actor());
-    let say = Say { approve: sent.decision == Verdict::Approve, comment: sent.comment, digest: sent.digest };
+    let say = Say { approve: decision == Verdict::Approve, comment: comment.clone(), digest, fields: Given::Form(fields.clone()) };
     match view::outcome(platform.decide(actor, id, &say).await, &[403, 409, 422])? {
-        Outcome::Done(decided) => Ok(visit.done(&grant.path(&format!("/approvals/{id}")), &words(decided))),
+        Outcome::Done(decided) => {
+            let goes_on = !say.approve && platform.approval(actor, id).await.is_ok_and(|approval| approval.goes_on_after_rejection);
+            Ok(visit.done(&grant.path(&format!("/approvals/{id}")), &words(decided, goes_on)))
+        }
         Outcome::Refused(refusal) => {
-            let view = approval_view(&grant, id, by_mail, say.comment, refusal.errors).await?;
+            let view = approval_view(&grant, id, by_mail, Typed { comment, fields }, refusal.errors).await?;
             view::html_with(refusal.status, &view)
         }
     }
 }
 
-fn words(decided: Decided) -> String {
+fn words(decided: Decided, goes_on: bool) -> String {
     match decided {
         Decided::Counted { agreed, quorum } => format!("You approved. {agreed} of {quorum} agreed: the run waits for the others."),
         Decided::Ended(State::Approved) => "You approved. The run goes on.".to_owned(),
+        Decided::Ended(_) if goes_on => "You rejected. The run goes on without it.".to_owned(),
         Decided::Ended(_) => "You rejected. Nothing of it is done.".to_owned(),
     }
 }
 
-async fn approval_view<P>(grant: &Grant<P>, id: ApprovalId, by_mail: bool, comment: String, errors: FormErrors) -> Result<ApprovalView> {
+/// What was typed before the form came back.
+#[derive(Debug, Default)]
+struct Typed {
+    comment: String,
+    fields: Vec<(String, String)>,
+}
+
+async fn approval_view<P>(grant: &Grant<P>, id: ApprovalId, by_mail: bool, typed: Typed, errors: FormErrors) -> Result<ApprovalView> {
     let (platform, actor) = (grant.platform(), grant.actor());
-    let approval = platform.approval(actor, id).await?;
+    let mut approval = platform.approval(actor, id).await?;
     let run_id = approval.line.run;
     let run = if grant.may(Permission::RunRead) { Some(platform.run(actor, run_id).await?) } else { None };
-    let is_of_model = run.as_ref().is_some_and(|run| run.steps.iter().any(|step| step.kind.starts_with("agent.") && step.output.is_some()));
+    let is_of_model = run
+        .as_ref()
+        .is_some_and(|run| run.steps.iter().any(|step| step.kind.starts_with("agent.") && step.standing == StepStanding::Completed));
     let may = if grant.may(Permission::ApprovalApprove) {
         Ok(())
     } else {
@@ -186,20 +245,22 @@ async fn approval_view<P>(grant: &Grant<P>, id: ApprovalId, by_mail: bool, comme
     Ok(ApprovalView {
         page,
         inbox_href: grant.path("/approvals"),
+        fields: form::fields(std::mem::take(&mut approval.fields), &typed.fields),
         run_href: if run.is_some() { grant.path(&format!("/runs/{run_id}")) } else { String::new() },
         run: format!("{} #{}", text::in_line(&approval.line.workflow_name), approval.line.run_number),
         approval: shown(approval, may, is_of_model, platform.now()),
         mandate: run.map(|run| Card::new(run.mandate, About::Approval, audit_href(grant, &run_id.to_string()))),
         refused: errors.of("").to_owned(),
         errors: FormErrors(errors.0.into_iter().filter(|error| !error.field.is_empty()).collect()),
-        comment,
+        comment: typed.comment,
         by_mail,
         action: grant.path(&format!("/approvals/{id}/decision")),
     })
 }
 
 fn shown(approval: ApprovalShown, may: std::result::Result<(), String>, is_of_model: bool, now: Timestamp) -> Shown {
-    let ApprovalShown { line, description, mut shows, effects, spent, ceiling, digest, round, decisions, comment } = approval;
+    let ApprovalShown { line, description, mut shows, effects, spent, ceiling, digest, round, decisions, comment, .. } = approval;
+    let (after_rejection, after_expiry) = (approval.goes_on_after_rejection, approval.goes_on_after_expiry);
     let (state, word) = pill(line.state);
     let is_pending = line.state == State::Pending;
     let not_mine = may.and(line.mine).err().unwrap_or_default();
@@ -214,7 +275,9 @@ fn shown(approval: ApprovalShown, may: std::result::Result<(), String>, is_of_mo
     let (ended, follows) = match line.state {
         State::Pending | State::Escalated => (String::new(), ""),
         State::Approved => (format!("Approved{by}"), "The run goes on and does what is listed here, and nothing else under this approval."),
+        State::Rejected if after_rejection => (format!("Rejected{by}"), "The run goes on without it."),
         State::Rejected => (format!("Rejected{by}"), "Nothing of what is listed here is done."),
+        State::Expired if after_expiry => ("Nobody decided in time".to_owned(), "The run goes on without it."),
         State::Expired => ("Nobody decided in time".to_owned(), "Nothing of what is listed here is done under this approval."),
         State::Cancelled => ("The run was cancelled".to_owned(), "There is nothing to decide any more."),
         State::Voided => {
@@ -233,6 +296,7 @@ fn shown(approval: ApprovalShown, may: std::result::Result<(), String>, is_of_mo
         amount: text::in_line(&amount),
         starter: line.starter,
         asked: format::ago(line.requested_at, now),
+        at_expiry: if after_expiry { "Goes on without a decision" } else { "Rejects itself" },
         expires: format::moment(line.expires_at, now),
         approvers: line.approvers,
         agreed: if needed > 1 { format!("{agreed} of {needed} agreed.") } else { String::new() },
@@ -248,7 +312,13 @@ fn shown(approval: ApprovalShown, may: std::result::Result<(), String>, is_of_mo
         digest,
         decisions: decisions
             .into_iter()
-            .map(|(who, verdict, comment, at)| Decision { who, verdict, comment: text::visible(&comment), at: format::ago(at, now) })
+            .map(|said| Decision {
+                who: said.who,
+                verdict: said.verdict,
+                comment: text::visible(&said.comment),
+                fields: form::filled(said.fields),
+                at: format::ago(said.at, now),
+            })
             .collect(),
         ended,
         ended_at: line.ended_at.map(|at| format::ago(at, now)),
@@ -293,6 +363,9 @@ fn effect(effect: EffectShown) -> Effect {
 
 #[cfg(test)]
 mod tests {
+    use platform::approvals::{FieldShown, FilledShown, FormKind, Said};
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::{approvals::sample_line, mandate, page, view::FormError};
 
@@ -319,13 +392,17 @@ mod tests {
             ceiling: Money::from_nanos(0),
             digest: "9f2c41ab".repeat(8),
             round: 1,
+            fields: Vec::new(),
             decisions: Vec::new(),
+            goes_on_after_rejection: false,
+            goes_on_after_expiry: false,
             comment: None,
         }
     }
 
-    fn html(approval: ApprovalShown, may: std::result::Result<(), String>, errors: FormErrors) -> String {
+    fn html(mut approval: ApprovalShown, may: std::result::Result<(), String>, errors: FormErrors) -> String {
         ApprovalView {
+            fields: form::fields(std::mem::take(&mut approval.fields), &[]),
             page: page::sample(),
             inbox_href: "/t/acme/approvals".to_owned(),
             run_href: "/t/acme/runs/run_x".to_owned(),
@@ -424,7 +501,116 @@ mod tests {
 
     #[test]
     fn the_answer_to_a_decision_says_what_follows() {
-        assert_eq!(words(Decided::Counted { agreed: 1, quorum: 2 }), "You approved. 1 of 2 agreed: the run waits for the others.");
-        assert_eq!(words(Decided::Ended(State::Rejected)), "You rejected. Nothing of it is done.");
+        assert_eq!(words(Decided::Counted { agreed: 1, quorum: 2 }, false), "You approved. 1 of 2 agreed: the run waits for the others.");
+        assert_eq!(words(Decided::Ended(State::Rejected), false), "You rejected. Nothing of it is done.");
+        assert_eq!(words(Decided::Ended(State::Rejected), true), "You rejected. The run goes on without it.");
+    }
+
+    fn with_form(state: State) -> ApprovalShown {
+        let field = |name: &str, kind, label: &str, required, value| FieldShown {
+            name: name.to_owned(),
+            kind,
+            label: label.to_owned(),
+            description: None,
+            required,
+            value,
+            options: vec!["red".to_owned()],
+            min: None,
+            max: None,
+            pattern: None,
+        };
+        let mut approval = sample(state, Ok(()));
+        approval.fields = vec![
+            field("cost_centre", FormKind::String, "Cost centre", true, json!("4711")),
+            field("remark", FormKind::Text, "Remark for the <employee>", false, Value::Null),
+            field("figure", FormKind::Number, "Figure", false, json!(1.5)),
+            field("sure", FormKind::Boolean, "Sure", false, json!(true)),
+            field("colour", FormKind::Select, "Colour", false, Value::Null),
+            field("day", FormKind::Date, "Day", false, Value::Null),
+        ];
+        approval.goes_on_after_expiry = true;
+        approval
+    }
+
+    #[test]
+    fn every_field_of_the_form_stands_there_with_its_suggestion() {
+        let html = html(with_form(State::Pending), Ok(()), FormErrors::none());
+        for part in [
+            "What you fill in",
+            "id=\"f-fields.cost_centre\" name=\"fields.cost_centre\" value=\"4711\" required",
+            "Remark for the &#60;employee&#62; <span class=\"optional\">(optional)</span>",
+            "<textarea class=\"input\" id=\"f-fields.remark\"",
+            "name=\"fields.figure\" value=\"1.5\"",
+            "type=\"hidden\" name=\"fields.sure\" value=\"false\"",
+            "name=\"fields.sure\" value=\"true\" checked",
+            "<option value=\"\" selected>",
+            "type=\"date\" id=\"f-fields.day\"",
+            // A rejection need not fill anything in; what it needs is checked by the server.
+            "value=\"reject\" formnovalidate",
+            "Goes on without a decision on",
+        ] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+        assert!(!html.contains("value=\"approve\" formnovalidate") && !html.contains("maxlength=\"2000\" required"), "{html}");
+    }
+
+    #[test]
+    fn what_is_wrong_stands_at_its_field() {
+        let message = "Cost centre has to match ^[0-9]{4}$.".to_owned();
+        let html = html(with_form(State::Pending), Ok(()), FormErrors(vec![FormError { field: "fields.cost_centre".to_owned(), message }]));
+        for part in
+            ["href=\"#f-fields.cost_centre\"", "id=\"f-fields.cost_centre-error\"", "aria-describedby=\" f-fields.cost_centre-error\""]
+        {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+    }
+
+    #[test]
+    fn what_was_filled_in_is_shown_with_the_decision() {
+        let mut approval = with_form(State::Rejected);
+        approval.goes_on_after_rejection = true;
+        let filled = |label: &str, value| FilledShown { name: "x".to_owned(), label: label.to_owned(), value };
+        approval.decisions = vec![Said {
+            who: "ada@acme.example".to_owned(),
+            verdict: "rejected",
+            comment: "no".to_owned(),
+            fields: vec![filled("Cost centre", json!("<0815>")), filled("Remark", Value::Null)],
+            at: NOW,
+        }];
+        let html = html(approval, Ok(()), FormErrors::none());
+        for part in ["Cost centre: &#60;0815&#62;", "Remark: nothing", "The run goes on without it."] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+        assert!(!html.contains("What you fill in"), "{html}");
+    }
+
+    #[test]
+    fn a_form_is_taken_apart_as_strictly_as_one_of_known_fields() {
+        let read = |pairs: &[(&str, &[&str])]| {
+            let sent = pairs.iter().map(|(name, values)| ((*name).to_owned(), values.iter().map(|value| (*value).to_owned()).collect()));
+            Sent::read(sent.collect())
+        };
+        let sent = read(&[
+            ("decision", &["reject"]),
+            ("comment", &["no"]),
+            ("digest", &["d"]),
+            ("by", &["mail"]),
+            ("fields.sure", &["false", "true"]),
+            ("fields.why", &["a\r\nb"]),
+        ])
+        .unwrap();
+        assert_eq!((sent.decision, sent.comment.as_str(), sent.digest.as_str(), sent.by_mail), (Verdict::Reject, "no", "d", true));
+        let fields: Vec<(&str, &str)> = sent.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(fields, [("sure", "false"), ("sure", "true"), ("why", "a\nb")]);
+        for wrong in [
+            &[("digest", &["d"][..])][..],
+            &[("decision", &["approve"])],
+            &[("decision", &["perhaps"]), ("digest", &["d"])],
+            &[("decision", &["approve", "reject"]), ("digest", &["d"])],
+            &[("decision", &["approve"]), ("digest", &["d"]), ("other", &["x"])],
+            &[("decision", &["approve"]), ("digest", &["d"]), ("by", &["pigeon"])],
+        ] {
+            assert_eq!(read(wrong).unwrap_err().problem().status, 422, "{wrong:?}");
+        }
     }
 }

@@ -490,6 +490,7 @@ pub(super) mod tests {
             by: Some("ada@acme.example".to_owned()),
             at: NOW,
             comment: Some("Wrong account".to_owned()),
+            fields: Vec::new(),
         });
         run.steps = vec![agree];
         run.failure = Some((Some("agree".to_owned()), "rejected".to_owned(), "It was rejected by ada@acme.example".to_owned()));

@@ -11,6 +11,7 @@ use super::{
     timeline::{Bar, Span, Timeline},
 };
 use crate::{
+    approvals::form::{self, Filled},
     format::{self, Amount, Time},
     text,
 };
@@ -73,6 +74,8 @@ pub(super) struct Decision {
     pub(super) words: String,
     pub(super) at: Time,
     pub(super) comment: String,
+    /// What was filled in.
+    pub(super) fields: Vec<Filled>,
     pub(super) href: String,
 }
 
@@ -91,13 +94,14 @@ const fn state(standing: &StepStanding) -> (&'static str, &'static str) {
         StepStanding::Waiting => ("waiting", "Waiting"),
         StepStanding::Completed => ("completed", "Completed"),
         StepStanding::Failed => ("failed", "Failed"),
+        StepStanding::PassedOver => ("failed", "Failed, passed over"),
         StepStanding::Stopped => ("cancelled", "Stopped"),
     }
 }
 
 /// Whether a model wrote the result.
 pub(super) fn is_of_model(step: &StepShown) -> bool {
-    step.kind.starts_with("agent.")
+    step.kind.starts_with("agent.") && step.standing != StepStanding::PassedOver
 }
 
 fn is_approval(step: &StepShown) -> bool {
@@ -133,6 +137,13 @@ fn summary(run: &RunShown, until: Timestamp) -> String {
         None => format!("{reached} of {all}"),
     };
     let spans = || run.steps.iter().filter_map(|step| span(step, until));
+    match run.steps.iter().filter(|step| step.standing == StepStanding::PassedOver).count() {
+        0 => {}
+        1 => words.push_str(", 1 failure passed over"),
+        several => {
+            let _infallible = write!(words, ", {several} failures passed over");
+        }
+    }
     let worked = spans().filter(|span| !span.waits).map(Span::length).sum();
     let waited: std::time::Duration = spans().filter(|span| span.waits).map(Span::length).sum();
     if reached > 0 {
@@ -226,7 +237,7 @@ fn why(step: &StepShown, now: Timestamp) -> String {
         StepStanding::Retrying(at) => {
             format!("Attempt {} failed: {} Tried again {}.", step.attempts, text::sentence(&failure()), format::ago(*at, now).text)
         }
-        StepStanding::Failed => match step.attempts {
+        StepStanding::Failed | StepStanding::PassedOver => match step.attempts {
             0 | 1 => failure(),
             attempts => format!("{} {attempts} attempts failed.", text::sentence(&failure())),
         },
@@ -282,6 +293,7 @@ pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, tab: Opti
             words: in_words(decided),
             at: format::ago(decided.at, now),
             comment: text::visible(decided.comment.as_deref().unwrap_or_default()),
+            fields: form::filled(decided.fields.clone()),
             href: decided.approval.map(|approval| format!("{}/{approval}", places.approvals)).unwrap_or_default(),
         }),
         has_request: step.request.is_some(),
@@ -306,6 +318,7 @@ fn advice(step: &StepShown) -> &'static str {
 #[cfg(test)]
 mod tests {
     use domain::Money;
+    use platform::approvals::FilledShown;
     use serde_json::json;
 
     use super::*;
@@ -385,9 +398,11 @@ mod tests {
             by: by.map(str::to_owned),
             at: NOW,
             comment: Some("fine".to_owned()),
+            fields: vec![FilledShown { name: "code".to_owned(), label: "Code".to_owned(), value: json!("0815") }],
         };
         approval.decided = Some(decided("approved", Some("ada@acme.example")));
         let shown = detail(&approval, &run, NOW, None, &PLACES).decided.unwrap();
+        assert_eq!((shown.fields[0].label.as_str(), shown.fields[0].value.as_str()), ("Code", "0815"));
         assert_eq!((shown.words.as_str(), shown.comment.as_str(), shown.href.as_str()), ("approved by ada@acme.example", "fine", ""));
         approval.decided = Some(decided("expired", None));
         assert_eq!(what(&approval), "approval · nobody decided in time");

@@ -79,6 +79,7 @@ fn settings(public_url: &str) -> Settings {
         rehearsal: None,
         session_idle: Duration::from_hours(8),
         session_absolute: Duration::from_hours(24 * 7),
+        quotas: platform::tenants::Quotas::default(),
     }
 }
 

@@ -121,6 +121,9 @@ fn step_line(number: usize, step: StepOutline) -> StepLine {
         _ => {}
     }
     what.extend(step.model.as_deref().map(text::in_line));
+    if step.asks_first {
+        what.push("only after an approval".to_owned());
+    }
     if !step.approvers.is_empty() {
         what.push(text::in_line(&step.approvers.join(", ")));
     }

@@ -14,9 +14,6 @@ use crate::{
     view::{self, FormErrors, Refusal},
 };
 
-/// Ids that a workflow cannot have here: they are words in addresses beside those of workflows.
-const TAKEN: [&str; 1] = ["checks"];
-
 #[derive(Template)]
 #[template(path = "workflows/new.html")]
 struct NewView {
@@ -46,7 +43,6 @@ struct Preview {
     save_action: String,
     /// What saving does, as a sentence.
     saving: String,
-    errors: FormErrors,
 }
 
 /// What the address of the form says.
@@ -127,10 +123,6 @@ pub(crate) async fn save(grant: Grant<WorkflowWrite>, Form(sent): Form<Sent>) ->
         }
     };
     let (platform, actor) = (grant.platform(), grant.actor());
-    let checked = platform.check_workflow(actor, &source).await?;
-    if taken(&checked).is_some() {
-        return show(&grant, checked, source).await;
-    }
     match platform.save_workflow(actor, &source).await {
         Ok(Saved { slug, version, new }) => {
             let words = match (new, version) {
@@ -145,19 +137,8 @@ pub(crate) async fn save(grant: Grant<WorkflowWrite>, Form(sent): Form<Sent>) ->
     }
 }
 
-/// Why a sound file cannot be saved here.
-fn taken(checked: &Checked) -> Option<Problem> {
-    let slug = checked.slug.as_deref().filter(|slug| TAKEN.contains(slug))?;
-    Some(Problem::field(
-        "source",
-        format!("A workflow cannot have the id `{slug}`, which is a word in addresses here. Give it another one."),
-    ))
-}
-
 async fn show(grant: &Grant<WorkflowWrite>, mut checked: Checked, source: String) -> Answer {
-    let problem = taken(&checked);
-    let is_refused = problem.is_some() || !checked.is_sound();
-    let errors = problem.map(Refusal::from).map(|refusal| refusal.errors).unwrap_or_default();
+    let is_refused = !checked.is_sound();
     let saving = saving(grant, checked.slug.as_deref()).await?;
     let mandate = checked.mandate.take();
     let (name, description, label) = (checked.name.take(), checked.description.take(), checked.label.take());
@@ -176,7 +157,6 @@ async fn show(grant: &Grant<WorkflowWrite>, mut checked: Checked, source: String
         check_action: grant.path("/workflows/checks"),
         save_action: grant.path("/workflows"),
         saving,
-        errors,
     };
     let status = if is_refused { actix_web::http::StatusCode::UNPROCESSABLE_ENTITY } else { actix_web::http::StatusCode::OK };
     view::html_with(status, &preview)
@@ -218,7 +198,6 @@ mod tests {
             check_action: "/t/acme/workflows/checks".to_owned(),
             save_action: "/t/acme/workflows".to_owned(),
             saving: "Nothing is saved yet.".to_owned(),
-            errors: FormErrors::none(),
         }
         .render()
         .unwrap()
@@ -280,11 +259,5 @@ mod tests {
         assert_eq!(sent("a\n", " ").unwrap(), "a\n");
         assert_eq!(sent("", "").unwrap_err().1.fields[0].field, "source");
         assert_eq!(sent("a", "b").unwrap_err().1.fields[0].field, "file");
-    }
-
-    #[test]
-    fn words_in_addresses_are_no_ids() {
-        let of = |slug: &str| taken(&Checked { slug: Some(slug.to_owned()), ..Checked::default() });
-        assert!(of("checks").is_some() && of("vendor-payment").is_none());
     }
 }

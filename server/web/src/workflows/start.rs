@@ -116,7 +116,7 @@ pub(crate) async fn start(
                 grant.visit().see_other(&href)
             })
         }
-        Outcome::Refused(Refusal { status, errors }) => {
+        Outcome::Refused(Refusal { status, errors, .. }) => {
             let shown = grant.platform().workflow(grant.actor(), &slug).await?;
             // Of several fields of one name the last counts, as for the run itself.
             let values = inputs.into_iter().collect();
@@ -193,7 +193,9 @@ async fn start_view(
 }
 
 fn field(input: &InputShown, given: Option<&String>) -> Field {
-    let value = given.cloned().or_else(|| input.default.as_ref().map(as_text)).unwrap_or_default();
+    // A list that is empty anyway is shown as nothing, so that a first line can be written into it.
+    let default = input.default.as_ref().filter(|default| default.as_array().is_none_or(|items| !items.is_empty()));
+    let value = given.filter(|given| default.is_some() || *given != "[]").cloned().or_else(|| default.map(as_text)).unwrap_or_default();
     let control = match (&input.one_of, input.kind) {
         (Some(values), kind) if kind != FieldType::Array && kind != FieldType::Object => {
             let mut choices: Vec<Choice> = values.iter().map(as_text).map(|text| Choice { selected: text == value, value: text }).collect();
@@ -250,7 +252,7 @@ fn hint(input: &InputShown) -> String {
 
 /// The same pattern for the browser, which asks for a match of the whole value (HTML Living Standard, 4.10.5.3.6) and reads
 /// another dialect: nothing unless it means the same in both.
-fn html_pattern(pattern: &str) -> Option<String> {
+pub(crate) fn html_pattern(pattern: &str) -> Option<String> {
     let (body, from_start) = pattern.strip_prefix('^').map_or((pattern, false), |body| (body, true));
     let (body, to_end) = body.strip_suffix('$').map_or((body, false), |body| (body, true));
     let mut in_class = false;
@@ -333,6 +335,16 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part} in {html}");
         }
+    }
+
+    #[test]
+    fn an_empty_list_is_an_empty_field_and_a_list_of_texts_has_one_a_line() {
+        let mut receipts = input("receipts", FieldType::Array);
+        receipts.default = Some(json!([]));
+        assert_eq!((field(&receipts, None).value.as_str(), field(&receipts, Some(&"[]".to_owned())).value.as_str()), ("", ""));
+        receipts.default = Some(json!(["a.pdf", "b.pdf"]));
+        assert_eq!(field(&receipts, None).value, "a.pdf\nb.pdf");
+        assert_eq!(field(&receipts, Some(&"[]".to_owned())).value, "[]", "nothing would mean the default");
     }
 
     #[test]

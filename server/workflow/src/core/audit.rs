@@ -68,6 +68,7 @@ pub fn of(event: &Event) -> Option<AuditEvent> {
         | Event::StepSkipped { .. }
         | Event::StepStarted { .. }
         | Event::StepCompleted { .. }
+        | Event::PassedOver { .. }
         | Event::ApprovalPrepared { .. }
         | Event::Parked { .. }
         | Event::Resumed { .. }

@@ -70,9 +70,14 @@ pub fn evolve(mut run: Run, at: Timestamp, event: &Event) -> Run {
         Event::StepFailed { step, failure, charge } => {
             spend(&mut run, step, *charge);
             let step = touched(&mut run, step, at);
-            step.state = StepState::Failed { failure: failure.clone() };
+            step.state = StepState::Failed { failure: failure.clone(), instead: None };
             step.failure = Some(failure.clone());
             step.ended_at = Some(at);
+        }
+        Event::PassedOver { step, output } => {
+            if let Some(StepState::Failed { instead, .. }) = run.steps.get_mut(step.as_str()).map(|step| &mut step.state) {
+                *instead = Some(Arc::new(output.clone()));
+            }
         }
         Event::ApprovalPrepared { step, request } => {
             let step = touched(&mut run, step, at);
@@ -99,8 +104,8 @@ pub fn evolve(mut run: Run, at: Timestamp, event: &Event) -> Run {
                 step.state = StepState::Waiting(asked);
             }
         }
-        Event::ApprovalEnded { step, approval, decision, by, comment, .. } => {
-            let decided = Decided { at, decision: *decision, by: by.clone(), comment: comment.clone() };
+        Event::ApprovalEnded { step, approval, decision, by, comment, fields, .. } => {
+            let decided = Decided { at, decision: *decision, by: by.clone(), comment: comment.clone(), fields: fields.clone() };
             end_approval(&mut run, step, *approval, decided);
         }
         Event::Parked { step, park } => {

@@ -106,6 +106,8 @@ pub enum Input {
         by: Option<String>,
         /// What they wrote.
         comment: Option<String>,
+        /// What they filled in, checked.
+        fields: Option<serde_json::Map<String, serde_json::Value>>,
     },
     /// The moment that an effect named in `not_before` has come: the run's own time limit is looked at.
     Timer,

@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 use super::{escape, scope::Names};
 use crate::{
     call::{self, Call, HttpBody, HttpCall, ModelCall, Piece},
-    event::{ApprovalRequest, Failure},
+    event::{ApprovalRequest, AskedField, Failure},
     expression::{EvaluationError, Expression, Known, Limits, Template},
-    plan::{ApprovalStep, CredentialPiece, HttpStep, HttpStepBody, ModelStep, Plan, Step, StepKind, TemplateValue},
+    form,
+    plan::{ApprovalStep, CredentialPiece, FormField, HttpStep, HttpStepBody, ModelStep, Plan, Step, StepKind, TemplateValue},
 };
 
 /// The longest idempotency key, in bytes: what payment services accept.
@@ -237,6 +238,34 @@ impl<'a> Renderer<'a> {
             approvers: approval.approvers.clone(),
             quorum: approval.quorum,
             risk: approval.risk,
+            fields: approval.fields.iter().map(|field| self.field(field)).collect::<Result<_, _>>()?,
+            on_expiry: approval.on_expiry,
+            on_reject: approval.on_reject,
+        })
+    }
+
+    /// A field of a form, with what stands in it at first. A suggestion need not pass the field's check, as whoever
+    /// decides can put it right; but it has to be something that such a field can hold.
+    fn field(&self, field: &FormField) -> Result<AskedField, Trouble> {
+        let what = |part: &str| format!("fields.{}.{part}", field.name);
+        let default = match &field.default {
+            None => Value::Null,
+            Some(default) => {
+                let value = self.json(default, &what("default"))?;
+                form::suggested(field.kind, value).map_err(|why| Trouble::expression(&what("default"), why))?
+            }
+        };
+        Ok(AskedField {
+            name: field.name.clone(),
+            kind: field.kind,
+            label: match &field.label {
+                Some(label) => self.shown(label, &what("label"))?,
+                None => form::label_of(&field.name),
+            },
+            description: field.description.as_ref().map(|text| self.shown(text, &what("description"))).transpose()?,
+            required: field.required,
+            default,
+            check: field.check.clone(),
         })
     }
 

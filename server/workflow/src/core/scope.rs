@@ -64,7 +64,9 @@ impl<'a> Names<'a> {
         for step in self.plan.steps.iter().take(self.position).rev().filter(sets) {
             any = true;
             match &self.run.step(&step.id).state {
-                StepState::Completed { output, .. } => return Some(Lookup::Found(Cow::Borrowed(&**output))),
+                StepState::Completed { output, .. } | StepState::Failed { instead: Some(output), .. } => {
+                    return Some(Lookup::Found(Cow::Borrowed(&**output)));
+                }
                 StepState::Skipped { .. } => {}
                 _ => return Some(Lookup::NotYetKnown),
             }
@@ -153,7 +155,10 @@ fn describe(run: &Run, step: &Step) -> Option<Value> {
     let (output, error) = match &recorded.state {
         StepState::Completed { output, .. } => ((**output).clone(), Value::Null),
         StepState::Skipped { .. } => (Value::Null, Value::Null),
-        StepState::Failed { failure } => (Value::Null, json!({"code": failure.code, "message": failure.message})),
+        StepState::Failed { failure, instead } => {
+            let output = instead.as_ref().map_or(Value::Null, |output| (**output).clone());
+            (output, json!({"code": failure.code, "message": failure.message}))
+        }
         _ => return None,
     };
     let took = match (recorded.started_at, recorded.ended_at) {

@@ -41,6 +41,8 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
+pub(crate) use filters::is_day;
+
 pub use error::{EvaluationError, SyntaxError};
 pub use limits::{Limits, MAX_DEPTH, MAX_NODES, MAX_PATTERN_BYTES, MAX_PATTERNS, MAX_SOURCE_BYTES, MAX_VALUE_DEPTH};
 pub use names::Reference;

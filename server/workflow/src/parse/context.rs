@@ -1,38 +1,15 @@
-//! What is carried through the reading of one file: the report, the names that were used, and what a run
-//! will need.
+//! What is carried through the reading of one file: the report and the names that were used.
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
 use super::{diagnostic::Report, names::Use, source::Place, yaml::Node};
 use crate::expression::Reference;
-
-/// What has to be there before a run can start. Lists are sorted and without repetition.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Needs {
-    /// Names of tenant variables (`vars.name`).
-    pub vars: BTreeSet<String>,
-    /// Names of credentials (`cred://name`).
-    pub credentials: BTreeSet<String>,
-    /// Models that the file names.
-    pub models: BTreeSet<String>,
-    /// Whether a prompt goes to the tenant's default model, because neither step nor workflow names one.
-    pub default_model: bool,
-    /// Where requests go: a host with its port as written, or the text of the expression that gives it.
-    pub hosts: BTreeSet<String>,
-    /// Roles that are asked for an approval.
-    pub roles: BTreeSet<String>,
-    /// E-mail addresses of people who are asked for an approval.
-    pub people: BTreeSet<String>,
-}
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Context {
     pub(super) report: Report,
     pub(super) uses: Vec<Use>,
-    pub(super) needs: Needs,
     /// How many steps come before what is read at the moment.
     pub(super) position: usize,
     step: Option<String>,

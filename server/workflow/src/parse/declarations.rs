@@ -50,7 +50,8 @@ pub(super) fn inputs(context: &mut Context, entries: &[&Entry]) -> Vec<InputFiel
     entries.iter().filter_map(|entry| input(context, entry)).collect()
 }
 
-fn field_name(report: &mut Report, entry: &Entry, what: &str) -> bool {
+/// Whether an entry's key can be a name that expressions use; reports when it cannot. `what` is what it names.
+pub(super) fn field_name(report: &mut Report, entry: &Entry, what: &str) -> bool {
     if scalar::is_identifier(&entry.key) && !super::names::is_reserved(&entry.key) {
         return true;
     }
@@ -59,7 +60,7 @@ fn field_name(report: &mut Report, entry: &Entry, what: &str) -> bool {
         entry.key_place,
         "invalid_name",
         format!(
-            "`{}` cannot be the name of an {what}: a name is made of letters, digits and `_`, and no word of the language",
+            "`{}` cannot be the name of {what}: a name is made of letters, digits and `_`, and no word of the language",
             short(&entry.key)
         ),
         help.map(|help| format!("write `{help}`")),
@@ -69,7 +70,7 @@ fn field_name(report: &mut Report, entry: &Entry, what: &str) -> bool {
 
 fn input(context: &mut Context, entry: &Entry) -> Option<InputField> {
     let report = &mut context.report;
-    let named = field_name(report, entry, "input");
+    let named = field_name(report, entry, "an input");
     let name = entry.key.clone();
     let Content::Map(entries) = &entry.node.content else {
         let (kind, default) = bare_default(report, entry)?;
@@ -161,7 +162,7 @@ pub(super) fn outputs(context: &mut Context, entries: &[&Entry]) -> Vec<OutputFi
 }
 
 fn output(context: &mut Context, entry: &Entry) -> Option<OutputField> {
-    let named = field_name(&mut context.report, entry, "output");
+    let named = field_name(&mut context.report, entry, "an output");
     let name = entry.key.clone();
     if entry.node.scalar().is_some_and(super::yaml::Scalar::is_null) {
         return named.then_some(OutputField { name, check: None, description: None, value: None });
@@ -235,43 +236,15 @@ fn check(report: &mut Report, fields: &mut Fields<'_>, owner: &Entry) -> Option<
     let items = take(report, "items");
     nested.finish(report, "`validation`");
     let kind = kind?;
-    let meaningless = |report: &mut Report, entry: &Entry| {
-        report.error(entry.key_place, "no_meaning", format!("`{}` has no meaning for the type {}", entry.key, kind.word()));
-    };
-    let bound = |report: &mut Report, entry: Option<&Entry>| -> Option<Option<f64>> {
-        let Some(entry) = entry else { return Some(None) };
-        match kind {
-            FieldType::Boolean | FieldType::Object => {
-                meaningless(report, entry);
-                None
-            }
-            FieldType::String | FieldType::Array => {
-                scalar::integer(report, &entry.key, &entry.node, 0..=i64::from(u32::MAX)).map(|length| Some(length as f64))
-            }
-            FieldType::Integer | FieldType::Number => {
-                scalar::number(report, &entry.key, &entry.node, f64::NEG_INFINITY..=f64::INFINITY).map(Some)
-            }
-        }
-    };
-    let low = bound(report, min);
-    let high = bound(report, max);
-    if let (Some(Some(low)), Some(Some(high)), Some(entry)) = (low, high, min)
-        && low > high
-    {
-        report.error(entry.node.place, "out_of_range", format!("`min` ({low}) is above `max` ({high})"));
-    }
+    let bounds = bounds(report, kind, [min, max]);
     let pattern = match pattern {
         None => Some(None),
-        Some(entry) if kind != FieldType::String => {
-            meaningless(report, entry);
-            None
-        }
-        Some(entry) => regular_expression(report, &entry.node).map(Some),
+        Some(entry) => self::pattern(report, kind, entry).map(Some),
     };
     let items = match items {
         None => Some(None),
         Some(entry) if kind != FieldType::Array => {
-            meaningless(report, entry);
+            meaningless(report, kind, entry);
             None
         }
         Some(entry) => Fields::of(report, "items", &entry.node).and_then(|mut fields| {
@@ -292,11 +265,52 @@ fn check(report: &mut Report, fields: &mut Fields<'_>, owner: &Entry) -> Option<
             check.map(|check| Some(Box::new(check)))
         }),
     };
-    let mut check = FieldCheck { kind, one_of: None, min: low?, max: high?, pattern: pattern?, items: items? };
+    let (min, max) = bounds?;
+    let mut check = FieldCheck { kind, one_of: None, min, max, pattern: pattern?, items: items? };
     if let Some(entry) = one_of {
         check.one_of = Some(allowed(report, entry, &check)?);
     }
     Some(check)
+}
+
+fn meaningless(report: &mut Report, kind: FieldType, entry: &Entry) {
+    report.error(entry.key_place, "no_meaning", format!("`{}` has no meaning for the type {}", entry.key, kind.word()));
+}
+
+/// `min` and `max` of a value of that type: figures for numbers, lengths for texts and lists.
+pub(super) fn bounds(report: &mut Report, kind: FieldType, [min, max]: [Option<&Entry>; 2]) -> Option<(Option<f64>, Option<f64>)> {
+    let bound = |report: &mut Report, entry: Option<&Entry>| -> Option<Option<f64>> {
+        let Some(entry) = entry else { return Some(None) };
+        match kind {
+            FieldType::Boolean | FieldType::Object => {
+                meaningless(report, kind, entry);
+                None
+            }
+            FieldType::String | FieldType::Array => {
+                scalar::integer(report, &entry.key, &entry.node, 0..=i64::from(u32::MAX)).map(|length| Some(length as f64))
+            }
+            FieldType::Integer | FieldType::Number => {
+                scalar::number(report, &entry.key, &entry.node, f64::NEG_INFINITY..=f64::INFINITY).map(Some)
+            }
+        }
+    };
+    let low = bound(report, min);
+    let high = bound(report, max);
+    if let (Some(Some(low)), Some(Some(high)), Some(entry)) = (low, high, min)
+        && low > high
+    {
+        report.error(entry.node.place, "out_of_range", format!("`min` ({low}) is above `max` ({high})"));
+    }
+    Some((low?, high?))
+}
+
+/// `pattern` of a value of that type.
+pub(super) fn pattern(report: &mut Report, kind: FieldType, entry: &Entry) -> Option<String> {
+    if kind == FieldType::String {
+        return regular_expression(report, &entry.node);
+    }
+    meaningless(report, kind, entry);
+    None
 }
 
 fn allowed(report: &mut Report, entry: &Entry, check: &FieldCheck) -> Option<Vec<Value>> {

@@ -11,7 +11,7 @@
 //!
 //! What runs and what is refused as not supported yet is decided in `steps` and `front_matter` alone.
 //! Whether a tenant has the variables, credentials, models and people that a file needs is not decided
-//! here: [`Needs`] says what they are.
+//! here: [`crate::needs`] says of a plan what they are.
 
 mod blocks;
 mod context;
@@ -32,7 +32,6 @@ mod yaml;
 use std::collections::HashMap;
 
 pub use blocks::Block;
-pub use context::Needs;
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Severity};
 pub use outline::StepOutline;
 
@@ -64,8 +63,6 @@ pub struct Parsed {
     pub blocks: Vec<Block>,
     /// Every step, in the order of the file, as far as it could be read.
     pub outline: Vec<StepOutline>,
-    /// What has to be there before a run can start, as far as it could be read.
-    pub needs: Needs,
 }
 
 impl Parsed {
@@ -108,7 +105,7 @@ pub fn parse(source: &str) -> Parsed {
 
 fn finish(context: Context, plan: Option<Plan>, blocks: Vec<Block>, outline: Vec<StepOutline>) -> Parsed {
     let plan = plan.filter(|_| !context.report.has_errors());
-    Parsed { plan, blocks, outline, needs: context.needs, diagnostics: context.report.finish() }
+    Parsed { plan, blocks, outline, diagnostics: context.report.finish() }
 }
 
 /// A file that does not begin with `---`: another form of workflow, or no workflow.
@@ -173,23 +170,26 @@ fn read(mut context: Context, document: &Document, excerpt: &Excerpt) -> Parsed 
     let identities: Vec<Identity> = blocks.iter().map(|block| steps::identify(&mut context, block)).collect();
     let identities = unique(&mut context.report, identities, &blocks);
     let mut plan_steps: Vec<Step> = Vec::new();
+    let mut all_read = true;
     let mut outline = Vec::new();
     let mut sets: Vec<Sets> = Vec::new();
     for (position, (block, identity)) in blocks.iter().zip(identities).enumerate() {
         let read = steps::read(&mut context, block, identity, position, &header);
-        plan_steps.extend(read.step);
+        all_read &= read.steps.is_some();
+        plan_steps.extend(read.steps.into_iter().flatten());
         outline.push(read.outline);
         sets.push(read.sets);
     }
     context.leave_steps(blocks.len());
     let outputs = front_matter::outputs(&mut context, &declarations);
-    let all_steps_known = plan_steps.len() == blocks.len() && !steps_in_front;
+    let all_steps_known = all_read && !steps_in_front;
     check_outputs(&mut context.report, &outputs, &declarations, &plan_steps, all_steps_known);
     let inputs = front.is_some().then(|| header.input_names.iter().map(String::as_str).collect());
     if !steps_in_front {
         names::check(&mut context, &Known { inputs, steps: &sets });
     }
-    let plan = (plan_steps.len() == blocks.len()).then(|| plan(header, outputs, plan_steps));
+    steps::check_gates(&mut context.report, &plan_steps);
+    let plan = all_read.then(|| plan(header, outputs, plan_steps));
     finish(context, plan, others, outline)
 }
 

@@ -53,7 +53,7 @@ pub(super) struct Known<'k> {
     pub(super) steps: &'k [Sets],
 }
 
-/// Reports every use of a name that nothing has set by then, and collects the tenant variables.
+/// Reports every use of a name that nothing has set by then.
 pub(super) fn check(context: &mut Context, known: &Known<'_>) {
     // The earliest step that sets a variable, and each step's place in the order.
     let mut variables: HashMap<&str, usize> = HashMap::new();
@@ -73,7 +73,7 @@ pub(super) fn check(context: &mut Context, known: &Known<'_>) {
         }
         context.report.enter(used.step.as_deref());
         let checker = Checker { known, variables: &variables, steps: &steps, used: &used };
-        if let Some((place, code, message, help)) = checker.check(&mut context.needs.vars) {
+        if let Some((place, code, message, help)) = checker.check() {
             context.report.error_with(place, code, message, help);
         }
     }
@@ -90,16 +90,13 @@ struct Checker<'c> {
 type Finding = (Place, &'static str, String, Option<String>);
 
 impl Checker<'_> {
-    fn check(&self, vars: &mut BTreeSet<String>) -> Option<Finding> {
+    fn check(&self) -> Option<Finding> {
         let root = self.used.root.as_str();
         let field = self.used.path.first().map(String::as_str);
         match root {
             "inputs" => self.input(field?),
             "vars" => match field {
-                Some(name) => {
-                    vars.insert(name.to_owned());
-                    None
-                }
+                Some(_) => None,
                 None => Some(self.undefined("a tenant variable is named literally", Some("write `vars.name`".to_owned()))),
             },
             "steps" => self.step(field?),

@@ -30,6 +30,8 @@ pub struct StepOutline {
     pub model: Option<String>,
     /// Who is asked, as `role:approver` or `email:name@example.com`.
     pub approvers: Vec<String>,
+    /// Whether somebody has to agree before it is taken.
+    pub asks_first: bool,
     /// Whether it can be run: all of it could be read.
     pub complete: bool,
 }

@@ -217,7 +217,6 @@ pub(super) fn header(context: &mut Context, label: &str, node: &Node) -> Option<
         if !before.is_empty() {
             pieces.push(CredentialPiece::Text(piece(context, node, before, at)?));
         }
-        context.needs.credentials.insert(name.to_owned());
         pieces.push(CredentialPiece::Credential(name.to_owned()));
         at += before.len() + CREDENTIAL.len() + length;
     }

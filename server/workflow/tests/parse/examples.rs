@@ -1,8 +1,9 @@
 //! The examples that come with the product.
 
 use workflow::{
+    needs::Needs,
     parse::parse,
-    plan::{ApprovalStep, CredentialPiece, Retry, Risk, StepKind},
+    plan::{AfterRefusal, ApprovalStep, Approver, CredentialPiece, FormKind, OnError, Retry, Risk, StepKind, TemplateValue},
 };
 
 use crate::{errors, example, plan};
@@ -33,10 +34,9 @@ fn vendor_payment_says_what_it_needs_and_what_is_documentation() {
     );
     assert_eq!(parsed.outline[4].credentials, ["payment-desk"]);
     assert_eq!(parsed.outline[4].host.as_deref(), Some("vars.payments_url"));
-    let needs = parsed.needs;
+    let needs = Needs::of(&parsed.plan.unwrap());
     assert_eq!(needs.vars.into_iter().collect::<Vec<_>>(), ["erp_url", "payments_url"]);
     assert_eq!(needs.credentials.into_iter().collect::<Vec<_>>(), ["payment-desk"]);
-    assert_eq!(needs.hosts.into_iter().collect::<Vec<_>>(), ["vars.erp_url", "vars.payments_url"]);
     assert_eq!(needs.roles.into_iter().collect::<Vec<_>>(), ["approver"]);
     assert!(needs.default_model && needs.models.is_empty());
 }
@@ -85,20 +85,6 @@ fn the_parts_of_vendor_payment_mean_what_its_reader_thinks() {
 #[test]
 fn what_the_other_examples_ask_for_is_refused_by_name() {
     errors(
-        &example("expense-report.md"),
-        &[
-            "53:1+8 not_supported [sort] `on_error: continue` is not supported yet",
-            "69:3+6 not_supported [decide] `fields` is not supported yet",
-        ],
-    );
-    errors(
-        &example("release-notes.md"),
-        &[
-            "68:1+17 not_supported [publish] `approval_required` is not supported yet",
-            "69:1+15 not_supported [publish] `approval_reason` is not supported yet",
-        ],
-    );
-    errors(
         &example("incident-triage.md"),
         &[
             "23:12+7 not_supported a trigger of type `webhook` is not supported yet",
@@ -114,6 +100,50 @@ fn what_the_other_examples_ask_for_is_refused_by_name() {
         &example("support-reply.yaml"),
         &["1:1+14 not_supported a workflow written as a graph (`flow`, `state`, `nodes`, `edges`) is not supported yet"],
     );
+}
+
+#[test]
+fn the_expense_report_asks_a_manager_who_fills_in_a_form() {
+    let parsed = parse(&example("expense-report.md"));
+    assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
+    let plan = parsed.plan.unwrap();
+    let ids: Vec<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
+    assert_eq!(
+        ids,
+        ["receipts", "sort", "decide", "book", "step_5"],
+        "what stands under Notes is no step, and a step without id has its number"
+    );
+    let StepKind::Approval(decide) = &plan.steps[2].kind else { panic!("the third step is an approval") };
+    let fields: Vec<_> = decide.fields.iter().map(|field| (field.name.as_str(), field.kind, field.required)).collect();
+    assert_eq!(fields, [("cost_centre", FormKind::Text, true), ("remark", FormKind::Text, false)]);
+    assert_eq!(decide.fields[0].check.pattern.as_deref(), Some("^[0-9]{4}$"));
+    assert!(matches!(&decide.fields[0].default, Some(TemplateValue::Template(text)) if text.source() == "{{ suggestion.cost_centre }}"));
+    assert_eq!((decide.on_expiry, decide.on_reject), (AfterRefusal::Continue, AfterRefusal::Continue));
+    assert!(
+        matches!(&plan.steps[1].on_error, OnError::Continue { fallback: Some(TemplateValue::Literal(value)) } if value["cost_centre"] == "9999")
+    );
+    let needs = Needs::of(&plan);
+    assert_eq!(
+        (needs.vars.into_iter().collect::<Vec<_>>(), needs.credentials.into_iter().collect::<Vec<_>>()),
+        (vec!["erp_url".to_owned()], vec!["erp".to_owned()])
+    );
+}
+
+#[test]
+fn the_release_notes_ask_before_they_are_published() {
+    let parsed = parse(&example("release-notes.md"));
+    assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
+    let plan = parsed.plan.unwrap();
+    let ids: Vec<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
+    assert_eq!(ids, ["collect", "write", "trace", "publish_approval", "publish", "result"]);
+    assert_eq!(plan.steps[3].condition, plan.steps[4].condition);
+    let StepKind::Approval(gate) = &plan.steps[3].kind else { panic!("the question stands before the step") };
+    assert_eq!(
+        (gate.title.source(), gate.description.as_ref().map(workflow::expression::Template::source)),
+        ("Publish", Some("Customers will read this"))
+    );
+    assert_eq!((&gate.approvers[..], gate.risk), (&[Approver::Anyone][..], Risk::Low));
+    assert!(parsed.outline[3].asks_first);
 }
 
 #[test]

@@ -3,7 +3,10 @@
 
 mod blocks;
 mod examples;
+mod failures;
+mod forms;
 mod front_matter;
+mod gates;
 mod hostile;
 mod names;
 mod properties;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use workflow::{
+    needs::Needs,
     parse::parse,
     plan::{AfterRefusal, Approver, CredentialPiece, HttpStepBody, LogLevel, ModelTask, Quorum, Retry, Risk, StepKind, TemplateValue},
 };
@@ -85,13 +86,9 @@ fn every_other_kind_is_refused_by_name() {
 
 #[test]
 fn every_other_common_key_is_refused_by_name() {
-    for key in ["depends_on", "compensate", "approval_required", "approval_reason", "agent", "agent_hints", "permissions"] {
+    for key in ["depends_on", "compensate", "agent", "agent_hints", "permissions"] {
         errors(&log(&format!("{key}: x")), &[&format!("8:1+{} not_supported [a] `{key}` is not supported yet", key.len())]);
     }
-    errors(&log("on_error: continue"), &["8:11+8 not_supported [a] `on_error: continue` is not supported yet"]);
-    errors(&log("on_error: [{code: x, action: stop}]"), &["8:1+8 not_supported [a] `on_error` with more than `stop` is not supported yet"]);
-    errors(&log("on_error: stop"), &[]);
-    errors(&log("on_error: {action: stop}"), &[]);
     errors(&log("timout: 5s"), &["8:1+6 unknown_key [a] `timout` is no key of a step of kind `workflow.log`; did you mean `timeout`?"]);
     errors(&log("x-note: [anything]"), &[]);
 }
@@ -179,7 +176,8 @@ fn a_request_reads_every_key() {
     assert!(matches!(fields[1].1, TemplateValue::Template(_)));
     assert_eq!((http.accept_status, http.follow_redirects), (vec![404, 503], true));
     let parsed = parse(&source);
-    assert_eq!(parsed.needs.credentials.into_iter().collect::<Vec<_>>(), ["b", "one-a"]);
+    let needs = Needs::of(&parsed.plan.unwrap());
+    assert_eq!(needs.credentials.into_iter().collect::<Vec<_>>(), ["b", "one-a"]);
     assert_eq!(parsed.outline[0].host.as_deref(), Some("a.example"));
 }
 
@@ -277,7 +275,7 @@ fn the_keys_of_a_prompt_stand_on_the_step_or_below_inputs() {
     assert_eq!(model.task, ModelTask::Analyze);
     assert_eq!((model.model.as_deref(), model.max_tokens, model.temperature), (Some("a/b"), Some(10), Some(0.5)));
     assert_eq!(model.output_schema, Some(json!({"type": "object", "properties": {"a": {"enum": ["yes"]}}})));
-    let needs = parse(&both).needs;
+    let needs = Needs::of(&parse(&both).plan.unwrap());
     assert!(!needs.default_model && needs.models.contains("a/b"));
     for (yaml, expected) in [
         ("inputs: {prompt: again}", "8:10+6 duplicate_key [a] `prompt` was already given on line 7; keep one of the two"),
@@ -381,7 +379,7 @@ fn an_approval_that_nobody_could_give_is_refused() {
         ("  quorum: most", "8:11+4 wrong_type [a] `quorum` is a whole number from 1 to 1000, not `most`"),
         ("  on_reject: reject", "8:14+6 unknown_value [a] `reject` is no value of `on_reject`; it is one of `stop`, `continue`"),
         ("  on_reject: {steps: []}", "8:3+9 not_supported [a] `on_reject` with steps of its own is not supported yet"),
-        ("  fields: {}", "8:3+6 not_supported [a] `fields` is not supported yet"),
+        ("  fields: {}", "8:11+1 value_missing [a] `fields` asks for nothing"),
         ("  titel: x", "8:3+5 unknown_key [a] `titel` is no key of an approval; did you mean `title`?"),
         (
             "timeout: 1d",

@@ -70,6 +70,7 @@ fn the_variable_of_an_approval_says_who_and_when() {
         decision: Decision::Approved,
         by: Some("finn@acme.test".to_owned()),
         comment: Some("fine".to_owned()),
+        fields: None,
     });
     assert_eq!(
         output_of(&desk, "ask"),

@@ -11,7 +11,7 @@ use workflow::{
     decide,
     event::{ApprovalRequest, Charge, Decision, Failure, Started},
     evolve, pending,
-    run::End,
+    run::{End, StepState},
 };
 
 pub const RUN: &str = "run_00000000000000000000000001";
@@ -48,7 +48,8 @@ pub fn started(plan: &Plan, inputs: Value) -> Started {
 }
 
 fn vars() -> Map<String, Value> {
-    let Value::Object(vars) = json!({"erp_url": "http://127.0.0.1:4010", "payments_url": "https://pay.example"}) else { return Map::new() };
+    let vars = json!({"erp_url": "http://127.0.0.1:4010", "payments_url": "https://pay.example", "tracker_url": "https://tracker.example"});
+    let Value::Object(vars) = vars else { return Map::new() };
     vars
 }
 
@@ -206,7 +207,7 @@ impl Desk {
 
     pub fn ended(approval: ApprovalId, decision: Decision) -> Input {
         let by = matches!(decision, Decision::Approved | Decision::Rejected).then(|| "finn@acme.test".to_owned());
-        Input::ApprovalEnded { approval, decision, by, comment: None }
+        Input::ApprovalEnded { approval, decision, by, comment: None, fields: None }
     }
 
     /// The question is put and decided.
@@ -219,6 +220,14 @@ impl Desk {
     /// The kinds of the recorded facts, with their steps.
     pub fn trace(&self) -> Vec<String> {
         self.journal.iter().map(|(_, event)| describe(event)).collect()
+    }
+
+    /// The step's result, or what stands for it.
+    pub fn output(&self, step: &str) -> Value {
+        match &self.run.step(step).state {
+            StepState::Completed { output, .. } | StepState::Failed { instead: Some(output), .. } => (**output).clone(),
+            other => panic!("{step} is {other:?}"),
+        }
     }
 
     pub fn outputs(&self) -> Value {

@@ -8,7 +8,8 @@ use workflow::{
     expression::{Expression, Template, parse_condition},
     plan::{
         AfterRefusal, ApprovalStep, Approver, CredentialPiece, FieldCheck, FieldType, HttpStep, HttpStepBody, InputField, LogLevel,
-        ModelStep, ModelTask, OnLimit, OutputField, Per, Plan, Quorum, Retry, Risk, Step, StepKind, StepOrRunBudget, TemplateValue,
+        ModelStep, ModelTask, OnError, OnLimit, OutputField, Per, Plan, Quorum, Retry, Risk, Step, StepKind, StepOrRunBudget,
+        TemplateValue,
     },
 };
 
@@ -61,6 +62,7 @@ pub fn step(id: &str, kind: StepKind) -> Step {
         retry: Retry::ONCE,
         budget: None,
         idempotency_key: None,
+        on_error: OnError::Stop,
     }
 }
 
@@ -142,6 +144,7 @@ pub fn approval(title: &str) -> ApprovalStep {
         expires_in: Duration::from_hours(72),
         on_expiry: AfterRefusal::Stop,
         on_reject: AfterRefusal::Stop,
+        fields: Vec::new(),
     }
 }
 

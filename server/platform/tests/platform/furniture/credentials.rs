@@ -40,6 +40,7 @@ in_a_rehearsing_house! {
         assert_eq!((shown.line.name.as_str(), shown.line.kind.as_str(), shown.line.version), ("payment-desk", "api_key", 1));
         assert_eq!(shown.line.allowed_hosts, ["api.example.com", "*.pay.example.com:8443"]);
         assert_eq!(shown.line.description, "Pays vendors");
+        assert_eq!((shown.line.created_by.as_deref(), shown.line.replaced_by.as_deref()), (Some(admin.label()), None));
         assert!(shown.uses.items.is_empty());
         assert_eq!(house.platform.credentials(&admin).await.unwrap(), std::slice::from_ref(&shown.line));
         assert!(!format!("{shown:?}{:?}", new("x")).contains(VALUE));
@@ -53,6 +54,7 @@ in_a_rehearsing_house! {
         assert_eq!(kept(&house, &admin, id).await, Some((2, "sk-live-2".to_owned())));
         let line = house.platform.credential(&admin, id, None, 20).await.unwrap().line;
         assert_eq!((line.version, line.replaced_at), (2, Some(house.platform.now())));
+        assert_eq!((line.created_by.as_deref(), line.replaced_by.as_deref()), (Some(admin.label()), Some(admin.label())));
         for wrong in ["", "abc", "two\nlines"] {
             assert_eq!(fields(house.platform.replace_credential(&admin, id, &Secret::new(wrong)).await), ["value"]);
         }

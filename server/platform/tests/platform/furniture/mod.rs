@@ -36,17 +36,21 @@ mod workflows;
 const INVOICE_BOOK: &str = "127.0.0.1:8091";
 const PAYMENT_DESK: &str = "127.0.0.1:8092";
 const MODEL: &str = "127.0.0.1:8093";
+const TRACKER: &str = "127.0.0.1:8094";
 const PAYMENT_KEY: &str = "a key of the payment desk";
 const MODEL_KEY: &str = "a key of the scripted model";
 
 /// The settings of a process with rehearsal services; nothing listens there.
 fn rehearsing() -> Settings {
     Settings {
-        egress: EgressRules { allow: [INVOICE_BOOK, PAYMENT_DESK, MODEL].map(str::to_owned).to_vec(), deny: Vec::new() },
+        egress: EgressRules { allow: [INVOICE_BOOK, PAYMENT_DESK, TRACKER, MODEL].map(str::to_owned).to_vec(), deny: Vec::new() },
         rehearsal: Some(RehearsalAddresses {
             invoice_book: INVOICE_BOOK.to_owned(),
             payment_desk: PAYMENT_DESK.to_owned(),
+            tracker: TRACKER.to_owned(),
             model: MODEL.to_owned(),
+            erp_key: Secret::new("a key of the expenses"),
+            tracker_key: Secret::new("a key of the tracker"),
             payment_key: Secret::new(PAYMENT_KEY),
             model_key: Secret::new(MODEL_KEY),
         }),

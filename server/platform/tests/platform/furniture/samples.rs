@@ -18,22 +18,30 @@ in_a_rehearsing_house! {
         house.platform.install_samples(&admin).await.unwrap();
         let variables = house.platform.variables(&admin).await.unwrap();
         let shown: Vec<_> = variables.iter().map(|line| (line.name.as_str(), line.value.as_str().unwrap())).collect();
-        assert_eq!(shown, [("erp_url", "http://127.0.0.1:8091"), ("payments_url", "http://127.0.0.1:8092")]);
+        let urls = [("erp_url", "http://127.0.0.1:8091"), ("payments_url", "http://127.0.0.1:8092"), ("tracker_url", "http://127.0.0.1:8094")];
+        assert_eq!(shown, urls);
         let credentials = house.platform.credentials(&admin).await.unwrap();
         let bound: Vec<_> = credentials.iter().map(|line| (line.name.as_str(), line.allowed_hosts[0].as_str())).collect();
-        assert_eq!(bound, [("payment-desk", crate::furniture::PAYMENT_DESK), ("rehearsal-model-key", crate::furniture::MODEL)]);
+        let hosts = [
+            ("erp", crate::furniture::INVOICE_BOOK),
+            ("payment-desk", crate::furniture::PAYMENT_DESK),
+            ("rehearsal-model-key", crate::furniture::MODEL),
+            ("tracker", crate::furniture::TRACKER),
+        ];
+        assert_eq!(bound, hosts);
         let provider = house.platform.providers(&admin).await.unwrap().remove(0);
         assert_eq!((provider.base_url.as_str(), provider.credential_is_missing), ("http://127.0.0.1:8093/v1", false));
         let model = &provider.models[0];
         assert_eq!((model.full_name.as_str(), model.is_default, model.max_output_tokens), ("rehearsal/rehearsal-model", true, 4096));
         assert_eq!((model.input_price, model.output_price), (Money::from_dollars("0.15").unwrap(), Money::from_dollars("0.60").unwrap()));
-        let shown = house.platform.workflow(&admin, "vendor-payment").await.unwrap();
-        assert_eq!((shown.checked.missing().count(), shown.versions[0].saved_by.as_deref()), (0, Some("admin@acme.example")));
+        for slug in ["vendor-payment", "expense-report", "release-notes"] {
+            let shown = house.platform.workflow(&admin, slug).await.unwrap();
+            assert_eq!((shown.checked.missing().count(), shown.versions[0].saved_by.as_deref()), (0, Some("admin@acme.example")), "{slug}");
+        }
         let log = house.log(&admin).await;
-        assert_eq!(
-            log[log.len() - 7..],
-            ["workflow.created", "config.changed", "config.changed", "credential.created", "credential.created", "config.changed", "config.changed"]
-        );
+        let count = |action: &str| log.iter().filter(|logged| *logged == action).count();
+        // A provider, its model and three variables.
+        assert_eq!((count("workflow.created"), count("credential.created"), count("config.changed")), (3, 4, 5));
         assert_eq!(house.platform.start_run(&admin, "vendor-payment", given(), None).await.unwrap().number, 1);
     }
 
@@ -65,9 +73,9 @@ in_a_rehearsing_house! {
         assert!(house.platform.workflows(&globex).await.unwrap().is_empty());
         assert_eq!(refusal(house.platform.start_run(&globex, "vendor-payment", given(), None).await), (404, "not_found"));
         house.platform.install_samples(&globex).await.unwrap();
-        assert_eq!(house.platform.credentials(&globex).await.unwrap().len(), 2);
+        assert_eq!(house.platform.credentials(&globex).await.unwrap().len(), 4);
         let filter = Filter { action: Some("credential.created".to_owned()), ..Filter::default() };
-        assert_eq!(house.platform.audit(&acme, &filter, None, 10).await.unwrap().items.len(), 2);
+        assert_eq!(house.platform.audit(&acme, &filter, None, 10).await.unwrap().items.len(), 4);
     }
 
     async fn who_is_no_admin_puts_nothing_in(house) {

@@ -69,6 +69,7 @@ pub fn settings() -> Settings {
         rehearsal: None,
         session_idle: Duration::from_hours(8),
         session_absolute: Duration::from_hours(24 * 7),
+        quotas: platform::tenants::Quotas::default(),
     }
 }
 

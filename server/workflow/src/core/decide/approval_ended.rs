@@ -1,7 +1,7 @@
 //! The row of an approval left PENDING, or an approved one became void.
 
-use domain::{ApprovalId, Timestamp};
-use serde_json::{Value, json};
+use domain::ApprovalId;
+use serde_json::{Map, Value, json};
 
 use super::{Draft, Refusal, proceed::proceed, stale};
 use crate::{
@@ -15,12 +15,21 @@ pub(super) struct Ending {
     pub decision: Decision,
     pub by: Option<String>,
     pub comment: Option<String>,
+    pub fields: Option<Map<String, Value>>,
 }
 
 pub(super) fn approval_ended(draft: &mut Draft<'_>, approval: ApprovalId, ending: Ending) -> Result<(), Refusal> {
     let (step, planned, round) = concerned(draft, approval, ending.decision)?;
-    let Ending { decision, by, comment } = ending;
-    draft.record(Event::ApprovalEnded { step: step.id.clone(), round, approval, decision, by: by.clone(), comment: comment.clone() });
+    let Ending { decision, by, comment, fields } = ending;
+    draft.record(Event::ApprovalEnded {
+        step: step.id.clone(),
+        round,
+        approval,
+        decision,
+        by: by.clone(),
+        comment: comment.clone(),
+        fields: fields.clone(),
+    });
     let refused = |code: &str, sentence: String| Failure::last(code, sentence);
     let (after, failure) = match decision {
         // It stands before the run again, to be asked anew.
@@ -43,7 +52,9 @@ pub(super) fn approval_ended(draft: &mut Draft<'_>, approval: ApprovalId, ending
         draft.fail_step(&step.id, failure, None);
         return Ok(());
     }
-    let output = outcome(decision, by.as_deref(), comment.as_deref(), draft.now);
+    let decided_at = draft.now.to_string();
+    let fields = if decision == Decision::Expired { Value::Null } else { Value::Object(filled(planned, fields)) };
+    let output = json!({"decision": word(decision), "decided_by": by, "decided_at": decided_at, "comment": comment, "fields": fields});
     draft.record(Event::StepCompleted { step: step.id.clone(), output, charge: None });
     proceed(draft);
     Ok(())
@@ -66,12 +77,17 @@ fn concerned<'p>(draft: &Draft<'p>, approval: ApprovalId, decision: Decision) ->
     }
 }
 
-/// What the step's variable is.
-fn outcome(decision: Decision, by: Option<&str>, comment: Option<&str>, now: Timestamp) -> Value {
-    let (decision, fields) = match decision {
-        Decision::Approved => ("approved", json!({})),
-        Decision::Expired => ("expired", Value::Null),
-        Decision::Rejected | Decision::Voided | Decision::Cancelled => ("rejected", json!({})),
-    };
-    json!({"decision": decision, "decided_by": by, "decided_at": now.to_string(), "comment": comment, "fields": fields})
+/// The decision as the step's variable has it.
+const fn word(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Approved => "approved",
+        Decision::Expired => "expired",
+        Decision::Rejected | Decision::Voided | Decision::Cancelled => "rejected",
+    }
+}
+
+/// Every field of the form, null where nothing was given.
+fn filled(planned: &ApprovalStep, given: Option<Map<String, Value>>) -> Map<String, Value> {
+    let mut given = given.unwrap_or_default();
+    planned.fields.iter().map(|field| (field.name.clone(), given.remove(&field.name).unwrap_or_default())).collect()
 }

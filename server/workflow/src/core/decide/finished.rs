@@ -46,7 +46,6 @@ pub(super) fn finished(draft: &mut Draft<'_>, step: String, answer: Answer) -> R
         }
         Err(CallFailure { failure, .. }) => {
             draft.fail_step(&step, Failure { retryable: false, ..failure }, charge);
-            return Ok(());
         }
     }
     proceed(draft);

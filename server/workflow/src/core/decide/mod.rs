@@ -17,11 +17,16 @@ mod start;
 mod timer;
 
 use domain::Timestamp;
+use serde_json::{Value, json};
 
-use super::{Input, Refusal, evolve};
+use super::{
+    Input, Refusal, evolve,
+    render::{Renderer, Trouble},
+    scope::Names,
+};
 use crate::{
     event::{Decision, Event, Failure},
-    plan::Plan,
+    plan::{OnError, Plan},
     run::{Phase, Run, StepState},
 };
 
@@ -53,8 +58,8 @@ pub fn decide(plan: &Plan, run: &Run, input: Input, now: Timestamp) -> Result<Ve
             let asked = Event::ApprovalAsked { step, round, approval, request, coverage, digest, ceiling, expires_at };
             approval_asked::approval_asked(&mut draft, asked)?;
         }
-        Input::ApprovalEnded { approval, decision, by, comment } => {
-            approval_ended::approval_ended(&mut draft, approval, approval_ended::Ending { decision, by, comment })?;
+        Input::ApprovalEnded { approval, decision, by, comment, fields } => {
+            approval_ended::approval_ended(&mut draft, approval, approval_ended::Ending { decision, by, comment, fields })?;
         }
         Input::Timer => timer::timer(&mut draft),
         Input::Cancel { by, reason } => cancel::cancel(&mut draft, by, reason),
@@ -87,10 +92,24 @@ impl Draft<'_> {
         (frontier.id == step).then(|| &self.run.step(step).state)
     }
 
-    /// The step failed for good, and with it the run.
+    /// The step failed for good, and with it the run, unless the step says how to go on.
     fn fail_step(&mut self, step: &str, failure: Failure, charge: Option<crate::event::Charge>) {
         self.record(Event::StepFailed { step: step.to_owned(), failure: failure.clone(), charge });
-        self.fail_run(Some(step), failure);
+        match self.instead(step, &failure) {
+            None => self.fail_run(Some(step), failure),
+            Some(Ok(output)) => self.record(Event::PassedOver { step: step.to_owned(), output }),
+            Some(Err(trouble)) => self.fail_run(Some(step), trouble.into()),
+        }
+    }
+
+    /// What the variable of a failed step is when the run goes on past it; nothing when it does not.
+    fn instead(&self, step: &str, failure: &Failure) -> Option<Result<Value, Trouble>> {
+        let (position, step) = self.plan.step(step)?;
+        let OnError::Continue { fallback } = &step.on_error else { return None };
+        Some(match fallback {
+            Some(fallback) => Renderer::new(Names::of(self.plan, &self.run, position, step, self.now)).json(fallback, "fallback"),
+            None => Ok(json!({"error": {"code": failure.code, "message": failure.message, "step": step.id}})),
+        })
     }
 
     /// The run fails. What somebody was asked need not be answered any more.
@@ -112,6 +131,7 @@ impl Draft<'_> {
             decision: Decision::Cancelled,
             by: by.map(str::to_owned),
             comment: None,
+            fields: None,
         });
     }
 }

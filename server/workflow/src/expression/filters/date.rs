@@ -135,6 +135,11 @@ fn parse(text: &str) -> Result<(i64, Form), &'static str> {
     Ok((midnight + (seconds - ahead) * MICROS_PER_SECOND + fraction, Form::DateTime))
 }
 
+/// Whether a text is a day alone that exists, as `2026-01-31`.
+pub(crate) fn is_day(text: &str) -> bool {
+    matches!(parse(text), Ok((_, Form::Date)))
+}
+
 /// Days since 1970 of a day that exists. Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms",
 /// `days_from_civil`.
 fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {

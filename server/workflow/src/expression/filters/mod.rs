@@ -20,6 +20,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+pub(crate) use date::is_day;
+
 use super::{
     ast::Argument,
     error::{Fault, SyntaxError, nearest},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Reader;
+use super::{Reader, form};
 use crate::{
     expression::Template,
     parse::{
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long an approval that does not say can be decided.
-const EXPIRES_IN: Duration = Duration::from_hours(7 * 24);
+pub(super) const EXPIRES_IN: Duration = Duration::from_hours(7 * 24);
 
 /// The most approvers that are named; a role names any number of people.
 const MAX_APPROVERS: usize = 100;
@@ -45,8 +45,7 @@ impl Reader<'_> {
         let expires_in = take(context, "expires_in");
         let on_expiry = take(context, "on_expiry");
         let on_reject = take(context, "on_reject");
-        outer.refuse(&mut context.report, &["fields"]);
-        nested.refuse(&mut context.report, &["fields"]);
+        let form = take(context, "fields");
         nested.finish(&mut context.report, "an approval");
 
         let title = match title {
@@ -76,16 +75,14 @@ impl Reader<'_> {
             Some(AfterRefusal::Stop) | None => on_reject,
         };
         let shows = shows.and_then(|entry| read_shows(context, entry)).unwrap_or_default();
+        let form = match form {
+            Some(entry) => form::read(context, entry),
+            None => Some(Vec::new()),
+        };
         for approver in approvers.iter().flatten() {
             match approver {
-                Approver::Role(role) => {
-                    context.needs.roles.insert(role.clone());
-                    self.outline.approvers.push(format!("role:{role}"));
-                }
-                Approver::Email(email) => {
-                    context.needs.people.insert(email.clone());
-                    self.outline.approvers.push(format!("email:{email}"));
-                }
+                Approver::Role(role) => self.outline.approvers.push(format!("role:{role}")),
+                Approver::Email(email) => self.outline.approvers.push(format!("email:{email}")),
                 Approver::Anyone => {}
             }
         }
@@ -99,6 +96,7 @@ impl Reader<'_> {
             expires_in,
             on_expiry,
             on_reject,
+            fields: form?,
         }))
     }
 }

@@ -47,7 +47,6 @@ impl Reader<'_> {
             accept_status,
             follow_redirects: follow_redirects.unwrap_or(false),
         };
-        self.context.needs.hosts.insert(host.clone());
         self.outline.reach(&step, host);
         Some(step)
     }

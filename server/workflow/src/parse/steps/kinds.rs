@@ -80,8 +80,7 @@ pub(super) const LATER_ACTIONS: &[&str] = &[
 ];
 
 /// Common keys that cannot be run yet.
-pub(super) const LATER_KEYS: &[&str] =
-    &["depends_on", "compensate", "approval_required", "approval_reason", "agent", "agent_hints", "permissions"];
+pub(super) const LATER_KEYS: &[&str] = &["depends_on", "compensate", "agent", "agent_hints", "permissions"];
 
 /// Keys below which the steps of a refused kind may set names of their own.
 pub(super) const SETTING_KEYS: &[&str] = &["output_variable", "output", "item_variable", "index_variable", "accumulator_variable"];

@@ -5,16 +5,21 @@
 
 mod approval;
 mod built_in;
+mod form;
+mod gate;
 mod http;
 pub(in crate::parse) mod kinds;
 mod model;
+mod on_error;
+
+pub(super) use gate::check_gates;
 
 use super::{
     blocks::StepBlock,
     context::Context,
     diagnostic::nearest,
     fields::Fields,
-    front_matter::{Header, on_error},
+    front_matter::Header,
     limits, names,
     names::Sets,
     outline::StepOutline,
@@ -25,13 +30,14 @@ use super::{
 };
 use crate::{
     expression::Expression,
-    plan::{Retry, Step, StepKind},
+    plan::{OnError, Retry, Step, StepKind},
 };
 
 /// A block, read.
 pub(super) struct Read {
+    /// What it gives to the plan, in order: the step, behind the question whether it may run if it asks for one.
     /// `None` when so much of it was refused that there is none. What else was refused is in the report.
-    pub(super) step: Option<Step>,
+    pub(super) steps: Option<Vec<Step>>,
     pub(super) outline: StepOutline,
     pub(super) sets: Sets,
 }
@@ -122,13 +128,13 @@ pub(super) fn read(context: &mut Context, block: &StepBlock<'_>, identity: Ident
     let Some((node, entries)) = block.node.as_ref().and_then(|node| Some((node, node.entries()?))) else {
         // Broken YAML: what it would have set is read off its lines, so that its users are not called wrong.
         names_in_text(&block.text.text, &mut sets);
-        return Read { step: None, outline, sets };
+        return Read { steps: None, outline, sets };
     };
     let errors = context.report.error_count();
-    let step = Reader { context, header, outline: &mut outline, sets: &mut sets, identity, line: block.line, inputs_read: true }
-        .step(node, entries);
-    outline.complete = step.is_some() && context.report.error_count() == errors;
-    Read { step, outline, sets }
+    let steps = Reader { context, header, outline: &mut outline, sets: &mut sets, identity, line: block.line, inputs_read: true }
+        .steps(node, entries);
+    outline.complete = steps.is_some() && context.report.error_count() == errors;
+    Read { steps, outline, sets }
 }
 
 fn names_in_text(text: &str, sets: &mut Sets) {
@@ -186,7 +192,7 @@ enum Named<'n> {
 }
 
 impl Reader<'_> {
-    fn step(mut self, node: &Node, entries: &[Entry]) -> Option<Step> {
+    fn steps(mut self, node: &Node, entries: &[Entry]) -> Option<Vec<Step>> {
         let mut fields = Fields::new(entries);
         let _ = fields.take(&mut self.context.report, "id", &[]);
         if let Some(entry) = fields.take(&mut self.context.report, "name", &[]) {
@@ -205,9 +211,6 @@ impl Reader<'_> {
         };
         let output_variable = self.output_variable(&mut fields);
         let report = &mut self.context.report;
-        if let Some(entry) = fields.take(report, "on_error", &["error_handling"]) {
-            on_error(report, entry);
-        }
         let is_call = matches!(kind, Some(StepKind::Http(_) | StepKind::Model(_)));
         let is_approval = matches!(named, Named::Approval);
         if is_approval {
@@ -215,7 +218,15 @@ impl Reader<'_> {
             fields.refuse_meaningless(report, &["timeout"], "an approval waits for people", help);
             let why = "an approval is asked once and costs nothing";
             fields.refuse_meaningless(report, &["retry", "max_retries", "budget", "idempotency_key", "model"], why, None);
+            let help = Some("say with `on_reject` and `on_expiry` what follows when nobody agrees");
+            fields.refuse_meaningless(report, &["on_error", "error_handling"], "nothing goes on when nobody can be asked", help);
         }
+        let on_error = match fields.take(&mut self.context.report, "on_error", &["error_handling"]) {
+            Some(entry) => on_error::read(self.context, entry),
+            None => Some(OnError::Stop),
+        };
+        let gate = self.gate(&mut fields, is_approval, condition.as_ref());
+        let report = &mut self.context.report;
         let time_limit = fields.take(report, "timeout", &[]).and_then(|entry| scalar::positive_duration(report, "timeout", &entry.node));
         let retry =
             if is_approval { Some(Retry::ONCE) } else { limits::retry(report, &mut fields, self.header.max_retries.filter(|_| is_call)) };
@@ -232,7 +243,7 @@ impl Reader<'_> {
         if self.inputs_read {
             fields.finish(report, &format!("a step of kind `{}`", self.outline.kind));
         }
-        Some(Step {
+        let step = Step {
             id: self.identity.id,
             name: self.identity.name,
             line: self.line,
@@ -243,7 +254,9 @@ impl Reader<'_> {
             retry: retry?,
             budget,
             idempotency_key,
-        })
+            on_error: on_error?,
+        };
+        Some(gate.into_iter().chain([step]).collect())
     }
 
     /// What the step is, from `type` and from the keys that name kinds; reports everything that cannot run.

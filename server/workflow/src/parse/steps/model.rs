@@ -40,10 +40,6 @@ impl Reader<'_> {
         let max_tokens = max_tokens.and_then(|entry| scalar::integer(report, "max_tokens", &entry.node, 1..=MAX_TOKENS));
         let temperature = temperature.and_then(|entry| scalar::number(report, "temperature", &entry.node, 0.0..=2.0));
         let model = model.and_then(|entry| scalar::name(report, "model", &entry.node)).map(str::to_owned);
-        match model.as_ref().or(self.header.default_model.as_ref()) {
-            Some(name) => drop(context.needs.models.insert(name.clone())),
-            None => context.needs.default_model = true,
-        }
         self.outline.model.clone_from(&model);
         Some(ModelStep {
             task: if action == ModelTask::Analyze.action() { ModelTask::Analyze } else { ModelTask::Generate },

@@ -1,6 +1,10 @@
 //! Tenants as their members see them, and the words for them in addresses.
 //!
-//! How a tenant comes into being is in `identity::setup`.
+//! How a tenant comes into being is in `identity::setup`; what it decides for itself in `settings`, and how much it may take in
+//! `quotas`.
+
+pub mod quotas;
+pub mod settings;
 
 use database::{
     sessions::SignedIn,
@@ -9,6 +13,9 @@ use database::{
 use domain::{Actor, TenantId};
 
 use crate::{Platform, Result};
+
+pub use quotas::{Quota, Quotas};
+pub use settings::{QuotaShown, QuotaText, SettingsShown, SettingsText};
 
 /// A tenant that somebody may work in.
 #[derive(Debug, Clone, PartialEq, Eq)]

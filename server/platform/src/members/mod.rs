@@ -1,12 +1,14 @@
 //! Members of a tenant: who they are, which roles they hold, and whether they may work.
 //!
 //! A change of who may what gives the policy a new state in the same commit, so that it holds for the next request
-//! of everybody. How somebody becomes a member is in `invitations`.
+//! of everybody. How somebody becomes a member is in `invitations`, what an admin may end of their sessions in `sessions`.
+
+pub mod sessions;
 
 use database::{
-    Housekeeping, WriteTx,
+    Reads, WriteTx,
     members::{self, MemberRow, MemberStatus},
-    roles, sessions,
+    roles,
 };
 use domain::{
     Actor, PersonId, Problem, Scope, Timestamp,
@@ -14,9 +16,15 @@ use domain::{
     permission::{RoleWrite, UserManage, UserRead},
 };
 
-use crate::{Error, Platform, Result};
+use crate::{Error, Platform, Result, tenants::quotas::demand_room};
 
 pub use policy::Role;
+pub use sessions::MemberSession;
+
+/// The most members of a page.
+const PAGE: u32 = 100;
+/// The longest text that is searched for, in signs.
+const LONGEST_TEXT: usize = 200;
 
 /// A member, to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +43,26 @@ pub struct MemberShown {
     pub roles: Vec<Role>,
     /// Whether it is the one who asks.
     pub is_self: bool,
+}
+
+/// Which members are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemberSearch {
+    /// A part of the name or of the e-mail address; nothing for everybody.
+    pub text: String,
+    /// The last member of the page before.
+    pub after: Option<PersonId>,
+}
+
+/// A page of members, by e-mail address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberList {
+    /// The members.
+    pub items: Vec<MemberShown>,
+    /// Where the next page begins: after this one.
+    pub next: Option<PersonId>,
+    /// Who is the only one that can give roles, and so can neither lose the role nor be disabled.
+    pub last_admin: Option<PersonId>,
 }
 
 impl MemberShown {
@@ -58,6 +86,14 @@ fn not_found() -> Problem {
     Problem::not_found("member")
 }
 
+/// The only one who holds the role of an admin and may use it.
+async fn last_admin<'a>(tx: &mut impl Reads<'a>) -> Result<Option<PersonId>> {
+    Ok(match roles::holders(tx, Role::Admin.name()).await?.as_slice() {
+        [only] => Some(only.person),
+        _ => None,
+    })
+}
+
 /// Refuses when nobody is left who may give roles: then nobody could ever mend it.
 async fn demand_an_admin(tx: &mut WriteTx<'_>) -> Result<()> {
     if members::count_active_holders(tx, Role::Admin.name()).await? == 0 {
@@ -69,11 +105,28 @@ async fn demand_an_admin(tx: &mut WriteTx<'_>) -> Result<()> {
 }
 
 impl Platform {
-    /// The members, disabled ones among them, by e-mail address.
-    pub async fn members(&self, actor: &Actor) -> Result<Vec<MemberShown>> {
+    /// A page of at most 100 members, disabled ones among them and service accounts not, by e-mail address.
+    ///
+    /// # Errors
+    /// 403 without `user:read`; 422 for a text that is too long.
+    pub async fn members(&self, actor: &Actor, search: &MemberSearch) -> Result<MemberList> {
         let scope = Scope::<UserRead>::of(actor, "members")?;
+        let text = search.text.trim();
+        if text.chars().count() > LONGEST_TEXT {
+            return Err(Problem::field("q", format!("Search for at most {LONGEST_TEXT} characters.")).into());
+        }
         let mut tx = self.parts().database.read(actor).await?;
-        members::list(&mut tx, &scope).await?.into_iter().map(|row| MemberShown::of(row, actor)).collect()
+        let page = members::page(&mut tx, &scope, members::Search { text, after: search.after }, PAGE).await?;
+        let last_admin = last_admin(&mut tx).await?;
+        let items = page.items.into_iter().map(|row| MemberShown::of(row, actor)).collect::<Result<_>>()?;
+        Ok(MemberList { items, next: page.next, last_admin })
+    }
+
+    /// Whether a member is the only one who can give roles.
+    pub async fn is_last_admin(&self, actor: &Actor, person: PersonId) -> Result<bool> {
+        Scope::<UserRead>::of(actor, "members")?;
+        let mut tx = self.parts().database.read(actor).await?;
+        Ok(last_admin(&mut tx).await? == Some(person))
     }
 
     /// One member.
@@ -127,15 +180,13 @@ impl Platform {
     pub async fn disable_member(&self, actor: &Actor, person: PersonId) -> Result<()> {
         self.set_status(actor, person, MemberStatus::Disabled).await?;
         // The rights are gone with the commit above. What is left are cookies that lead to no tenant.
-        let mut tx = self.parts().database.system().await?;
-        sessions::delete_without_membership(&mut tx, person).await?;
-        Ok(tx.housekeep(Housekeeping::Sessions).await?)
+        self.clear_sessions(person).await
     }
 
     /// Lets a disabled member work again, with the roles they have.
     ///
     /// # Errors
-    /// 409 `member_active` when they may already.
+    /// 409 `member_active` when they may already, `quota_members` when there is no room for one more.
     pub async fn enable_member(&self, actor: &Actor, person: PersonId) -> Result<()> {
         self.set_status(actor, person, MemberStatus::Active).await
     }
@@ -153,6 +204,8 @@ impl Platform {
         }
         if status == MemberStatus::Disabled {
             demand_an_admin(&mut tx).await?;
+        } else {
+            demand_room!(self, actor, tx, self.room_for_member(&mut tx).await?);
         }
         let event = AuditEvent::done("user.updated", "user", person, &member.email).with("status", status.name());
         Ok(tx.commit(AuditEvents::one(event)).await?)

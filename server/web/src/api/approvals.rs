@@ -1,0 +1,405 @@
+//! Approvals: listed, shown and decided.
+
+use domain::{
+    id::kind,
+    permission::{ApprovalApprove, ApprovalRead},
+};
+use platform::{
+    approvals::{ApprovalLine, ApprovalShown, EffectShown, FieldShown, FormKind, Outcome, Said, Say, State},
+    runs::Given,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Body, Call, Dollars, IdText, Json, Moment, PageOf, Paging, Path, Query, Result};
+
+/// The name of the list of those that ended, in cursors.
+const ENDED: &str = "ended approvals";
+
+/// What became of an approval.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "ApprovalState")]
+enum StateJson {
+    Pending,
+    Approved,
+    Rejected,
+    Expired,
+    Cancelled,
+    Voided,
+    Escalated,
+}
+
+/// Which approvals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum WhichJson {
+    /// Those that wait for a decision, the one that expires first in front.
+    #[default]
+    Pending,
+    /// Those that ended, newest first.
+    Ended,
+}
+
+/// An approval in a list.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ApprovalLine")]
+pub(crate) struct LineJson {
+    /// Its id.
+    id: IdText<kind::Approval>,
+    /// Its run.
+    run: IdText<kind::Run>,
+    /// The number of the run.
+    run_number: i64,
+    /// The name of the workflow.
+    workflow_name: String,
+    /// What is asked.
+    title: String,
+    /// Who started the run.
+    starter: String,
+    /// Who is asked, in words.
+    approvers: String,
+    /// How much is at stake: low, medium or high.
+    risk: String,
+    /// What became of it.
+    state: StateJson,
+    /// How many agreed.
+    agreed: i64,
+    /// How many must.
+    needed: i64,
+    /// Since when.
+    requested_at: Moment,
+    /// Until when.
+    expires_at: Moment,
+    /// When it ended.
+    ended_at: Option<Moment>,
+    /// Who ended it.
+    ended_by: Option<String>,
+    /// Whether the caller may decide it.
+    is_mine: bool,
+    /// Why not, when they may not.
+    not_mine_because: Option<String>,
+}
+
+/// An approval: everything that whoever decides is shown.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Approval")]
+pub(crate) struct ApprovalJson {
+    /// Its line in the list.
+    #[serde(flatten)]
+    line: LineJson,
+    /// The workflow's own words.
+    description: Option<String>,
+    /// Labels and values put before the approver.
+    shows: Vec<LabelledJson>,
+    /// The calls that go out after a yes.
+    effects: Vec<EffectJson>,
+    /// What the run has spent, in US dollars.
+    spent: Dollars,
+    /// The most that may be spent after a yes, in US dollars.
+    ceiling: Dollars,
+    /// What exactly is approved, as 64 hexadecimal signs; a decision sends it back.
+    digest: String,
+    /// How often it was asked.
+    round: i64,
+    /// What is to be filled in.
+    fields: Vec<FieldJson>,
+    /// What each said, in order.
+    decisions: Vec<SaidJson>,
+    /// What was written with the end of it.
+    comment: Option<String>,
+}
+
+/// A label and its value.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Labelled")]
+struct LabelledJson {
+    /// The label.
+    label: String,
+    /// The value.
+    value: String,
+}
+
+/// One call that goes out after a yes.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Effect")]
+struct EffectJson {
+    /// The name of the step.
+    name: String,
+    /// `http.request` and so on.
+    kind: String,
+    /// `POST`, for HTTP.
+    method: Option<String>,
+    /// The address, or the text of its expression.
+    url: Option<String>,
+    /// Hosts it reaches.
+    hosts: Vec<String>,
+    /// Credentials it uses.
+    credentials: Vec<String>,
+    /// What is sent, name by name; what is not known yet stands as the text of its expression.
+    arguments: Vec<LabelledJson>,
+    /// The key under which the other side does it once.
+    key: Option<String>,
+    /// The condition, if it may not run at all.
+    only_if: Option<String>,
+    /// The expressions whose values are not known yet.
+    unknown: Vec<String>,
+}
+
+/// What a field of a form takes.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "FormKind")]
+enum KindJson {
+    String,
+    Text,
+    Number,
+    Boolean,
+    Select,
+    Date,
+    Email,
+    Url,
+}
+
+/// One field of the form that whoever decides fills in.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FormField")]
+struct FieldJson {
+    /// Its name.
+    name: String,
+    /// What it takes.
+    kind: KindJson,
+    /// Its name for people.
+    label: String,
+    /// What it is for.
+    description: Option<String>,
+    /// Whether a yes needs it.
+    required: bool,
+    /// What stands in it at first; null is nothing.
+    value: Value,
+    /// What a choice offers.
+    options: Vec<String>,
+}
+
+/// What one of those who decide said.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Decided")]
+struct SaidJson {
+    /// Their e-mail address.
+    who: String,
+    /// approved or rejected.
+    verdict: String,
+    /// What they wrote.
+    comment: String,
+    /// What they filled in, by name.
+    fields: Map<String, Value>,
+    /// When.
+    at: Moment,
+}
+
+/// Which approvals, and which page.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListJson {
+    /// Those that wait, or those that ended; the first when left out.
+    state: Option<WhichJson>,
+    /// How many rows at most; 50 when left out.
+    #[schemars(range(min = 1, max = 200))]
+    limit: Option<u32>,
+    /// What the page before gave as `next`.
+    cursor: Option<String>,
+}
+
+/// Yes or no.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Verdict")]
+enum VerdictJson {
+    Approve,
+    Reject,
+}
+
+/// A decision.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Decision")]
+pub(crate) struct DecisionJson {
+    /// Yes or no.
+    decision: VerdictJson,
+    /// Why; needed for a no.
+    #[serde(default)]
+    #[schemars(length(max = 2000))]
+    comment: String,
+    /// The digest of what was shown.
+    #[schemars(length(equal = 64))]
+    digest: String,
+    /// What is filled in, by name.
+    #[serde(default)]
+    fields: Map<String, Value>,
+}
+
+/// What came of a decision.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DecisionOutcome")]
+pub(crate) struct OutcomeJson {
+    /// What became of the approval; pending while others have to agree too.
+    state: StateJson,
+    /// How many agreed, while others have to agree too.
+    agreed: Option<i64>,
+    /// How many must, while others have to agree too.
+    needed: Option<i64>,
+}
+
+impl From<State> for StateJson {
+    fn from(state: State) -> Self {
+        match state {
+            State::Pending => Self::Pending,
+            State::Approved => Self::Approved,
+            State::Rejected => Self::Rejected,
+            State::Expired => Self::Expired,
+            State::Cancelled => Self::Cancelled,
+            State::Voided => Self::Voided,
+            State::Escalated => Self::Escalated,
+        }
+    }
+}
+
+impl From<ApprovalLine> for LineJson {
+    fn from(line: ApprovalLine) -> Self {
+        Self {
+            id: IdText(line.id),
+            run: IdText(line.run),
+            run_number: line.run_number,
+            workflow_name: line.workflow_name,
+            title: line.title,
+            starter: line.starter,
+            approvers: line.approvers,
+            risk: line.risk.to_owned(),
+            state: line.state.into(),
+            agreed: line.agreed.0,
+            needed: line.agreed.1,
+            requested_at: Moment(line.requested_at),
+            expires_at: Moment(line.expires_at),
+            ended_at: line.ended_at.map(Moment),
+            ended_by: line.ended_by,
+            is_mine: line.mine.is_ok(),
+            not_mine_because: line.mine.err(),
+        }
+    }
+}
+
+fn labelled(pairs: Vec<(String, String)>) -> Vec<LabelledJson> {
+    pairs.into_iter().map(|(label, value)| LabelledJson { label, value }).collect()
+}
+
+impl From<EffectShown> for EffectJson {
+    fn from(effect: EffectShown) -> Self {
+        Self {
+            name: effect.name,
+            kind: effect.kind,
+            method: effect.method,
+            url: effect.url,
+            hosts: effect.hosts,
+            credentials: effect.credentials,
+            arguments: labelled(effect.arguments),
+            key: effect.key,
+            only_if: effect.only_if,
+            unknown: effect.unknown,
+        }
+    }
+}
+
+impl From<FormKind> for KindJson {
+    fn from(kind: FormKind) -> Self {
+        match kind {
+            FormKind::String => Self::String,
+            FormKind::Text => Self::Text,
+            FormKind::Number => Self::Number,
+            FormKind::Boolean => Self::Boolean,
+            FormKind::Select => Self::Select,
+            FormKind::Date => Self::Date,
+            FormKind::Email => Self::Email,
+            FormKind::Url => Self::Url,
+        }
+    }
+}
+
+impl From<FieldShown> for FieldJson {
+    fn from(field: FieldShown) -> Self {
+        Self {
+            name: field.name,
+            kind: field.kind.into(),
+            label: field.label,
+            description: field.description,
+            required: field.required,
+            value: field.value,
+            options: field.options,
+        }
+    }
+}
+
+impl From<Said> for SaidJson {
+    fn from(said: Said) -> Self {
+        Self {
+            who: said.who,
+            verdict: said.verdict.to_owned(),
+            comment: said.comment,
+            fields: said.fields.into_iter().map(|field| (field.name, field.value)).collect(),
+            at: Moment(said.at),
+        }
+    }
+}
+
+impl From<ApprovalShown> for ApprovalJson {
+    fn from(shown: ApprovalShown) -> Self {
+        Self {
+            line: shown.line.into(),
+            description: shown.description,
+            shows: labelled(shown.shows),
+            effects: shown.effects.into_iter().map(EffectJson::from).collect(),
+            spent: Dollars(shown.spent),
+            ceiling: Dollars(shown.ceiling),
+            digest: shown.digest,
+            round: shown.round,
+            fields: shown.fields.into_iter().map(FieldJson::from).collect(),
+            decisions: shown.decisions.into_iter().map(SaidJson::from).collect(),
+            comment: shown.comment,
+        }
+    }
+}
+
+/// `GET /api/v1/approvals`.
+pub(crate) async fn list(call: Call<ApprovalRead>, Query(asked): Query<ListJson>) -> Result<Json<PageOf<LineJson>>> {
+    let ListJson { state, limit, cursor } = asked;
+    let (limit, after) = Paging { limit, cursor }.read(&call, ENDED)?;
+    let platform = call.platform();
+    if state.unwrap_or_default() == WhichJson::Pending {
+        let lines = platform.pending_approvals(call.actor(), limit).await?;
+        return Ok(Json(PageOf::whole(lines.into_iter().map(LineJson::from).collect())));
+    }
+    let page = platform.ended_approvals(call.actor(), after, limit).await?;
+    Ok(Json(PageOf::of(&call, ENDED, page, LineJson::from)))
+}
+
+/// `GET /api/v1/approvals/{approval}`.
+pub(crate) async fn show(call: Call<ApprovalRead>, Path(id): Path<IdText<kind::Approval>>) -> Result<Json<ApprovalJson>> {
+    Ok(Json(call.platform().approval(call.actor(), id.0).await?.into()))
+}
+
+/// `POST /api/v1/approvals/{approval}/decision`.
+pub(crate) async fn decide(
+    call: Call<ApprovalApprove>,
+    (Path(id), Body(asked)): (Path<IdText<kind::Approval>>, Body<DecisionJson>),
+) -> Result<Json<OutcomeJson>> {
+    let say = Say {
+        approve: matches!(asked.decision, VerdictJson::Approve),
+        comment: asked.comment,
+        digest: asked.digest,
+        fields: Given::Values(asked.fields),
+    };
+    Ok(Json(match call.platform().decide(call.actor(), id.0, &say).await? {
+        Outcome::Counted { agreed, quorum } => OutcomeJson { state: StateJson::Pending, agreed: Some(agreed), needed: Some(quorum) },
+        Outcome::Ended(state) => OutcomeJson { state: state.into(), agreed: None, needed: None },
+    }))
+}

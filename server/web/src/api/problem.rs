@@ -1,0 +1,86 @@
+//! What went wrong, as programs read it (RFC 9457): a stable code, a sentence, the fields at fault, the id of the request.
+
+use actix_web::{
+    HttpResponse,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+};
+use domain::id::kind;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::values::IdText;
+use crate::visit::Visit;
+
+/// What a program is told to wait when the house is busy, in seconds.
+const BUSY_SECONDS: u64 = 5;
+
+/// Why something was not done.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct ProblemJson {
+    /// A name for the kind of problem, made of the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The meaning of the status in words.
+    title: String,
+    /// The status of the answer.
+    status: u16,
+    /// A stable word for the kind of problem; programs decide by it.
+    code: &'static str,
+    /// What happened and what to do, for people.
+    detail: String,
+    /// The id of the request; the log and the audit log have it too.
+    request: IdText<kind::Request>,
+    /// The fields at fault, if any.
+    errors: Vec<FieldJson>,
+}
+
+/// One field at fault.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FieldProblem")]
+struct FieldJson {
+    /// The name of the field.
+    field: String,
+    /// What is wrong with it.
+    message: String,
+}
+
+/// The answer that tells of an error.
+pub(crate) fn refuse(visit: &Visit, error: &platform::Error) -> HttpResponse {
+    let problem = error.problem();
+    let request = visit.facts().id;
+    if error.is_internal() {
+        tracing::error!(%request, code = problem.code, %error, "request {request} failed: {error}");
+    }
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    response.insert_header((CONTENT_TYPE, "application/problem+json"));
+    match error {
+        platform::Error::Throttled { retry_after } => {
+            response.insert_header((RETRY_AFTER, retry_after.as_secs().max(1)));
+        }
+        _ if problem.status == 503 => {
+            response.insert_header((RETRY_AFTER, BUSY_SECONDS));
+        }
+        _ if problem.status == 401 => {
+            response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"mandate\""));
+        }
+        _ => {}
+    }
+    let told = ProblemJson {
+        kind: format!("urn:mandate:problem:{}", problem.code),
+        title: status.canonical_reason().unwrap_or("Problem").to_owned(),
+        status: problem.status,
+        code: problem.code,
+        detail: problem.detail,
+        request: IdText(request),
+        errors: problem.fields.into_iter().map(|field| FieldJson { field: field.field, message: field.message }).collect(),
+    };
+    match serde_json::to_string(&told) {
+        Ok(body) => response.body(body),
+        Err(_) => response.finish(),
+    }
+}

@@ -1,0 +1,456 @@
+//! Runs: started, listed, shown, followed and cancelled.
+
+use std::time::Duration;
+
+use domain::{
+    Problem,
+    id::kind,
+    permission::{RunCancel, RunRead, WorkflowExecute},
+};
+use platform::{
+    runs::{Given, LogLine, RunFilter, RunLine, RunShown, StepShown, StepStanding, Waiting},
+    workflows::RunStatus,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Body, Call, Created, Dollars, Done, IdText, Json, Moment, PageOf, Paging, Path, Query, Result};
+
+/// The name of the list, in cursors.
+const LIST: &str = "runs";
+/// The longest that an answer waits for news, in seconds.
+const LONGEST_WAIT: u64 = 30;
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "RunStatus")]
+pub(crate) enum StatusJson {
+    /// Accepted, not begun.
+    Queued,
+    /// At work.
+    Running,
+    /// Waits for an approval, a time or money.
+    Waiting,
+    /// Ended with its outputs.
+    Completed,
+    /// Ended with an error.
+    Failed,
+    /// Ended because somebody wished so.
+    Cancelled,
+}
+
+/// A run in a list.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RunLine")]
+pub(crate) struct LineJson {
+    /// Its id.
+    id: IdText<kind::Run>,
+    /// Its number in the tenant.
+    number: i64,
+    /// The word for its workflow in addresses.
+    workflow: String,
+    /// The name of its workflow.
+    workflow_name: String,
+    /// Who started it.
+    starter: String,
+    /// How far it is.
+    status: StatusJson,
+    /// What it waits for, when that is not its own work.
+    waiting: Option<WaitingJson>,
+    /// What it spent, in US dollars.
+    spent: Dollars,
+    /// When it was accepted.
+    accepted_at: Moment,
+    /// When it ended.
+    ended_at: Option<Moment>,
+}
+
+/// What a run waits for.
+#[derive(Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "Waiting")]
+enum WaitingJson {
+    /// Somebody has to decide.
+    Approval {
+        /// The step.
+        step: String,
+        /// The approval.
+        approval: Option<IdText<kind::Approval>>,
+        /// What is asked.
+        title: String,
+        /// Since when.
+        since: Moment,
+        /// Until when.
+        until: Moment,
+    },
+    /// Something else.
+    Other {
+        /// The step.
+        step: String,
+        /// What it is, as a sentence.
+        words: String,
+    },
+}
+
+/// A run.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Run")]
+pub(crate) struct RunJson {
+    /// Its line in the list.
+    #[serde(flatten)]
+    line: LineJson,
+    /// The number of the version that it runs.
+    version: i64,
+    /// What it was started with.
+    inputs: Value,
+    /// What it gave, when it has ended well.
+    outputs: Option<Value>,
+    /// What went wrong.
+    failure: Option<FailureJson>,
+    /// The steps in their order.
+    steps: Vec<StepJson>,
+    /// What is set aside for calls under way, in US dollars.
+    held: Dollars,
+    /// When its first step began.
+    started_at: Option<Moment>,
+    /// The place in its journal that this is true for; ask with it as `after` for what comes next.
+    last_seq: i64,
+}
+
+/// What went wrong.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Failure")]
+struct FailureJson {
+    /// The step.
+    step: Option<String>,
+    /// A stable word for the kind of failure.
+    code: String,
+    /// What happened.
+    message: String,
+}
+
+/// How a step stands.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "StepStatus")]
+enum StandingJson {
+    Idle,
+    Skipped,
+    Running,
+    Retrying,
+    Waiting,
+    Completed,
+    Failed,
+    PassedOver,
+    Stopped,
+}
+
+/// One step of a run.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Step")]
+struct StepJson {
+    /// Its id.
+    id: String,
+    /// Its name.
+    name: String,
+    /// Its kind, as files write it.
+    kind: String,
+    /// How it stands.
+    status: StandingJson,
+    /// Why it was not taken.
+    skipped_because: Option<String>,
+    /// When the next attempt is made.
+    retries_at: Option<Moment>,
+    /// When it was taken up.
+    started_at: Option<Moment>,
+    /// When it came to its end.
+    ended_at: Option<Moment>,
+    /// Attempts so far.
+    attempts: u32,
+    /// Whether an attempt was sent again because a restart left its first sending unanswered.
+    resent: bool,
+    /// The key under which it was sent.
+    idempotency_key: Option<String>,
+    /// The model that was chosen.
+    model: Option<String>,
+    /// Tokens in, cached ones included.
+    input_tokens: Option<u64>,
+    /// Tokens out.
+    output_tokens: Option<u64>,
+    /// What it cost, in US dollars.
+    cost: Option<Dollars>,
+    /// Whether the cost is the most it may have been, because the provider did not say.
+    cost_estimated: bool,
+    /// What was sent, credentials as references.
+    request: Option<Value>,
+    /// The result.
+    output: Option<Value>,
+    /// What went wrong last.
+    failure: Option<FailureJson>,
+}
+
+/// A line that a step logged.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LogLine")]
+struct LogJson {
+    /// When.
+    at: Moment,
+    /// The step.
+    step: String,
+    /// debug, info, warning or error.
+    level: String,
+    /// What it said.
+    message: String,
+}
+
+/// What the steps of a run said.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RunLog")]
+pub(crate) struct RunLogJson {
+    /// How far the run is.
+    status: StatusJson,
+    /// The place in its journal that this is true for; ask with it as `after` for what comes next.
+    last_seq: i64,
+    /// Every line so far, the oldest first.
+    lines: Vec<LogJson>,
+}
+
+/// A run to be started.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewRun")]
+pub(crate) struct StartJson {
+    /// The word for the workflow in addresses.
+    workflow: String,
+    /// What it is started with, by name.
+    #[serde(default)]
+    inputs: Map<String, Value>,
+}
+
+/// A run that was accepted.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AcceptedRun")]
+pub(crate) struct AcceptedJson {
+    /// Its id.
+    id: IdText<kind::Run>,
+    /// Its number in the tenant.
+    number: i64,
+}
+
+/// Which runs.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListJson {
+    /// Only those that are this far.
+    status: Option<StatusJson>,
+    /// Only those of this workflow.
+    workflow: Option<String>,
+    /// How many rows at most; 50 when left out.
+    #[schemars(range(min = 1, max = 200))]
+    limit: Option<u32>,
+    /// What the page before gave as `next`.
+    cursor: Option<String>,
+}
+
+/// From where on, and how long to wait.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FollowJson {
+    /// What an answer before gave as `last_seq`.
+    #[schemars(range(min = 0))]
+    after: Option<i64>,
+    /// How many seconds the answer may wait for something after that; 0 when left out.
+    #[schemars(range(min = 0, max = 30))]
+    wait: Option<u64>,
+}
+
+/// Why a run is to stop.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Cancellation")]
+pub(crate) struct CancelJson {
+    /// For those who read it later.
+    #[serde(default)]
+    #[schemars(length(max = 2000))]
+    reason: Option<String>,
+}
+
+impl From<RunStatus> for StatusJson {
+    fn from(status: RunStatus) -> Self {
+        match status {
+            RunStatus::Queued => Self::Queued,
+            RunStatus::Running => Self::Running,
+            RunStatus::Waiting => Self::Waiting,
+            RunStatus::Completed => Self::Completed,
+            RunStatus::Failed => Self::Failed,
+            RunStatus::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<StatusJson> for RunStatus {
+    fn from(status: StatusJson) -> Self {
+        match status {
+            StatusJson::Queued => Self::Queued,
+            StatusJson::Running => Self::Running,
+            StatusJson::Waiting => Self::Waiting,
+            StatusJson::Completed => Self::Completed,
+            StatusJson::Failed => Self::Failed,
+            StatusJson::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<Waiting> for WaitingJson {
+    fn from(waiting: Waiting) -> Self {
+        match waiting {
+            Waiting::Approval { step, approval, title, since, until } => {
+                Self::Approval { step, approval: approval.map(IdText), title, since: Moment(since), until: Moment(until) }
+            }
+            Waiting::Other { step, words } => Self::Other { step, words },
+        }
+    }
+}
+
+impl From<RunLine> for LineJson {
+    fn from(line: RunLine) -> Self {
+        Self {
+            id: IdText(line.id),
+            number: line.number,
+            workflow: line.workflow_slug,
+            workflow_name: line.workflow_name,
+            starter: line.starter,
+            status: line.status.into(),
+            waiting: line.waiting.map(WaitingJson::from),
+            spent: Dollars(line.spent),
+            accepted_at: Moment(line.accepted_at),
+            ended_at: line.ended_at.map(Moment),
+        }
+    }
+}
+
+impl From<StepShown> for StepJson {
+    fn from(step: StepShown) -> Self {
+        let (status, skipped_because, retries_at) = match step.standing {
+            StepStanding::Idle => (StandingJson::Idle, None, None),
+            StepStanding::Skipped(reason) => (StandingJson::Skipped, Some(reason), None),
+            StepStanding::Running => (StandingJson::Running, None, None),
+            StepStanding::Retrying(at) => (StandingJson::Retrying, None, Some(Moment(at))),
+            StepStanding::Waiting => (StandingJson::Waiting, None, None),
+            StepStanding::Completed => (StandingJson::Completed, None, None),
+            StepStanding::Failed => (StandingJson::Failed, None, None),
+            StepStanding::PassedOver => (StandingJson::PassedOver, None, None),
+            StepStanding::Stopped => (StandingJson::Stopped, None, None),
+        };
+        Self {
+            failure: step.failure.map(|(code, message)| FailureJson { step: Some(step.id.clone()), code, message }),
+            id: step.id,
+            name: step.name,
+            kind: step.kind.to_owned(),
+            status,
+            skipped_because,
+            retries_at,
+            started_at: step.started_at.map(Moment),
+            ended_at: step.ended_at.map(Moment),
+            attempts: step.attempts,
+            resent: step.resent,
+            idempotency_key: step.idempotency_key,
+            model: step.model,
+            input_tokens: step.tokens.map(|(input, _)| input),
+            output_tokens: step.tokens.map(|(_, output)| output),
+            cost: step.cost.map(Dollars),
+            cost_estimated: step.cost_estimated,
+            request: step.request,
+            output: step.output,
+        }
+    }
+}
+
+impl From<RunShown> for RunJson {
+    fn from(run: RunShown) -> Self {
+        Self {
+            line: run.line.into(),
+            version: run.version_number,
+            inputs: run.inputs,
+            outputs: run.outputs,
+            failure: run.failure.map(|(step, code, message)| FailureJson { step, code, message }),
+            steps: run.steps.into_iter().map(StepJson::from).collect(),
+            held: Dollars(run.held),
+            started_at: run.started_at.map(Moment),
+            last_seq: run.last_seq,
+        }
+    }
+}
+
+impl From<LogLine> for LogJson {
+    fn from(line: LogLine) -> Self {
+        Self { at: Moment(line.at), step: line.step, level: line.level, message: line.message }
+    }
+}
+
+/// `GET /api/v1/runs`.
+pub(crate) async fn list(call: Call<RunRead>, Query(asked): Query<ListJson>) -> Result<Json<PageOf<LineJson>>> {
+    let ListJson { status, workflow, limit, cursor } = asked;
+    let (limit, after) = Paging { limit, cursor }.read(&call, LIST)?;
+    let workflow = match workflow {
+        Some(slug) => Some(call.platform().workflow_id(call.actor(), &slug).await?),
+        None => None,
+    };
+    let filter = RunFilter { status: status.map(RunStatus::from), workflow };
+    let page = call.platform().runs(call.actor(), filter, after, limit).await?;
+    Ok(Json(PageOf::of(&call, LIST, page, LineJson::from)))
+}
+
+/// `POST /api/v1/runs`: starts a run of the current version of a workflow.
+pub(crate) async fn start(call: Call<WorkflowExecute>, Body(asked): Body<StartJson>) -> Result<Created<AcceptedJson>> {
+    let accepted = call.platform().start_run(call.actor(), &asked.workflow, Given::Values(asked.inputs), None).await?;
+    let value = AcceptedJson { id: IdText(accepted.run), number: accepted.number };
+    Ok(Created { location: format!("/api/v1/runs/{}", accepted.run), value })
+}
+
+/// The run, once there is something after a place in its journal, or when the time to wait is over.
+async fn followed(call: &Call<RunRead>, run: domain::RunId, asked: &FollowJson) -> Result<RunShown> {
+    let (after, wait) = (asked.after.unwrap_or(0), asked.wait.unwrap_or(0));
+    if wait > LONGEST_WAIT {
+        return Err(Problem::field("wait", format!("An answer waits for at most {LONGEST_WAIT} seconds.")).into());
+    }
+    if wait > 0 {
+        let mut watch = call.platform().watch_run(call.actor(), run, after).await?;
+        if let Ok(news) = tokio::time::timeout(Duration::from_secs(wait), watch.next()).await
+            && let Some(shown) = news?
+        {
+            return Ok(shown);
+        }
+    }
+    call.platform().run(&call.platform().renewed(call.actor()).await?, run).await
+}
+
+/// `GET /api/v1/runs/{run}`.
+pub(crate) async fn show(
+    call: Call<RunRead>,
+    (Path(run), Query(asked)): (Path<IdText<kind::Run>>, Query<FollowJson>),
+) -> Result<Json<RunJson>> {
+    Ok(Json(followed(&call, run.0, &asked).await?.into()))
+}
+
+/// `GET /api/v1/runs/{run}/log`.
+pub(crate) async fn log(
+    call: Call<RunRead>,
+    (Path(run), Query(asked)): (Path<IdText<kind::Run>>, Query<FollowJson>),
+) -> Result<Json<RunLogJson>> {
+    let shown = followed(&call, run.0, &asked).await?;
+    let lines = shown.log.into_iter().map(LogJson::from).collect();
+    Ok(Json(RunLogJson { status: shown.line.status.into(), last_seq: shown.last_seq, lines }))
+}
+
+/// `POST /api/v1/runs/{run}/cancellation`: asks a run to stop.
+pub(crate) async fn cancel(call: Call<RunCancel>, (Path(run), Body(asked)): (Path<IdText<kind::Run>>, Body<CancelJson>)) -> Result<Done> {
+    let reason = asked.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > 2_000) {
+        return Err(Problem::field("reason", "The reason may have at most 2000 signs.").into());
+    }
+    call.platform().cancel_run(call.actor(), run.0, reason).await?;
+    Ok(Done)
+}
