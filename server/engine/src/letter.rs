@@ -25,6 +25,9 @@ pub enum Letter {
         by: String,
         /// What they wrote.
         comment: Option<String>,
+        /// What they filled in.
+        #[serde(default)]
+        fields: Option<serde_json::Map<String, serde_json::Value>>,
     },
     /// Somebody wants it to stop.
     Cancel {
@@ -42,7 +45,9 @@ impl Letter {
     pub(crate) fn into_input(self) -> Input {
         match self {
             Self::Start(started) => Input::Start(started),
-            Self::Decided { approval, decision, by, comment } => Input::ApprovalEnded { approval, decision, by: Some(by), comment },
+            Self::Decided { approval, decision, by, comment, fields } => {
+                Input::ApprovalEnded { approval, decision, by: Some(by), comment, fields }
+            }
             Self::Cancel { by, reason } => Input::Cancel { by, reason },
             Self::Resume => Input::Continue,
         }
