@@ -25,7 +25,11 @@ const GAPS: usize = 0;
 /// Who can do it.
 fn who(house: &House, path: &str) -> Client {
     match path {
-        "/sign-in" | "/setup/{token}" | "/invitations/{token}" | "/password-reset" | "/password-reset/{token}"
+        "/sign-in"
+        | "/setup/{token}"
+        | "/invitations/{token}"
+        | "/password-reset"
+        | "/password-reset/{token}"
         | "/email-restorations/{token}" => house.nobody.clone(),
         "/t/{slug}/approvals/{id}/decision" => house.acme.approver.clone(),
         _ => house.acme.admin.clone(),

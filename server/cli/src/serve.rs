@@ -210,7 +210,9 @@ async fn welcome(platform: &Platform, public_url: &str, with_rehearsal: bool) ->
         None => println!("Mandate is ready at {public_url}"),
     }
     if with_rehearsal {
-        println!("The rehearsal services are on: an invoice book, a payment desk, a tracker and a scripted model, all of them look-alikes.");
+        println!(
+            "The rehearsal services are on: an invoice book, a payment desk, a tracker and a scripted model, all of them look-alikes."
+        );
     }
     Ok(())
 }

@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 
 use crate::{
-    api_keys, approvals, audit, batch, budgets, credentials, gate, idempotency, inbox, invitations, journal, links, mail, members, providers, quotas, roles, runs, service_accounts,
-    sessions, settings,
+    api_keys, approvals, audit, batch, budgets, credentials, gate, idempotency, inbox, invitations, journal, links, mail, members,
+    providers, quotas, roles, runs, service_accounts, sessions, settings,
     statement::{Engine, Reach, Statement},
     system, tenants, variables, workflows, writer,
 };

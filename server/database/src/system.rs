@@ -121,10 +121,8 @@ pub(crate) static SESSION_CREATE: Statement = Statement::system(
 );
 pub(crate) static SESSION_BY_TOKEN: Statement = Statement::system("sessions.find_by_token", signed_in_select!("s.token_hash = $1"));
 pub(crate) static SESSION_FIND: Statement = Statement::system("sessions.find", signed_in_select!("s.id = $1"));
-pub(crate) static SESSION_IS_ENDED_IN: Statement = Statement::system(
-    "sessions.is_ended_in",
-    "select count(*) as endings from session_ending where tenant_id = $1 and session_id = $2",
-);
+pub(crate) static SESSION_IS_ENDED_IN: Statement =
+    Statement::system("sessions.is_ended_in", "select count(*) as endings from session_ending where tenant_id = $1 and session_id = $2");
 pub(crate) static SESSION_TOUCH: Statement =
     Statement::system("sessions.touch", "update session set last_seen_at = $2 where id = $1 and last_seen_at < $2");
 pub(crate) static SESSION_OF_PERSON: Statement = Statement::system(

@@ -105,7 +105,9 @@ pub(crate) async fn accept(visitor: Visitor, Path(token): Path<String>, Form(sen
                 None => response,
             })
         }
-        Outcome::Refused(refusal) => view::html_later(refusal.status, refusal.retry_after, &shown(&visitor, &token, invited, refusal.errors, sent.name).await?),
+        Outcome::Refused(refusal) => {
+            view::html_later(refusal.status, refusal.retry_after, &shown(&visitor, &token, invited, refusal.errors, sent.name).await?)
+        }
     }
 }
 

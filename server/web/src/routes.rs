@@ -4,15 +4,17 @@
 
 use domain::permission::{
     AgentRead, AgentWrite, ApprovalApprove, ApprovalRead, AuditExport, AuditRead, BudgetRead, BudgetWrite, CredentialRead, CredentialWrite,
-    RoleRead, RoleWrite, RunCancel, RunRead, SettingsRead, SettingsWrite, UserManage, UserRead, UserWrite, VariableRead, VariableWrite, WorkflowDelete, WorkflowExecute,
-    WorkflowRead, WorkflowWrite,
+    RoleRead, RoleWrite, RunCancel, RunRead, SettingsRead, SettingsWrite, UserManage, UserRead, UserWrite, VariableRead, VariableWrite,
+    WorkflowDelete, WorkflowExecute, WorkflowRead, WorkflowWrite,
 };
 
 use crate::{
     account,
-    api::{self, AnyKey, Key}, approvals, assets, audit, budgets, credentials, email_changes, health, home, invitations, mailbox, members, password_reset, providers,
+    api::{self, AnyKey, Key},
+    approvals, assets, audit, budgets, credentials, email_changes, health, home, invitations, mailbox, members, password_reset, providers,
+    roles,
     route::{Member, Method, Public, Route, RouteInfo, SignedIn, route},
-    roles, runs, settings, setup, sign_in, tenants, variables, workflows,
+    runs, settings, setup, sign_in, tenants, variables, workflows,
 };
 
 const GET: Method = Method::GET;
@@ -238,7 +240,19 @@ mod tests {
     #[test]
     fn only_what_must_be_is_public() {
         let public: Vec<&str> = table().iter().filter(|info| info.access == "public").map(|info| info.path).collect();
-        let known = ["/healthz", "/readyz", "/s/{file}", "/setup/{token}", "/sign-in", "/invitations/{token}", "/mailbox", "/mailbox/{id}", "/password-reset", "/password-reset/{token}", "/email-restorations/{token}"];
+        let known = [
+            "/healthz",
+            "/readyz",
+            "/s/{file}",
+            "/setup/{token}",
+            "/sign-in",
+            "/invitations/{token}",
+            "/mailbox",
+            "/mailbox/{id}",
+            "/password-reset",
+            "/password-reset/{token}",
+            "/email-restorations/{token}",
+        ];
         for path in public {
             assert!(known.contains(&path), "{path}");
         }

@@ -106,7 +106,9 @@ pub(crate) async fn set_up(visitor: Visitor, Path(token): Path<String>, Form(sen
             };
             Ok(with_session(visit, visit.done(&format!("/go/{}", made.slug), &notice), &made.session))
         }
-        Outcome::Refused(refusal) => view::html_later(refusal.status, refusal.retry_after, &shown(&visitor, &token, link, refusal.errors, filled)),
+        Outcome::Refused(refusal) => {
+            view::html_later(refusal.status, refusal.retry_after, &shown(&visitor, &token, link, refusal.errors, filled))
+        }
     }
 }
 

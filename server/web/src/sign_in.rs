@@ -62,7 +62,9 @@ pub(crate) async fn sign_in(visitor: Visitor, Form(sent): Form<Credentials>) -> 
     let signed_in = visitor.platform().sign_in(&sent.email, Secret::new(sent.password), &visit.client()).await;
     match view::outcome(signed_in, IN_FORM)? {
         Outcome::Done(session) => Ok(with_session(visit, visit.see_other(next), &session)),
-        Outcome::Refused(refusal) => view::html_later(refusal.status, refusal.retry_after, &shown(&visitor, refusal.errors, sent.email, next)),
+        Outcome::Refused(refusal) => {
+            view::html_later(refusal.status, refusal.retry_after, &shown(&visitor, refusal.errors, sent.email, next))
+        }
     }
 }
 

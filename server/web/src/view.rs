@@ -67,7 +67,11 @@ impl From<Problem> for Refusal {
         } else {
             problem.fields.into_iter().map(|FieldProblem { field, message }| FormError { field, message }).collect()
         };
-        Self { status: StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), errors: FormErrors(errors), retry_after: None }
+        Self {
+            status: StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
+            errors: FormErrors(errors),
+            retry_after: None,
+        }
     }
 }
 

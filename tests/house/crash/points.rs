@@ -64,7 +64,15 @@ async fn pay(house: &House, invoice: &str) -> Result<RunId, platform::Error> {
         {
             let approver = actor(house, &acme.approver).await?;
             let digest = house.platform.approval(&approver, approval).await?.digest;
-            match house.platform.decide(&approver, approval, &Say { approve: true, comment: String::new(), digest, fields: Given::Values(serde_json::Map::new()) }).await {
+            match house
+                .platform
+                .decide(
+                    &approver,
+                    approval,
+                    &Say { approve: true, comment: String::new(), digest, fields: Given::Values(serde_json::Map::new()) },
+                )
+                .await
+            {
                 Ok(_) => decided = Some(approval),
                 // It was decided before the fall, and the run has not heard of it yet.
                 Err(error) if error.problem().status == 409 => decided = Some(approval),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{Answer, Client, House, in_both_houses, page, things::approval_of},
-    payment::{fill, failure, start_of, with_samples},
+    payment::{failure, fill, start_of, with_samples},
 };
 
 /// How long the manager has.

@@ -172,7 +172,9 @@ async fn what_is_stored_is_counted_for_its_tenant_alone(site: &Site) {
     let takes = i64::try_from(run.inputs.to_string().len()).unwrap();
     for is_kept in [true, false] {
         let mut tx = site.write(&actor).await;
-        database::runs::accept(&mut tx, &scope(&actor), &database::runs::NewRun { id: site.id(), letter_id: site.id(), ..run.clone() }).await.unwrap();
+        database::runs::accept(&mut tx, &scope(&actor), &database::runs::NewRun { id: site.id(), letter_id: site.id(), ..run.clone() })
+            .await
+            .unwrap();
         if is_kept {
             tx.commit(event()).await.unwrap();
         }

@@ -179,7 +179,13 @@ async fn no_list_of_one_tenant_shows_what_the_other_has(site: &Site) {
         }
         let count = runs::count_by_status(tx, &scope(&actor), RunStatus::Queued).await.unwrap();
         assert_eq!(count > 0, visible);
-        let emails: Vec<String> = members::page(tx, &scope(&actor), members::Search::default(), 10).await.unwrap().items.into_iter().map(|row| row.email).collect();
+        let emails: Vec<String> = members::page(tx, &scope(&actor), members::Search::default(), 10)
+            .await
+            .unwrap()
+            .items
+            .into_iter()
+            .map(|row| row.email)
+            .collect();
         let domain = if visible { "@acme.example" } else { "@globex.example" };
         assert!(emails.len() == 2 && emails.iter().all(|email| email.ends_with(domain)), "{emails:?}");
         assert!(roles::bindings(tx, &scope(&actor)).await.unwrap().iter().all(|row| row.email.ends_with(domain)));

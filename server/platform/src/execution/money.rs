@@ -52,16 +52,14 @@ pub(crate) fn in_words(account: &str) -> &'static str {
 /// workflow name one.
 pub(super) fn find_model<'b>(batch: &'b Batch<'_>, plan: &Plan, of_step: Option<&str>) -> Result<&'b ModelFacts, String> {
     match of_step.or(plan.default_model.as_deref()) {
-        None => batch
-            .models()
-            .iter()
-            .find(|model| model.is_default)
-            .ok_or_else(|| "This tenant has no default model. Set one up under Model providers, or name a model in the workflow.".to_owned()),
-        Some(wanted) => batch
-            .models()
-            .iter()
-            .find(|model| wanted.split_once('/') == Some((&model.provider_name, &model.name)))
-            .ok_or_else(|| format!("There is no price for the model `{wanted}`. Add it under Model providers, and name it provider/model.")),
+        None => batch.models().iter().find(|model| model.is_default).ok_or_else(|| {
+            "This tenant has no default model. Set one up under Model providers, or name a model in the workflow.".to_owned()
+        }),
+        Some(wanted) => {
+            batch.models().iter().find(|model| wanted.split_once('/') == Some((&model.provider_name, &model.name))).ok_or_else(|| {
+                format!("There is no price for the model `{wanted}`. Add it under Model providers, and name it provider/model.")
+            })
+        }
     }
 }
 

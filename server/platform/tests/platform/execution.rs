@@ -173,7 +173,12 @@ async fn a_run_waits_for_a_person_and_goes_on(stage: Stage) {
 
     // The one who started it may not decide, and the other tenant knows nothing of it.
     let shown = stage.house.platform.approval(&approver, approval).await.unwrap();
-    let say = |digest: &str| Say { approve: true, comment: String::new(), digest: digest.to_owned(), fields: Given::Values(serde_json::Map::new()) };
+    let say = |digest: &str| Say {
+        approve: true,
+        comment: String::new(),
+        digest: digest.to_owned(),
+        fields: Given::Values(serde_json::Map::new()),
+    };
     assert_eq!(crate::house::refusal(stage.house.platform.decide(&admin, approval, &say(&shown.digest)).await).0, 403);
     let stranger = stage.house.globex_admin().await;
     assert_eq!(crate::house::refusal(stage.house.platform.approval(&stranger, approval).await).0, 404);
