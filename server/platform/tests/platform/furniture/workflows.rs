@@ -222,7 +222,8 @@ in_a_rehearsing_house! {
         let accepted = house.platform.start_run(&admin, "vendor-payment", given(), None).await.unwrap();
         let shown = house.platform.workflow(&admin, "vendor-payment").await.unwrap();
         assert_eq!(shown.recent_runs.iter().map(|run| run.id).collect::<Vec<_>>(), [accepted.run]);
-        let line = &house.platform.workflows(&admin).await.unwrap()[0];
+        let lines = house.platform.workflows(&admin).await.unwrap();
+        let line = lines.iter().find(|line| line.slug == "vendor-payment").unwrap();
         assert_eq!((line.runs, line.unfinished, line.last_run.unwrap().0), (1, 1, accepted.number));
         house.platform.remove_workflow(&admin, "vendor-payment").await.unwrap();
         assert_eq!(refusal(house.platform.remove_workflow(&admin, "vendor-payment").await), (404, "not_found"));
