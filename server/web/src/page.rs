@@ -121,7 +121,7 @@ const NAVIGATION: &[(&str, &[Place])] = &[
             ("Variables", "braces", "/variables"),
         ],
     ),
-    ("Governance", &[("Audit", "scroll", "/audit"), ("Members", "users", "/members"), ("Roles", "shield-check", "/roles"), ("Settings", "settings", "/settings")]),
+    ("Governance", &[("Audit", "scroll", "/audit"), ("Members", "users", "/members"), ("API keys", "key", "/keys"), ("Roles", "shield-check", "/roles"), ("Settings", "settings", "/settings")]),
 ];
 const APPROVALS: &str = "/approvals";
 
