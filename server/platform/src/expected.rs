@@ -22,7 +22,7 @@ impl Expected {
     /// Compares with what is there; `current` is its tag, or nothing when there is no such thing.
     ///
     /// # Errors
-    /// 412 `changed_meanwhile` when something else is there.
+    /// 412 `changed_meanwhile` when something else is there, 404 when something was expected and nothing is.
     pub fn check(&self, current: Option<&str>) -> Result<(), Problem> {
         let holds = match (self, current) {
             (Self::Anything, _) | (Self::Nothing, None) | (Self::Something, Some(_)) => true,
@@ -31,6 +31,9 @@ impl Expected {
         };
         if holds {
             return Ok(());
+        }
+        if current.is_none() {
+            return Err(Problem::not_found("thing"));
         }
         let detail = match self {
             Self::Nothing => "There is one already, and nothing was changed.",

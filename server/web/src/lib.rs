@@ -65,6 +65,7 @@ pub mod format;
 mod health;
 mod home;
 mod invitations;
+mod keys;
 pub mod live;
 mod mailbox;
 mod mandate;

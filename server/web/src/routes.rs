@@ -4,17 +4,15 @@
 
 use domain::permission::{
     AgentRead, AgentWrite, ApprovalApprove, ApprovalRead, AuditExport, AuditRead, BudgetRead, BudgetWrite, CredentialRead, CredentialWrite,
-    RoleRead, RoleWrite, RunCancel, RunRead, SettingsRead, SettingsWrite, UserManage, UserRead, UserWrite, VariableRead, VariableWrite,
-    WorkflowDelete, WorkflowExecute, WorkflowRead, WorkflowWrite,
+    RoleRead, RoleWrite, RunCancel, RunRead, SettingsRead, SettingsWrite, UserManage, UserRead, UserWrite, VariableRead, VariableWrite, WorkflowDelete, WorkflowExecute,
+    WorkflowRead, WorkflowWrite,
 };
 
 use crate::{
     account,
-    api::{self, AnyKey, Key},
-    approvals, assets, audit, budgets, credentials, email_changes, health, home, invitations, mailbox, members, password_reset, providers,
-    roles,
+    api::{self, AnyKey, Key}, approvals, assets, audit, budgets, credentials, email_changes, health, home, invitations, keys, mailbox, members, password_reset, providers,
     route::{Member, Method, Public, Route, RouteInfo, SignedIn, route},
-    runs, settings, setup, sign_in, tenants, variables, workflows,
+    roles, runs, settings, setup, sign_in, tenants, variables, workflows,
 };
 
 const GET: Method = Method::GET;
@@ -57,6 +55,10 @@ pub(crate) fn routes() -> Vec<Route> {
         route(SignedIn, POST, "/account/sessions/ending", account::end_other_sessions),
         route(SignedIn, POST, "/account/sessions/{id}/ending", account::end_session),
 
+        route(SignedIn, GET, "/account/keys", keys::own::list),
+        route(SignedIn, POST, "/account/keys", keys::own::create),
+        route(SignedIn, POST, "/account/keys/{key}/revocation", keys::own::revoke),
+
         route(SignedIn, GET, "/a/{token}", approvals::link::follow),
 
         route(Member(RunRead), GET, "/t/{slug}", home::page),
@@ -98,6 +100,11 @@ pub(crate) fn routes() -> Vec<Route> {
         route(Member(UserWrite), POST, "/t/{slug}/invitations", invitations::invite),
         route(Member(UserWrite), POST, "/t/{slug}/invitations/{id}/resending", invitations::resend),
         route(Member(UserWrite), POST, "/t/{slug}/invitations/{id}/withdrawal", invitations::withdraw),
+
+        route(Member(UserRead), GET, "/t/{slug}/keys", keys::tenant::list),
+        route(Member(UserManage), POST, "/t/{slug}/keys", keys::tenant::create),
+        route(Member(UserManage), POST, "/t/{slug}/keys/{key}/revocation", keys::tenant::revoke),
+        route(Member(UserWrite), POST, "/t/{slug}/service-accounts", keys::tenant::create_account),
 
         route(Member(BudgetRead), GET, "/t/{slug}/budgets", budgets::page),
         route(Member(BudgetWrite), POST, "/t/{slug}/budgets", budgets::set_limit),
@@ -240,19 +247,7 @@ mod tests {
     #[test]
     fn only_what_must_be_is_public() {
         let public: Vec<&str> = table().iter().filter(|info| info.access == "public").map(|info| info.path).collect();
-        let known = [
-            "/healthz",
-            "/readyz",
-            "/s/{file}",
-            "/setup/{token}",
-            "/sign-in",
-            "/invitations/{token}",
-            "/mailbox",
-            "/mailbox/{id}",
-            "/password-reset",
-            "/password-reset/{token}",
-            "/email-restorations/{token}",
-        ];
+        let known = ["/healthz", "/readyz", "/s/{file}", "/setup/{token}", "/sign-in", "/invitations/{token}", "/mailbox", "/mailbox/{id}", "/password-reset", "/password-reset/{token}", "/email-restorations/{token}", "/api/v1/openapi.json"];
         for path in public {
             assert!(known.contains(&path), "{path}");
         }
