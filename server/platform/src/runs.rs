@@ -20,7 +20,7 @@ use workflow::{
     Event, Plan, Run,
     event::Decision,
     evolve, inputs,
-    plan::StepKind,
+    plan::{ApprovalStep, Step, StepKind},
     run::{Calling, Progress, StepState, StepView},
 };
 
@@ -165,6 +165,10 @@ pub struct StepShown {
     pub output: Option<Value>,
     /// What went wrong last: code and sentence.
     pub failure: Option<(String, String)>,
+    /// The approval that was asked last.
+    pub asked: Option<ApprovalId>,
+    /// Whether the words of an approval are made of what a model answered.
+    pub is_of_model: bool,
     /// How an approval was decided.
     pub decided: Option<DecidedShown>,
 }
@@ -490,7 +494,7 @@ fn shown(run: &RunRow, plan: &Plan, state: &Run, log: Vec<LogLine>, last_seq: i6
         inputs: run.inputs.clone(),
         outputs: run.outputs.clone(),
         failure,
-        steps: state.steps(plan).map(|view| step(view, vars)).collect(),
+        steps: state.steps(plan).map(|view| StepShown { is_of_model: is_of_model(plan, state, view.step), ..step(view, vars) }).collect(),
         log,
         mandate: Mandate::of_plan(plan, vars).of_run(&run.facts.starter_label, run.facts.spent, run.facts.held, last_seq),
         started_at: run.facts.started_at,
@@ -544,6 +548,8 @@ fn step(view: StepView<'_>, vars: &Map<String, Value>) -> StepShown {
             _ => None,
         },
         failure: run.failure.as_ref().map(|failure| (failure.code.clone(), failure.message.clone())),
+        asked: run.asked.as_ref().map(|asked| asked.approval),
+        is_of_model: false,
         decided: run.decided.as_ref().map(|decided| DecidedShown {
             approval: run.asked.as_ref().map(|asked| asked.approval),
             decision: decision_word(decided.decision),
@@ -553,6 +559,19 @@ fn step(view: StepView<'_>, vars: &Map<String, Value>) -> StepShown {
             fields: run.asked.as_ref().map(|asked| filled_shown(&asked.request.fields, decided.fields.as_ref())).unwrap_or_default(),
         }),
     }
+}
+
+/// Whether the description of an approval holds what a model answered in this run.
+fn is_of_model(plan: &Plan, state: &Run, step: &Step) -> bool {
+    let StepKind::Approval(ApprovalStep { description: Some(description), .. }) = &step.kind else { return false };
+    let answered =
+        |step: &&Step| matches!(step.kind, StepKind::Model(_)) && matches!(state.step(&step.id).state, StepState::Completed { .. });
+    plan.steps.iter().filter(answered).any(|model| {
+        description.names().iter().any(|name| match name.root.as_str() {
+            "steps" => name.path.first() == Some(&model.id),
+            root => model.output_variable.as_deref() == Some(root),
+        })
+    })
 }
 
 pub(crate) const fn decision_word(decision: Decision) -> &'static str {

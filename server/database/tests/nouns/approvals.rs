@@ -100,8 +100,8 @@ async fn an_approval_ends_when_enough_have_agreed(site: &Site) {
 
     let first = decide(site, id, &decision(site.acme.approver, Verdict::Approved, at(2000))).await;
     assert_eq!(first, Decided::Counted { agreed: 1, quorum: 2 });
-    let second = decide(site, id, &decision(site.acme.admin, Verdict::Approved, at(2001))).await;
-    assert_eq!(second, Decided::Ended(ApprovalState::Approved));
+    let filled_in = NewDecision { fields: Some(json!({"code": "0815", "why": null})), ..decision(site.acme.admin, Verdict::Approved, at(2001)) };
+    assert_eq!(decide(site, id, &filled_in).await, Decided::Ended(ApprovalState::Approved));
 
     let mut tx = site.read(&actor).await;
     let row = authorized::<ApprovalRead, _>(approvals::find(&mut tx, id).await.unwrap(), &actor);
@@ -109,6 +109,7 @@ async fn an_approval_ends_when_enough_have_agreed(site: &Site) {
     assert_eq!(row.ended_by_label.as_deref(), Some("approver@acme.example"));
     let decisions = approvals::decisions(&mut tx, &row).await.unwrap();
     assert_eq!(decisions.iter().map(|row| row.person).collect::<Vec<_>>(), [site.acme.approver, site.acme.admin]);
+    assert_eq!(decisions.iter().map(|row| row.fields.clone()).collect::<Vec<_>>(), [None, filled_in.fields]);
     assert_eq!(decisions, approvals::load_decisions(&mut tx, id).await.unwrap());
     let run = authorized::<RunRead, _>(database::runs::find(&mut tx, run).await.unwrap(), &actor);
     assert_eq!(approvals::of_run(&mut tx, &run).await.unwrap().len(), 1);

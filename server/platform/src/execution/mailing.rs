@@ -4,7 +4,7 @@ use database::MailRecord;
 use domain::{ApprovalId, MailId, Money};
 use engine::RunContext;
 use vault::Token;
-use workflow::Run;
+use workflow::{Run, plan::AfterRefusal};
 
 use super::{Execution, approval::Asking};
 use crate::{
@@ -44,10 +44,18 @@ pub(super) fn asked(execution: &Execution, run: &RunContext, state: &Run, asking
     for effect in &asking.coverage.effects {
         letter = letter.fact(&effect.name, &in_one_line(effect));
     }
+    if !request.fields.is_empty() {
+        let labels: Vec<&str> = request.fields.iter().map(|field| field.label.as_str()).collect();
+        letter = letter.fact("You fill in", &labels.join(", "));
+    }
+    let at_expiry = match request.on_expiry {
+        AfterRefusal::Stop => "Rejects itself on",
+        AfterRefusal::Continue => "Goes on without a decision on",
+    };
     letter
         .fact("It may cost", &format!("up to {} more", to.ceiling))
         .fact("Needed", &format!("{} approval{}", to.quorum, if to.quorum == 1 { "" } else { "s" }))
-        .fact_at("Rejects itself on", asking.expires_at)
+        .fact_at(at_expiry, asking.expires_at)
         .action("Look at it and decide", &platform.page_url(&format!("/a/{}", to.token.text().expose())))
         .paragraph("You have to sign in. Opening the link changes nothing, and forwarding this mail does not pass on your right to decide.")
         .compose()

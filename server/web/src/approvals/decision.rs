@@ -11,7 +11,7 @@ use domain::{
 use platform::{
     access::MemberDoor,
     approvals::{ApprovalShown, EffectShown, Outcome as Decided, Say, State},
-    runs::{Given, StepStanding},
+    runs::Given,
 };
 use serde::Deserialize;
 
@@ -231,9 +231,7 @@ async fn approval_view<P>(grant: &Grant<P>, id: ApprovalId, by_mail: bool, typed
     let mut approval = platform.approval(actor, id).await?;
     let run_id = approval.line.run;
     let run = if grant.may(Permission::RunRead) { Some(platform.run(actor, run_id).await?) } else { None };
-    let is_of_model = run
-        .as_ref()
-        .is_some_and(|run| run.steps.iter().any(|step| step.kind.starts_with("agent.") && step.standing == StepStanding::Completed));
+    let is_of_model = run.as_ref().is_some_and(|run| run.steps.iter().any(|step| step.asked == Some(id) && step.is_of_model));
     let may = if grant.may(Permission::ApprovalApprove) {
         Ok(())
     } else {

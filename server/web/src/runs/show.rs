@@ -361,6 +361,8 @@ pub(super) mod tests {
             request: None,
             output: None,
             failure: None,
+            asked: None,
+            is_of_model: false,
             decided: None,
         }
     }

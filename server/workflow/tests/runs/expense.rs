@@ -19,7 +19,7 @@ fn example(name: &str) -> Plan {
     parsed.plan.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics))
 }
 
-fn begin(amount: f64, receipts: &[&str]) -> Desk {
+pub fn begin(amount: f64, receipts: &[&str]) -> Desk {
     let inputs = json!({"employee": "Dana", "amount": amount, "purpose": "Train to *Oslo*", "receipts": receipts});
     Desk::start(example("expense-report.md"), inputs)
 }
@@ -31,7 +31,7 @@ fn sorted() -> Desk {
     desk
 }
 
-fn ended(approval: ApprovalId, decision: Decision, fields: Value) -> Input {
+pub fn ended(approval: ApprovalId, decision: Decision, fields: Value) -> Input {
     let Value::Object(fields) = fields else { panic!("fields have names") };
     Input::ApprovalEnded { approval, decision, by: Some("mia@acme.test".to_owned()), comment: None, fields: Some(fields) }
 }
