@@ -20,7 +20,7 @@ h.journey(async ({ step, visitor }) => {
 
   await step("the set-up link makes the first tenant with its samples", async () => {
     await h.setUp(admin, house.setupLink, { tenant: "Acme", name: "Ada Admin", email: "admin@acme.example", samples: true });
-    await h.says(admin, "The tenant is made, and you are its admin. The sample workflow is there.");
+    await h.says(admin, "The tenant is made, and you are its admin. The sample workflows are there.");
     assert.match(admin.url(), /\/t\/acme/);
   });
 

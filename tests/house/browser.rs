@@ -29,6 +29,7 @@ struct Ports {
     server: u16,
     invoice_book: u16,
     payment_desk: u16,
+    tracker: u16,
     model: u16,
     journey: u16,
 }
@@ -36,9 +37,10 @@ struct Ports {
 impl Ports {
     /// Ports that are free now. All are held until the last is known, so that no two are the same.
     fn free() -> Self {
-        let held: Vec<TcpListener> = (0..5).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
-        let [server, invoice_book, payment_desk, model, journey] = [0, 1, 2, 3, 4].map(|index| held[index].local_addr().unwrap().port());
-        Self { server, invoice_book, payment_desk, model, journey }
+        let held: Vec<TcpListener> = (0..6).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+        let [server, invoice_book, payment_desk, tracker, model, journey] =
+            [0, 1, 2, 3, 4, 5].map(|index| held[index].local_addr().unwrap().port());
+        Self { server, invoice_book, payment_desk, tracker, model, journey }
     }
 }
 
@@ -84,6 +86,7 @@ fn command(folder: &Path, ports: Ports) -> Command {
         .args(["serve", "--rehearsal"])
         .env("MANDATE__REHEARSAL__INVOICE_BOOK_PORT", ports.invoice_book.to_string())
         .env("MANDATE__REHEARSAL__PAYMENT_DESK_PORT", ports.payment_desk.to_string())
+        .env("MANDATE__REHEARSAL__TRACKER_PORT", ports.tracker.to_string())
         .env("MANDATE__REHEARSAL__MODEL_PORT", ports.model.to_string())
         .env("MANDATE__EGRESS__ALLOW", format!("[\"127.0.0.1:{}\"]", ports.journey));
     command

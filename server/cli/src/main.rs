@@ -31,8 +31,8 @@ struct Arguments {
 enum Command {
     /// Start the server.
     Serve {
-        /// Start the rehearsal services too, and open their ports for this process: an invoice book, a payment desk and
-        /// a scripted model, all of them look-alikes.
+        /// Start the rehearsal services too, and open their ports for this process: an invoice book, a payment desk, a
+        /// tracker and a scripted model, all of them look-alikes.
         #[arg(long)]
         rehearsal: bool,
     },
