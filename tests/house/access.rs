@@ -18,7 +18,7 @@ fn needs(route: &RouteInfo) -> String {
 
 /// Whether an answer tells that nothing was changed.
 fn was_refused(class: &str) -> bool {
-    ["sign-in", "403", "404"].contains(&class)
+    ["sign-in", "401", "403", "404"].contains(&class)
 }
 
 /// What each person is answered. Whoever changed something leaves the house to nobody else.
@@ -52,9 +52,9 @@ async fn every_route_answers_every_role_as_the_table_says() {
     }
     house.end().await;
     let legend = "Who is answered what. Written by tests/house/access.rs from the table of routes; UPDATE_EXPECT=1 writes it anew.\n\n\
-                  nobody     no session\n\
-                  outsider   signed in, and an active member of no tenant\n\
-                  stranger   the admin of another tenant\n\
+                  nobody     no session and no key\n\
+                  outsider   signed in, and an active member of no tenant any more, with a key from before\n\
+                  stranger   the admin of another tenant; at the API everybody is in the tenant of their key\n\
                   viewer ... the members of the tenant in the address\n\
                   sign-in    303 to the sign-in; every other answer is its status\n\n";
     table::expect("access", &format!("{legend}{}", table::columns(&rows)));
@@ -83,6 +83,33 @@ async fn the_table_of_answers_agrees_with_the_roles() {
         }
     }
     assert!(seen > 20, "the table is not there");
+}
+
+/// At the API everybody is answered as their role says, and nobody without a key that is good.
+#[tokio::test]
+async fn the_answers_of_the_api_agree_with_the_roles() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/access.txt")).unwrap();
+    let matrix = policy::matrix().await.unwrap();
+    let heads: Vec<&str> = matrix.lines().next().unwrap().split_whitespace().collect();
+    let holds = |permission: &str, role: &str| {
+        let column = heads.iter().position(|head| *head == role).unwrap();
+        matrix.lines().any(|line| line.split_whitespace().next() == Some(permission) && line.split_whitespace().nth(column) == Some("yes"))
+    };
+    let mut seen = 0;
+    for line in text.lines().filter(|line| line.contains("/api/v1/") && !line.contains("openapi.json")) {
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        let [_, path, permission, nobody, outsider, stranger, members @ ..] = cells.as_slice() else { panic!("{line}") };
+        assert_eq!([*nobody, *outsider], ["401", "401"], "{line}");
+        assert!(!path.contains('{') || *stranger == "404", "{line}");
+        for (role, class) in ["viewer", "approver", "developer", "admin"].into_iter().zip(members) {
+            let may = *permission == "api" || holds(permission, role);
+            // Who may decide in general may still be none of those who are asked.
+            assert!(may == (*class != "403") || (may && path.ends_with("/decision")), "{role} gets {class} at {path}: {permission}");
+            assert!(!class.starts_with('5') && *class != "404", "{role} gets {class} at {path}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "the table is not there");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@
 #![allow(missing_docs, reason = "the names of tests are sentences")]
 
 mod access;
+mod api;
 mod audit;
 mod browser;
 mod cli;
@@ -20,6 +21,7 @@ mod harness;
 mod isolation;
 mod mail;
 mod payment;
+mod people;
 mod release;
 mod tidy;
 mod web;

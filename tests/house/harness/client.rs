@@ -29,6 +29,8 @@ pub struct Who {
     pub person: PersonId,
     pub email: String,
     pub cookie: String,
+    /// The API key with everything they may; nothing for those who have none.
+    pub key: Option<String>,
     /// The tenant they work in, by its id and the word in addresses.
     pub home: Option<(TenantId, String)>,
 }
@@ -128,6 +130,32 @@ impl Client {
         self.request(Method::POST, path).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(urlencoded(&body))
     }
 
+    /// Asks the API with the key of this person, if they have one; never with their cookie.
+    pub async fn api(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&serde_json::Value>) -> Answer {
+        Answer::of(self.api_request(method, path, headers, body)).await
+    }
+
+    /// The same, not sent yet.
+    pub fn api_request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&serde_json::Value>) -> RequestBuilder {
+        let mut request = self.bare(method, path);
+        if let Some(key) = self.who.as_ref().and_then(|who| who.key.as_ref()) {
+            request = request.bearer_auth(key);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        match body {
+            Some(body) => request.header(CONTENT_TYPE, "application/json").body(body.to_string()),
+            None => request,
+        }
+    }
+
+    /// The same person with another key or access token.
+    pub fn with_key(&self, key: &str) -> Self {
+        let who = self.who.clone().map(|who| Who { key: Some(key.to_owned()), ..who });
+        Self { who, ..self.clone() }
+    }
+
     /// Sends the form of a page that goes to `action`, as it stands there but for these fields.
     pub async fn submit(&self, page: &Answer, action: &str, fields: &[(&str, &str)]) -> Answer {
         let forms = page::forms(&page.text);
@@ -174,7 +202,7 @@ impl Client {
     pub fn with_cookie_of(&self, answer: &Answer) -> Self {
         let cookie = answer.cookie("sid").expect("a session").to_owned();
         // Who that is only the server knows.
-        let who = Who { person: PersonId::new(super::START, &OsEntropy), email: String::new(), cookie, home: None };
+        let who = Who { person: PersonId::new(super::START, &OsEntropy), email: String::new(), cookie, key: None, home: None };
         Self::new(&self.origin, Some(who))
     }
 }
@@ -238,6 +266,19 @@ impl Answer {
             assert!(words.contains(part), "{} does not say `{part}`: {words}", self.asked);
         }
         self
+    }
+
+    /// The body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{}: {error}: {}", self.asked, self.text))
+    }
+
+    /// The stable code of the problem that the API answered.
+    #[track_caller]
+    pub fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.asked);
+        self.json()["code"].as_str().unwrap().to_owned()
     }
 
     /// The kind of answer, for tables: its status, or `sign-in` where it leads there.

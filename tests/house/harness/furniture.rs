@@ -9,7 +9,7 @@ use std::{
 
 use database::{Database, Housekeeping, Location, mail, sessions, testing, testing::TempDir};
 use domain::{
-    PersonId, Secret, TenantId, Timestamp,
+    Permission, PersonId, Secret, TenantId, Timestamp,
     call::EgressRules,
     entropy::SeededEntropy,
     machine::OsEntropy,
@@ -20,6 +20,7 @@ use platform::{
     access::MemberDoor,
     identity::{Client as Browser, NewTenant},
     invitations::{Acceptance, Invite},
+    keys::NewKey,
     members::Role,
 };
 use tokio::sync::OnceCell;
@@ -216,8 +217,20 @@ fn browser(platform: &Platform) -> Browser {
 async fn keep(platform: &Platform, template: &mut Template, at: (&'static str, &'static str), cookie: &Secret) {
     let signed_in = platform.session(cookie.expose()).await.unwrap().unwrap();
     let home = template.tenants.get(at.0).map(|id| (*id, at.0.to_owned()));
-    let who = Who { person: signed_in.session.person, email: signed_in.email, cookie: cookie.expose().to_owned(), home };
+    let key = match template.tenants.contains_key(at.0) {
+        true => Some(make_key(platform, &signed_in, at.0).await),
+        false => None,
+    };
+    let who = Who { person: signed_in.session.person, email: signed_in.email, cookie: cookie.expose().to_owned(), key, home };
     template.people.insert(at, who);
+}
+
+/// A key with everything that this person may in a tenant.
+async fn make_key(platform: &Platform, signed_in: &platform::identity::SignedIn, slug: &str) -> String {
+    let actor = platform.actor(signed_in, slug, MemberDoor::Page, platform.new_request(None)).await.unwrap();
+    let scopes = Permission::ALL.iter().filter(|permission| actor.may(**permission)).map(|permission| permission.name().to_owned());
+    let new = NewKey { name: "tests".to_owned(), scopes: scopes.collect(), days: 366 };
+    platform.create_api_key(&actor, &new).await.unwrap().text.expose().to_owned()
 }
 
 async fn furnish_tenant(platform: &Platform, template: &mut Template, slug: &'static str, link: &str) {
@@ -249,13 +262,16 @@ async fn invite(platform: &Platform, template: &Template, slug: &'static str, (e
 /// Somebody who was a member of acme and was disabled, with a session all the same.
 async fn make_outsider(platform: &Platform, template: &mut Template) {
     let cookie = invite(platform, template, "acme", ("outsider@nowhere.example", "Otto Outsider", Role::Admin)).await;
-    let person = platform.session(cookie.expose()).await.unwrap().unwrap().session.person;
+    let signed_in = platform.session(cookie.expose()).await.unwrap().unwrap();
+    let (person, key) = (signed_in.session.person, make_key(platform, &signed_in, "acme").await);
     let signed_in = platform.session(&template.who("acme", "admin").cookie).await.unwrap().unwrap();
     let actor = platform.actor(&signed_in, "acme", MemberDoor::Page, platform.new_request(None)).await.unwrap();
     platform.disable_member(&actor, person).await.unwrap();
     assert!(platform.session(cookie.expose()).await.unwrap().is_none(), "who was disabled is signed out");
     let cookie = Secret::new(open_session(platform, person).await);
     keep(platform, template, ("", "outsider"), &cookie).await;
+    // The key was made before, and is no longer good for anything.
+    template.people.entry(("", "outsider")).and_modify(|who| who.key = Some(key));
 }
 
 async fn live_in(engine: Engine) -> LivedIn {

@@ -39,6 +39,10 @@ pub struct Things {
     pub member: String,
     /// A further session of the admin.
     pub session: String,
+    /// An API key of the admin.
+    pub key: String,
+    /// A service account.
+    pub service_account: String,
     /// A session of that member.
     pub member_session: String,
     /// The token in a mail to that member by which they choose a new password.
@@ -92,6 +96,11 @@ pub async fn made_in(house: &House, tenant: &Tenant) -> Things {
     platform.request_email_change(&signed_in, &another, Secret::new(super::PASSWORD), &client).await.unwrap();
     let restoration_token = restoration_of(house, spare).await;
 
+    let new = platform::keys::NewKey { name: "another".to_owned(), scopes: vec!["run:read".to_owned()], days: 30 };
+    let key = platform.create_api_key(&admin, &new).await.unwrap();
+    let service_account = platform.create_service_account(&admin, "robot", "Pays what is due").await.unwrap();
+    let admin = house.actor(&tenant.admin).await;
+
     let path = |link: String| link.strip_prefix(&platform.settings().public_url).unwrap().to_owned();
     let approval_link = path(house.mailed_link(tenant.approver.email(), "/a/").await);
     let last = |link: String| link.rsplit('/').next().unwrap().to_owned();
@@ -122,6 +131,8 @@ pub async fn made_in(house: &House, tenant: &Tenant) -> Things {
         email_token,
         restoration_token,
         session: sessions.iter().find(|session| !session.is_this_one).unwrap().id.to_string(),
+        key: key.id.to_string(),
+        service_account: service_account.to_string(),
         mail: mails.iter().find(|mail| mail.to == tenant.approver.email()).unwrap().id.to_string(),
     }
 }

@@ -1,6 +1,7 @@
 //! How each route of the table is asked: the parts of its path filled in, and for those that change something a form that
 //! is accepted. A new route that needs something unknown stops the tests here and is taught here.
 
+use serde_json::{Value, json};
 use web::route::RouteInfo;
 
 use super::{House, PASSWORD, Things};
@@ -14,13 +15,17 @@ pub struct Way {
     pub path: String,
     /// What is sent, for those that change something.
     pub fields: Vec<(&'static str, String)>,
+    /// What is sent to the API.
+    pub body: Option<Value>,
 }
 
 /// Every route with what it takes, in the order of the table. `slug` is the tenant of the address, `things` those it names.
 pub fn ways(house: &House, slug: &str, things: &Things) -> Vec<Way> {
     let way = |route: RouteInfo| {
-        let fields = if route.method == "GET" { Vec::new() } else { fields(&route, things) };
-        Way { path: path(house, &route, slug, things), route, fields }
+        let is_page_that_changes = route.method != "GET" && !is_of_api(&route);
+        let fields = if is_page_that_changes { fields(&route, things) } else { Vec::new() };
+        let body = if is_of_api(&route) { body(&route, things) } else { None };
+        Way { path: path(house, &route, slug, things), route, fields, body }
     };
     web::table().into_iter().map(way).collect()
 }
@@ -31,9 +36,14 @@ impl Way {
         self.route.method != "GET"
     }
 
+    /// Whether it leads to the API.
+    pub fn is_of_api(&self) -> bool {
+        is_of_api(&self.route)
+    }
+
     /// The method and the pattern, as tables show them.
     pub fn name(&self) -> String {
-        format!("{:4} {}", self.route.method, self.route.path)
+        format!("{:6} {}", self.route.method, self.route.path)
     }
 
     /// Whether the path names something by an id, beside the tenant. Roles are called the same everywhere and belong to nobody.
@@ -43,6 +53,11 @@ impl Way {
 
     /// Goes this way.
     pub async fn go(&self, client: &super::Client) -> super::Answer {
+        if self.is_of_api() {
+            let method = self.route.method.parse().unwrap();
+            // Whatever there is may be changed; those that demand no condition pass it over.
+            return client.api(method, &self.path, &[("if-match", "*")], self.body.as_ref()).await;
+        }
         if self.is_unsafe() {
             let fields: Vec<(&str, &str)> = self.fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
             client.post(&self.path, &fields).await
@@ -50,6 +65,10 @@ impl Way {
             client.get(&self.path).await
         }
     }
+}
+
+fn is_of_api(route: &RouteInfo) -> bool {
+    route.path.starts_with("/api/")
 }
 
 fn path(house: &House, route: &RouteInfo, slug: &str, things: &Things) -> String {
@@ -76,10 +95,10 @@ fn fill(house: &House, route: &RouteInfo, before: &str, part: &str, slug: &str, 
         ("password-reset", _) => things.reset_token.clone(),
         ("email-changes", _) => things.email_token.clone(),
         ("email-restorations", _) => things.restoration_token.clone(),
-        ("roles", _) if route.method == "GET" => "developer".to_owned(),
+        ("roles", _) if route.method != "POST" => if route.method == "DELETE" { "viewer" } else { "developer" }.to_owned(),
         ("members", _) => things.member.clone(),
         ("roles", _) => if route.path.ends_with("/grant") { "developer" } else { "viewer" }.to_owned(),
-        ("invitations", "{id}") => things.invitation.clone(),
+        ("invitations", "{id}" | "{invitation}") => things.invitation.clone(),
         ("workflows", _) => things.workflow.clone(),
         ("versions", _) => "1".to_owned(),
         ("runs", _) => things.run.to_string(),
@@ -89,6 +108,7 @@ fn fill(house: &House, route: &RouteInfo, before: &str, part: &str, slug: &str, 
         ("models", _) => things.model.clone(),
         ("variables", _) => things.variable.clone(),
         ("holds", _) => things.hold.clone(),
+        ("keys", _) => things.key.clone(),
         _ => panic!("tests/house/harness/ways.rs does not know what stands for {part} in {}", route.path),
     }
 }
@@ -115,6 +135,9 @@ fn fields(route: &RouteInfo, things: &Things) -> Vec<(&'static str, String)> {
         "/account/theme" => text(&[("theme", "dark")]),
         "/invitations" => text(&[("email", "new@acme.example"), ("name", "Nina New"), ("role", "viewer")]),
         "/budgets" => text(&[("scope", "tenant"), ("limit", "25.00"), ("act", "set")]),
+        "/account/keys" => text(&[("of", things.slug), ("name", "another"), ("days", "30"), ("scopes", "run:read")]),
+        "/keys" => text(&[("of", &things.service_account), ("name", "another"), ("days", "30"), ("scopes", "run:read")]),
+        "/service-accounts" => text(&[("word", "another"), ("name", "Another")]),
         "/holds/{id}/confirmation" => text(&[("cost", "0")]),
         "/credentials" => {
             text(&[("name", "another"), ("kind", "token"), ("allowed_hosts", "api.example.com"), ("value", "a-secret-value")])
@@ -138,6 +161,8 @@ fn fields(route: &RouteInfo, things: &Things) -> Vec<(&'static str, String)> {
         "/providers/{id}/models/{model}/default"
         | "/holds/{id}/release"
         | "/sign-out"
+        | "/account/keys/{key}/revocation"
+        | "/keys/{key}/revocation"
         | "/account/sessions/ending"
         | "/account/sessions/{id}/ending"
         | "/members/{id}/roles/{role}/grant"
@@ -151,4 +176,45 @@ fn fields(route: &RouteInfo, things: &Things) -> Vec<(&'static str, String)> {
         | "/invitations/{id}/withdrawal" => Vec::new(),
         other => panic!("tests/house/harness/ways.rs knows no form for POST {other}"),
     }
+}
+
+/// What the API accepts when the one who sends it may; nothing where it takes nothing.
+fn body(route: &RouteInfo, things: &Things) -> Option<Value> {
+    let path = route.path.strip_prefix("/api/v1").unwrap();
+    let ours = format!(
+        "---\nworkflow: {{id: {}, name: Ours}}\n---\n\n## 1. Say it\n\n```yaml\naction: workflow.log\ninputs: {{message: there}}\n```\n",
+        things.workflow
+    );
+    let price = json!({"input_price": "1", "output_price": "2", "max_output_tokens": 100});
+    Some(match (route.method, path) {
+        ("GET" | "DELETE", _) => return None,
+        (_, "/tokens") => json!({}),
+        (_, "/workflows/checks" | "/workflows/{workflow}") => json!({"source": ours}),
+        (_, "/runs") => json!({"workflow": things.workflow}),
+        (_, "/runs/{run}/cancellation") => json!({"reason": "Not needed."}),
+        (_, "/approvals/{approval}/decision") => json!({"decision": "approve", "comment": "As agreed.", "digest": things.digest}),
+        (_, "/budgets/tenant" | "/budgets/workflows/{workflow}") => json!({"limit": "25.00"}),
+        (_, "/holds/{hold}/confirmation") => json!({"cost": "0"}),
+        (_, "/credentials") => {
+            json!({"name": "another", "kind": "token", "value": "a-secret-value", "allowed_hosts": ["api.example.com"]})
+        }
+        (_, "/credentials/{credential}") => json!({"allowed_hosts": ["api.example.com"]}),
+        (_, "/credentials/{credential}/replacement") => json!({"value": "another-secret-value"}),
+        (_, "/variables") => json!({"name": "another", "value": 12}),
+        (_, "/variables/{variable}") => json!({"value": "another"}),
+        (_, "/providers") => json!({"name": "another", "base_url": "https://api.example.com/v1"}),
+        (_, "/providers/{provider}/models") => json!({"name": "another", "price": price}),
+        (_, "/providers/{provider}/models/{model}/price") => price,
+        (_, "/invitations") => json!({"email": "new@acme.example", "name": "Nina New", "role": "viewer"}),
+        (
+            _,
+            "/holds/{hold}/release"
+            | "/providers/{provider}/models/{model}/default"
+            | "/members/{member}/roles/{role}"
+            | "/members/{member}/disabling"
+            | "/members/{member}/enabling"
+            | "/invitations/{invitation}/resending",
+        ) => return None,
+        (method, other) => panic!("tests/house/harness/ways.rs knows no body for {method} {other}"),
+    })
 }
