@@ -100,6 +100,55 @@ pub struct DecisionRow {
     pub at: Timestamp,
 }
 
+/// One time that an approval was asked: what the page of its run tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoundRow {
+    /// The approval.
+    pub id: ApprovalId,
+    /// The path of the step.
+    pub step: String,
+    /// How often the step had asked, from 1.
+    pub round: i64,
+    /// What became of it.
+    pub state: ApprovalState,
+    /// How many had to agree.
+    pub quorum: i64,
+    /// Since when it was asked.
+    pub requested_at: Timestamp,
+    /// Until when it could be decided.
+    pub expires_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// The name of who ended it.
+    pub ended_by_label: Option<String>,
+    /// What was written with the end.
+    pub comment: Option<String>,
+}
+
+/// What one approver said on an approval of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaidRow {
+    /// The approval.
+    pub approval: ApprovalId,
+    /// The approver's e-mail address.
+    pub email: String,
+    /// What they said.
+    pub verdict: Verdict,
+    /// What they wrote.
+    pub comment: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Somebody who was asked by mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailedRow {
+    /// The approval.
+    pub approval: ApprovalId,
+    /// Their e-mail address.
+    pub email: String,
+}
+
 /// A decision to be counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDecision {
@@ -186,6 +235,41 @@ impl FromRow for DecisionRow {
     }
 }
 
+impl FromRow for RoundRow {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            step: row.text("step")?,
+            round: row.i64("round")?,
+            state: row.word("state", ApprovalState::WORDS)?,
+            quorum: row.i64("quorum")?,
+            requested_at: row.timestamp("requested_at")?,
+            expires_at: row.timestamp("expires_at")?,
+            ended_at: row.opt_timestamp("ended_at")?,
+            ended_by_label: row.opt_text("ended_by_label")?,
+            comment: row.opt_text("comment")?,
+        })
+    }
+}
+
+impl FromRow for SaidRow {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            approval: row.id("approval_id")?,
+            email: row.text("email")?,
+            verdict: row.word("decision", Verdict::WORDS)?,
+            comment: row.text("comment")?,
+            at: row.timestamp("at")?,
+        })
+    }
+}
+
+impl FromRow for MailedRow {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self { approval: row.id("approval_id")?, email: row.text("email")? })
+    }
+}
+
 macro_rules! approval_select {
     ($rest:literal) => {
         concat!(
@@ -211,7 +295,31 @@ static ENDED: Statement = Statement::tenant(
 );
 static ENDED_AT: Statement =
     Statement::tenant("approvals.ended_at", approval_select!(" and a.ended_at = $2 and a.id < $3 order by a.id desc"));
-static OF_RUN: Statement = Statement::tenant("approvals.of_run", approval_select!(" and a.run_id = $2 order by a.requested_at, a.id"));
+static ROUNDS_OF_RUN: Statement = Statement::tenant(
+    "approvals.rounds_of_run",
+    "select id, step, round, state, quorum, requested_at, expires_at, ended_at, ended_by_label, comment
+     from approval
+     where tenant_id = $1 and run_id = $2
+     order by requested_at, id",
+);
+static SAID_IN_RUN: Statement = Statement::tenant(
+    "approvals.said_in_run",
+    "select d.approval_id, p.email, d.decision, d.comment, d.at
+     from approval a
+     join approval_decision d on d.tenant_id = a.tenant_id and d.approval_id = a.id
+     join person p on p.id = d.person_id
+     where a.tenant_id = $1 and a.run_id = $2
+     order by d.at, p.email",
+);
+static MAILED_IN_RUN: Statement = Statement::tenant(
+    "approvals.mailed_in_run",
+    "select distinct l.approval_id, p.email
+     from approval a
+     join approval_link l on l.tenant_id = a.tenant_id and l.approval_id = a.id
+     join person p on p.id = l.person_id
+     where a.tenant_id = $1 and a.run_id = $2
+     order by p.email",
+);
 static FIND: Statement = Statement::tenant("approvals.find", approval_select!(" and a.id = $2"));
 static COUNT_PENDING: Statement = Statement::tenant(
     "approvals.count_pending",
@@ -253,8 +361,22 @@ static END: Statement = Statement::tenant(
      where tenant_id = $1 and id = $2 and state = 'PENDING'",
 );
 
-pub(crate) static ALL: &[&Statement] =
-    &[&PENDING, &ENDED, &ENDED_AT, &OF_RUN, &FIND, &COUNT_PENDING, &DECISIONS, &LOCK_QUEUE, &LOCK, &DECIDE, &AGREED, &END];
+pub(crate) static ALL: &[&Statement] = &[
+    &PENDING,
+    &ENDED,
+    &ENDED_AT,
+    &ROUNDS_OF_RUN,
+    &SAID_IN_RUN,
+    &MAILED_IN_RUN,
+    &FIND,
+    &COUNT_PENDING,
+    &DECISIONS,
+    &LOCK_QUEUE,
+    &LOCK,
+    &DECIDE,
+    &AGREED,
+    &END,
+];
 
 /// The approvals that wait for a decision, those that expire first at the top, at most `limit`.
 pub async fn pending<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, ApprovalRead>, limit: u32) -> Result<Vec<ApprovalRow>> {
@@ -285,9 +407,19 @@ pub async fn ended<'a>(
     Ok(page)
 }
 
-/// The approvals that a run asked for, in order.
-pub async fn of_run<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>) -> Result<Vec<ApprovalRow>> {
-    tx.query(&OF_RUN).bind(run.facts.id).all().await
+/// Every time that a run asked for an approval, in order.
+pub async fn rounds_of_run<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>) -> Result<Vec<RoundRow>> {
+    tx.query(&ROUNDS_OF_RUN).bind(run.facts.id).all().await
+}
+
+/// What each approver said on the approvals of a run, in order.
+pub async fn said_in_run<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>) -> Result<Vec<SaidRow>> {
+    tx.query(&SAID_IN_RUN).bind(run.facts.id).all().await
+}
+
+/// Who was asked by mail on the approvals of a run.
+pub async fn mailed_in_run<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>) -> Result<Vec<MailedRow>> {
+    tx.query(&MAILED_IN_RUN).bind(run.facts.id).all().await
 }
 
 /// The approval with an id.

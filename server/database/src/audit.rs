@@ -185,11 +185,16 @@ static COUNT_DENIAL: Statement = Statement::tenant(
 pub(crate) static ALL: &[&Statement] =
     &[&PAGE, &PAGE_OF_TARGET, &PAGE_OF_ACTOR, &PAGE_OF_BOTH, &EXPORT, &HEAD, &FIRST_SINCE, &COUNT_DENIAL];
 
-/// A pattern for `like` that finds the text itself, whatever signs it has.
+/// A pattern for `like` that finds the text itself, whatever signs it has, among texts in lower case.
 fn pattern(text: &str) -> String {
+    anywhere(&text.to_lowercase())
+}
+
+/// A pattern for `like` that finds the text itself, whatever signs it has.
+pub(crate) fn anywhere(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');
-    for sign in text.to_lowercase().chars() {
+    for sign in text.chars() {
         if matches!(sign, '%' | '_' | '\\') {
             pattern.push('\\');
         }

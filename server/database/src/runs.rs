@@ -3,8 +3,10 @@
 //! What happened in a run is in `journal.rs`. After its start a run is changed only by the engine's batch, in the
 //! commit of the journal: there is no function here that moves one on.
 
+use std::time::Duration;
+
 use domain::{
-    Cursor, Guarded, InboxId, Money, Page, PersonId, Protected, RunId, Scope, Timestamp, VersionId, WorkflowId,
+    Authorized, Cursor, Guarded, InboxId, Money, Page, PersonId, Protected, RunId, Scope, Timestamp, VersionId, WorkflowId,
     permission::{RunRead, WorkflowExecute},
 };
 use serde_json::Value;
@@ -12,6 +14,7 @@ use serde_json::Value;
 use crate::{
     InboxKind, Result, RunStatus,
     announce::Topic,
+    audit::anywhere,
     audit_chain::Head,
     inbox::InboxRow,
     leases::FIRST_FENCE,
@@ -105,13 +108,62 @@ pub struct NewRun {
 }
 
 /// Which runs a page shows; what is left out filters nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// How far they are.
     pub status: Option<RunStatus>,
     /// Of which workflow.
     pub workflow: Option<WorkflowId>,
+    /// Who started them: the name that the run keeps, exactly.
+    pub starter: Option<String>,
+    /// Accepted at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Accepted before this moment.
+    pub until: Option<Timestamp>,
+    /// A text in what they were started with, gave or failed with, names of values among it; ASCII letters in upper and lower
+    /// case alike.
+    pub text: Option<String>,
 }
+
+impl Filter {
+    /// Whether something is asked for that no index answers: then runs are looked through, and not without end.
+    const fn looks_through(&self) -> bool {
+        let beside_index = self.starter.is_some() && (self.status.is_some() || self.workflow.is_some());
+        self.text.is_some() || self.since.is_some() || self.until.is_some() || beside_index
+    }
+
+    fn index(&self) -> Index<'_> {
+        match (self.workflow, self.status, self.starter.as_deref()) {
+            (Some(workflow), Some(status), _) => Index::WorkflowAndStatus(workflow, status),
+            (Some(workflow), None, _) => Index::Workflow(workflow),
+            (None, _, Some(starter)) => Index::Starter(starter),
+            (None, Some(status), None) => Index::Status(status),
+            (None, None, None) => Index::Number,
+        }
+    }
+}
+
+/// The index that a list of runs goes along. The rest of its filter is looked at row by row.
+#[derive(Clone, Copy)]
+enum Index<'f> {
+    Number,
+    Status(RunStatus),
+    Starter(&'f str),
+    Workflow(WorkflowId),
+    WorkflowAndStatus(WorkflowId, RunStatus),
+}
+
+/// The place of a run in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceRow {
+    /// When it wants attention; nothing while it sleeps until something arrives.
+    pub wake_at: Option<Timestamp>,
+    /// Until when the process that took it up holds it.
+    pub held_until: Option<Timestamp>,
+}
+
+/// The most that the clock is ever set back, with a wide margin: numbers follow the moments of acceptance but for this.
+const CLOCK_MARGIN: Duration = Duration::from_hours(1);
 
 impl Protected for RunRow {
     type Read = RunRead;
@@ -158,17 +210,43 @@ impl FromRow for RunRow {
     }
 }
 
+impl FromRow for PlaceRow {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self { wake_at: row.opt_timestamp("wake_at")?, held_until: row.opt_timestamp("lease_until")? })
+    }
+}
+
+/// A list along one index: `$2` before which number, `$3` from which number, `$4` how many; `$5` and `$6` moments, `$7` the
+/// starter, `$8` the pattern; then what the index is for.
 macro_rules! list_select {
-    ($rest:literal) => {
+    ($like:literal, $index:literal) => {
         concat!(
             "select r.id, r.number, r.workflow_id, w.slug as workflow_slug, w.name as workflow_name, r.starter_label, r.status,
                     r.waiting_for, r.spent, r.held, r.accepted_at, r.started_at, r.ended_at
              from run r
              join workflow w on w.tenant_id = r.tenant_id and w.id = r.workflow_id
-             where r.tenant_id = $1 and r.number < $2",
-            $rest,
-            " order by r.number desc limit $3"
+             where r.tenant_id = $1 and r.number < $2 and r.number >= $3",
+            $index,
+            " and (r.accepted_at >= $5 or $5 is null) and (r.accepted_at < $6 or $6 is null)
+             and (r.starter_label = $7 or $7 is null)
+             and (r.inputs ",
+            $like,
+            " $8 escape '\\' or r.outputs ",
+            $like,
+            " $8 escape '\\' or r.error ",
+            $like,
+            " $8 escape '\\' or $8 is null)
+             order by r.number desc
+             limit $4"
         )
+    };
+}
+
+/// The lowest number among so many runs along an index: `$2` before which number, `$3` how many but one; then what the
+/// index is for.
+macro_rules! window_select {
+    ($index:literal) => {
+        concat!("select r.number from run r where r.tenant_id = $1 and r.number < $2", $index, " order by r.number desc limit 1 offset $3")
     };
 }
 
@@ -187,12 +265,41 @@ macro_rules! run_select {
     };
 }
 
-// One text for each filter, so that each finds its index.
-static LIST: Statement = Statement::tenant("runs.list", list_select!(""));
-static LIST_BY_STATUS: Statement = Statement::tenant("runs.list_by_status", list_select!(" and r.status = $4"));
-static LIST_OF_WORKFLOW: Statement = Statement::tenant("runs.list_of_workflow", list_select!(" and r.workflow_id = $4"));
-static LIST_OF_WORKFLOW_BY_STATUS: Statement =
-    Statement::tenant("runs.list_of_workflow_by_status", list_select!(" and r.workflow_id = $4 and r.status = $5"));
+// One text for each index, so that each finds its own. A comparison that does not tell `a` from `A` has another name on each engine.
+static LIST: Statement = Statement::tenant_each("runs.list", list_select!("like", ""), list_select!("ilike", ""));
+static LIST_BY_STATUS: Statement =
+    Statement::tenant_each("runs.list_by_status", list_select!("like", " and r.status = $9"), list_select!("ilike", " and r.status = $9"));
+static LIST_OF_STARTER: Statement = Statement::tenant_each(
+    "runs.list_of_starter",
+    list_select!("like", " and r.starter_label = $9 and (r.status = $10 or $10 is null)"),
+    list_select!("ilike", " and r.starter_label = $9 and (r.status = $10 or $10 is null)"),
+);
+static LIST_OF_WORKFLOW: Statement = Statement::tenant_each(
+    "runs.list_of_workflow",
+    list_select!("like", " and r.workflow_id = $9"),
+    list_select!("ilike", " and r.workflow_id = $9"),
+);
+static LIST_OF_WORKFLOW_BY_STATUS: Statement = Statement::tenant_each(
+    "runs.list_of_workflow_by_status",
+    list_select!("like", " and r.workflow_id = $9 and r.status = $10"),
+    list_select!("ilike", " and r.workflow_id = $9 and r.status = $10"),
+);
+static WINDOW: Statement = Statement::tenant("runs.window", window_select!(""));
+static WINDOW_BY_STATUS: Statement = Statement::tenant("runs.window_by_status", window_select!(" and r.status = $4"));
+static WINDOW_OF_STARTER: Statement = Statement::tenant("runs.window_of_starter", window_select!(" and r.starter_label = $4"));
+static WINDOW_OF_WORKFLOW: Statement = Statement::tenant("runs.window_of_workflow", window_select!(" and r.workflow_id = $4"));
+static WINDOW_OF_WORKFLOW_BY_STATUS: Statement =
+    Statement::tenant("runs.window_of_workflow_by_status", window_select!(" and r.workflow_id = $4 and r.status = $5"));
+static FIRST_SINCE: Statement = Statement::tenant(
+    "runs.first_since",
+    "select number from run where tenant_id = $1 and accepted_at >= $2 order by accepted_at, number limit 1",
+);
+static LAST_UNTIL: Statement = Statement::tenant(
+    "runs.last_until",
+    "select number from run where tenant_id = $1 and accepted_at < $2 order by accepted_at desc, number desc limit 1",
+);
+static PLACE: Statement =
+    Statement::tenant("runs.place", "select wake_at, lease_until from run_queue where tenant_id = $1 and run_id = $2");
 static FIND: Statement = Statement::tenant("runs.find", run_select!(" and r.id = $2"));
 static FIND_BY_NUMBER: Statement = Statement::tenant("runs.find_by_number", run_select!(" and r.number = $2"));
 static FIND_BY_START_KEY: Statement =
@@ -250,8 +357,17 @@ static COUNT_BY_STATUS: Statement = Statement::tenant(
 pub(crate) static ALL: &[&Statement] = &[
     &LIST,
     &LIST_BY_STATUS,
+    &LIST_OF_STARTER,
     &LIST_OF_WORKFLOW,
     &LIST_OF_WORKFLOW_BY_STATUS,
+    &WINDOW,
+    &WINDOW_BY_STATUS,
+    &WINDOW_OF_STARTER,
+    &WINDOW_OF_WORKFLOW,
+    &WINDOW_OF_WORKFLOW_BY_STATUS,
+    &FIRST_SINCE,
+    &LAST_UNTIL,
+    &PLACE,
     &FIND,
     &FIND_BY_NUMBER,
     &FIND_BY_START_KEY,
@@ -260,35 +376,105 @@ pub(crate) static ALL: &[&Statement] = &[
     &COUNT_BY_STATUS,
 ];
 
-/// A page of runs, newest first, from before `after`.
+/// A page of runs, newest first, from before `after`. What no index answers is looked for in `most` runs: then a page may be
+/// short, even empty, and still have a next one.
 pub async fn list<'a>(
     tx: &mut impl Reads<'a>,
     _scope: &Scope<'_, RunRead>,
-    filter: Filter,
+    filter: &Filter,
     after: Option<Cursor>,
     limit: u32,
+    most: u32,
 ) -> Result<Page<RunListRow>> {
-    let statement = match (filter.workflow, filter.status) {
-        (Some(_), Some(_)) => &LIST_OF_WORKFLOW_BY_STATUS,
-        (Some(_), None) => &LIST_OF_WORKFLOW,
-        (None, Some(_)) => &LIST_BY_STATUS,
-        (None, None) => &LIST,
+    let mut before = after.map_or(i64::MAX, |cursor| cursor.0);
+    let mut from = 0;
+    if let Some(since) = filter.since {
+        match number(tx, &FIRST_SINCE, since.before(CLOCK_MARGIN)).await? {
+            Some(first) => from = first,
+            None => return Ok(Page { items: Vec::new(), next: None }),
+        }
+    }
+    if let Some(until) = filter.until {
+        match number(tx, &LAST_UNTIL, until.after(CLOCK_MARGIN)).await? {
+            Some(last) => before = before.min(last.saturating_add(1)),
+            None => return Ok(Page { items: Vec::new(), next: None }),
+        }
+    }
+    let cut = if filter.looks_through() { window(tx, filter.index(), before, most).await?.filter(|cut| *cut > from) } else { None };
+    let rows = along(tx, filter, before, cut.unwrap_or(from), i64::from(limit) + 1).await?;
+    let mut page = Page::from_rows(rows, limit as usize, |row| row.number);
+    page.next = page.next.or(cut.map(Cursor));
+    Ok(page)
+}
+
+async fn number<'a>(tx: &mut impl Reads<'a>, statement: &'static Statement, at: Timestamp) -> Result<Option<i64>> {
+    tx.query(statement).bind(at).rows().await?.first().map(|row| row.i64("number")).transpose()
+}
+
+/// The number of the last run that is looked at; nothing when all of them are.
+async fn window<'a>(tx: &mut impl Reads<'a>, index: Index<'_>, before: i64, most: u32) -> Result<Option<i64>> {
+    let statement = match index {
+        Index::Number => &WINDOW,
+        Index::Status(_) => &WINDOW_BY_STATUS,
+        Index::Starter(_) => &WINDOW_OF_STARTER,
+        Index::Workflow(_) => &WINDOW_OF_WORKFLOW,
+        Index::WorkflowAndStatus(..) => &WINDOW_OF_WORKFLOW_BY_STATUS,
     };
-    let mut query = tx.query(statement).bind(after.map_or(i64::MAX, |cursor| cursor.0)).bind(i64::from(limit) + 1);
-    if let Some(workflow) = filter.workflow {
-        query = query.bind(workflow);
-    }
-    if let Some(status) = filter.status {
-        query = query.bind(status);
-    }
-    let rows = query.all::<RunListRow>().await?;
-    Ok(Page::from_rows(rows, limit as usize, |row| row.number))
+    let query = tx.query(statement).bind(before).bind(i64::from(most) - 1);
+    let query = match index {
+        Index::Number => query,
+        Index::Status(status) => query.bind(status),
+        Index::Starter(starter) => query.bind(starter),
+        Index::Workflow(workflow) => query.bind(workflow),
+        Index::WorkflowAndStatus(workflow, status) => query.bind(workflow).bind(status),
+    };
+    query.rows().await?.first().map(|row| row.i64("number")).transpose()
+}
+
+async fn along<'a>(tx: &mut impl Reads<'a>, filter: &Filter, before: i64, from: i64, limit: i64) -> Result<Vec<RunListRow>> {
+    let index = filter.index();
+    let statement = match index {
+        Index::Number => &LIST,
+        Index::Status(_) => &LIST_BY_STATUS,
+        Index::Starter(_) => &LIST_OF_STARTER,
+        Index::Workflow(_) => &LIST_OF_WORKFLOW,
+        Index::WorkflowAndStatus(..) => &LIST_OF_WORKFLOW_BY_STATUS,
+    };
+    let query = tx
+        .query(statement)
+        .bind(before)
+        .bind(from)
+        .bind(limit)
+        .bind(filter.since)
+        .bind(filter.until)
+        .bind(filter.starter.as_deref())
+        .bind(filter.text.as_deref().map(in_json));
+    let query = match index {
+        Index::Number => query,
+        Index::Status(status) => query.bind(status),
+        Index::Starter(starter) => query.bind(starter).bind(filter.status),
+        Index::Workflow(workflow) => query.bind(workflow),
+        Index::WorkflowAndStatus(workflow, status) => query.bind(workflow).bind(status),
+    };
+    query.all().await
+}
+
+/// A pattern for `like` that finds the text as it stands in JSON, whatever signs it has.
+fn in_json(text: &str) -> String {
+    let written = Value::from(text).to_string();
+    let bare = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&written);
+    anywhere(bare)
 }
 
 /// How many runs are this far, up to 10,000 and one more, which means "more".
 pub async fn count_by_status<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, RunRead>, status: RunStatus) -> Result<i64> {
     let rows = tx.query(&COUNT_BY_STATUS).bind(status).rows().await?;
     rows.first().map_or(Ok(0), |row| row.i64("runs"))
+}
+
+/// Where a run stands in the queue; nothing for one that is over.
+pub async fn place<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>) -> Result<Option<PlaceRow>> {
+    tx.query(&PLACE).bind(run.facts.id).optional().await
 }
 
 /// The run with an id.
@@ -370,4 +556,15 @@ pub async fn accept(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowExecute>, n
         tx.announce(Topic::Inbox(new.id));
     }
     Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_json;
+
+    #[test]
+    fn a_text_is_looked_for_as_json_writes_it() {
+        assert_eq!(in_json("a\"b 50%"), "%a\\\\\"b 50\\%%");
+        assert_eq!(in_json("ä\n"), "%ä\\\\n%");
+    }
 }

@@ -5,13 +5,14 @@
 
 use domain::{
     Authorized, Guarded, PersonId, Protected, RunId, Scope, Timestamp, VersionId, WorkflowId,
-    permission::{WorkflowDelete, WorkflowRead, WorkflowWrite},
+    permission::{RunRead, WorkflowDelete, WorkflowRead, WorkflowWrite},
 };
 
 use crate::{
     Result, RunStatus, quotas,
     read::Reads,
     row::{FromRow, Row},
+    runs::RunRow,
     statement::Statement,
     write::WriteTx,
 };
@@ -96,6 +97,19 @@ pub struct VersionListRow {
     pub label: String,
 }
 
+/// What a workflow is called, also one that was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameRow {
+    /// The id.
+    pub id: WorkflowId,
+    /// The word for it in addresses; of a removed one, another workflow may have it.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+    /// Whether it was removed.
+    pub is_removed: bool,
+}
+
 /// A workflow to be saved for the first time.
 #[derive(Debug, Clone)]
 pub struct NewWorkflow {
@@ -154,6 +168,17 @@ impl FromRow for WorkflowRow {
             current_version: row.i64("current_version")?,
             created_by: row.opt_id("created_by")?,
             created_at: row.timestamp("created_at")?,
+        })
+    }
+}
+
+impl FromRow for NameRow {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            slug: row.text("slug")?,
+            name: row.text("name")?,
+            is_removed: row.opt_timestamp("removed_at")?.is_some(),
         })
     }
 }
@@ -257,6 +282,12 @@ static LIST: Statement = Statement::tenant(
     ),
 );
 static FIND: Statement = Statement::tenant("workflows.find", workflow_select!(" and id = $2"));
+static NAMES: Statement =
+    Statement::tenant("workflows.names", "select id, slug, name, removed_at from workflow where tenant_id = $1 order by name, slug, id");
+static CURRENT_VERSION: Statement = Statement::tenant(
+    "workflows.current_version",
+    "select current_version from workflow where tenant_id = $1 and id = $2 and removed_at is null",
+);
 static FIND_BY_SLUG: Statement = Statement::tenant("workflows.find_by_slug", workflow_select!(" and slug = $2"));
 static CREATE: Statement = Statement::tenant(
     "workflows.create",
@@ -282,17 +313,39 @@ static VERSION: Statement =
     Statement::tenant("workflows.version", version_select!(", v.source, v.plan", " and v.workflow_id = $2 and v.number = $3"));
 static VERSION_BY_ID: Statement = Statement::tenant("workflows.version_by_id", version_select!(", v.source, v.plan", " and v.id = $2"));
 
-pub(crate) static ALL: &[&Statement] =
-    &[&LIST, &FIND, &FIND_BY_SLUG, &CREATE, &NEXT_VERSION, &CREATE_VERSION, &REMOVE, &VERSIONS, &VERSION, &VERSION_BY_ID];
+pub(crate) static ALL: &[&Statement] = &[
+    &LIST,
+    &NAMES,
+    &FIND,
+    &CURRENT_VERSION,
+    &FIND_BY_SLUG,
+    &CREATE,
+    &NEXT_VERSION,
+    &CREATE_VERSION,
+    &REMOVE,
+    &VERSIONS,
+    &VERSION,
+    &VERSION_BY_ID,
+];
 
 /// The workflows that were not removed, by name, each with its newest run.
 pub async fn list<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, WorkflowRead>) -> Result<Vec<WorkflowListRow>> {
     tx.query(&LIST).all().await
 }
 
+/// What the workflows are called that runs are of, those that were removed among them, by name.
+pub async fn names<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, RunRead>) -> Result<Vec<NameRow>> {
+    tx.query(&NAMES).all().await
+}
+
 /// The workflow with an id, unless it was removed.
 pub async fn find<'a>(tx: &mut impl Reads<'a>, id: WorkflowId) -> Result<Option<Guarded<WorkflowRow>>> {
     Ok(tx.query(&FIND).bind(id).optional().await?.map(Guarded::new))
+}
+
+/// The number of the version that a start of a run's workflow would run now; nothing when the workflow was removed.
+pub async fn current_version<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>) -> Result<Option<i64>> {
+    tx.query(&CURRENT_VERSION).bind(run.facts.workflow).rows().await?.first().map(|row| row.i64("current_version")).transpose()
 }
 
 /// The workflow that a slug names.

@@ -58,6 +58,8 @@ pub struct ApprovalLine {
     pub requested_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
+    /// Whether the run goes on when nobody decides in time; else it fails.
+    pub goes_on_expired: bool,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
     /// Who ended it.
@@ -528,6 +530,7 @@ fn line(row: ApprovalRow, deciders: &Deciders, author: Option<PersonId>) -> Resu
         agreed: (row.agreed, row.quorum),
         requested_at: row.requested_at,
         expires_at: row.expires_at,
+        goes_on_expired: request.on_expiry == AfterRefusal::Continue,
         ended_at: row.ended_at,
         ended_by: row.ended_by_label.filter(|label| !label.is_empty()),
         mine,

@@ -279,10 +279,10 @@ impl Platform {
             let text = |key: &str| waiting_for.get(key).and_then(Value::as_str);
             text("kind") == Some("budget") && text("account").is_some_and(|account| accounts.iter().any(|key| key == account))
         };
-        let waiting = Filter { status: Some(RunStatus::Waiting), workflow: None };
+        let waiting = Filter { status: Some(RunStatus::Waiting), ..Filter::default() };
         let mut after = None;
         loop {
-            let page = runs::list(tx, scope, waiting, after, RUNS).await?;
+            let page = runs::list(tx, scope, &waiting, after, RUNS, RUNS).await?;
             for run in page.items.iter().filter(|run| run.waiting_for.as_ref().is_some_and(waits)) {
                 self.send(tx, run.id, Letter::Resume).await?;
             }

@@ -7,7 +7,7 @@ use domain::Money;
 use serde_json::{Map, Value};
 use workflow::{
     Plan,
-    plan::{Approver, CredentialPiece, HttpStep, Per, Quorum, Step, StepKind},
+    plan::{ApprovalStep, Approver, CredentialPiece, HttpStep, Per, Quorum, Step, StepKind},
 };
 
 /// The six lines. What a line says nothing about is empty.
@@ -125,14 +125,19 @@ fn next_effect(plan: &Plan, position: usize) -> String {
         .map_or_else(|| "the end".to_owned(), |step| step.name.clone())
 }
 
-fn ask_of(plan: &Plan, position: usize, step: &Step) -> Option<Ask> {
-    let StepKind::Approval(approval) = &step.kind else { return None };
+/// How many of whom have to agree: `1 of role approver`.
+pub(crate) fn who_agrees(approval: &ApprovalStep) -> String {
     let many = match approval.quorum {
         Quorum::Of(number) => number.to_string(),
         Quorum::All => "all".to_owned(),
     };
+    format!("{many} of {}", approvers_in_words(&approval.approvers))
+}
+
+fn ask_of(plan: &Plan, position: usize, step: &Step) -> Option<Ask> {
+    let StepKind::Approval(approval) = &step.kind else { return None };
     Some(Ask {
-        who: format!("{many} of {}", approvers_in_words(&approval.approvers)),
+        who: who_agrees(approval),
         before: next_effect(plan, position),
         why: step.condition.as_ref().map_or_else(|| "always".to_owned(), |condition| condition.source().to_owned()),
     })

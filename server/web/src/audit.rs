@@ -9,7 +9,6 @@ use askama::Template;
 use domain::{
     Cursor, Permission, Problem, Timestamp,
     permission::{AuditExport, AuditRead},
-    problem::FieldProblem,
     time::Civil,
 };
 use futures_util::{Stream, stream};
@@ -19,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    day,
     format::{self, ShownId, Time},
     page::Page,
     route::{Answer, Grant, Query, Result},
@@ -36,7 +36,6 @@ const IN_GIST: usize = 40;
 const REPLACE_URL: HeaderName = HeaderName::from_static("hx-replace-url");
 /// What is written out in a query: everything but what RFC 3986 leaves as it is (2.3, 3.4).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'@').remove(b'/');
-const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 #[derive(Template)]
 #[template(path = "audit/page.html", blocks = ["rows"])]
@@ -164,49 +163,10 @@ impl Sent {
     }
 
     fn filter(&self) -> Result<Filter> {
-        let mut wrong = Vec::new();
-        let mut moment = |name: &str, days_after: i64| {
-            let text = self.of(name);
-            if text.is_empty() {
-                return None;
-            }
-            let midnight = day(text);
-            if midnight.is_none() {
-                wrong.push(FieldProblem { field: name.to_owned(), message: "Enter a day such as 2026-11-24.".to_owned() });
-            }
-            midnight.map(|midnight| Timestamp::from_micros(midnight.micros().saturating_add(days_after * MICROS_PER_DAY)))
-        };
-        // A day is meant whole: the last one too.
-        let (since, until) = (moment("since", 0), moment("until", 1));
-        if !wrong.is_empty() {
-            return Err(Problem::invalid(wrong).into());
-        }
+        let (since, until) = day::range(self.of("since"), self.of("until")).map_err(Problem::invalid)?;
         let text = |name| Some(self.of(name).to_owned()).filter(|text| !text.is_empty());
         Ok(Filter { text: text("text"), action: text("action"), actor: text("actor"), target: text("target"), since, until })
     }
-}
-
-/// The moment at which a day of UTC began, from `2026-11-24`.
-pub(crate) fn day(text: &str) -> Option<Timestamp> {
-    let mut parts = text.split('-');
-    let mut number = |digits: usize| {
-        let part = parts.next().filter(|part| part.len() == digits && part.bytes().all(|sign| sign.is_ascii_digit()))?;
-        part.parse::<i64>().ok()
-    };
-    let (year, month, day) = (number(4)?, number(2)?, number(2)?);
-    if parts.next().is_some() {
-        return None;
-    }
-    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil.
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let era = shifted.div_euclid(400);
-    let year_of_era = shifted.rem_euclid(400);
-    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    let at = Timestamp::from_micros((era * 146_097 + day_of_era - 719_468) * MICROS_PER_DAY);
-    // A day that does not exist comes out as another one.
-    let Civil { year: y, month: m, day: d, .. } = at.civil();
-    ((y, m, d) == (year, month, day)).then_some(at)
 }
 
 /// What is said of the facts of a row before it is opened.
@@ -472,24 +432,6 @@ mod tests {
         assert_eq!(sent.with("text", "").address(PATH, None), "/t/acme/audit?action=approval.");
         assert_eq!(Sent::default().address(PATH, None), PATH);
         assert_eq!(chips(&sent, PATH).len(), 2);
-    }
-
-    #[test]
-    fn a_day_is_meant_whole_and_must_exist() {
-        let at = |text: &str| day(text).map(|at| at.to_string());
-        assert_eq!(at("2026-11-24").as_deref(), Some("2026-11-24T00:00:00.000000Z"));
-        assert_eq!(at("2024-02-29").as_deref(), Some("2024-02-29T00:00:00.000000Z"));
-        assert_eq!(at("1970-01-01").as_deref(), Some("1970-01-01T00:00:00.000000Z"));
-        for wrong in
-            ["2026-02-29", "2026-13-01", "2026-00-10", "2026-11-31", "26-11-24", "2026-11-24-1", "2026-11", "+026-11-24", "tomorrow"]
-        {
-            assert_eq!(at(wrong), None, "{wrong}");
-        }
-        let filter =
-            Sent { since: Some("2026-11-24".to_owned()), until: Some("2026-11-24".to_owned()), ..Sent::default() }.filter().unwrap();
-        assert_eq!((filter.since, filter.until), (day("2026-11-24"), day("2026-11-25")));
-        let problem = Sent { since: Some("x".to_owned()), until: Some("y".to_owned()), ..Sent::default() }.filter().unwrap_err().problem();
-        assert_eq!(problem.fields.len(), 2);
     }
 
     #[test]

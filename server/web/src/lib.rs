@@ -59,6 +59,7 @@ mod confirmation;
 mod cookies;
 mod credentials;
 mod csrf;
+mod day;
 mod email_changes;
 mod form;
 pub mod format;

@@ -6,12 +6,7 @@
 use domain::Actor;
 use platform::tenants::TenantShown;
 
-use crate::{
-    access::Session,
-    assets, format,
-    route::Result,
-    visit::Visit,
-};
+use crate::{access::Session, assets, format, route::Result, visit::Visit};
 
 /// A link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +116,16 @@ const NAVIGATION: &[(&str, &[Place])] = &[
             ("Variables", "braces", "/variables"),
         ],
     ),
-    ("Governance", &[("Audit", "scroll", "/audit"), ("Members", "users", "/members"), ("API keys", "key", "/keys"), ("Roles", "shield-check", "/roles"), ("Settings", "settings", "/settings")]),
+    (
+        "Governance",
+        &[
+            ("Audit", "scroll", "/audit"),
+            ("Members", "users", "/members"),
+            ("API keys", "key", "/keys"),
+            ("Roles", "shield-check", "/roles"),
+            ("Settings", "settings", "/settings"),
+        ],
+    ),
 ];
 const APPROVALS: &str = "/approvals";
 

@@ -4,15 +4,17 @@
 
 use domain::permission::{
     AgentRead, AgentWrite, ApprovalApprove, ApprovalRead, AuditExport, AuditRead, BudgetRead, BudgetWrite, CredentialRead, CredentialWrite,
-    RoleRead, RoleWrite, RunCancel, RunRead, SettingsRead, SettingsWrite, UserManage, UserRead, UserWrite, VariableRead, VariableWrite, WorkflowDelete, WorkflowExecute,
-    WorkflowRead, WorkflowWrite,
+    RoleRead, RoleWrite, RunCancel, RunRead, SettingsRead, SettingsWrite, UserManage, UserRead, UserWrite, VariableRead, VariableWrite,
+    WorkflowDelete, WorkflowExecute, WorkflowRead, WorkflowWrite,
 };
 
 use crate::{
     account,
-    api::{self, AnyKey, Key}, approvals, assets, audit, budgets, credentials, email_changes, health, home, invitations, keys, mailbox, members, password_reset, providers,
+    api::{self, AnyKey, Key},
+    approvals, assets, audit, budgets, credentials, email_changes, health, home, invitations, keys, mailbox, members, password_reset,
+    providers, roles,
     route::{Member, Method, Public, Route, RouteInfo, SignedIn, route},
-    roles, runs, settings, setup, sign_in, tenants, variables, workflows,
+    runs, settings, setup, sign_in, tenants, variables, workflows,
 };
 
 const GET: Method = Method::GET;
@@ -73,9 +75,11 @@ pub(crate) fn routes() -> Vec<Route> {
         route(Member(WorkflowExecute), GET, "/t/{slug}/workflows/{workflow}/runs/new", workflows::start::form),
         route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/versions/{number}", workflows::version),
 
-        route(Member(RunRead), GET, "/t/{slug}/runs", runs::list),
+        route(Member(RunRead), GET, "/t/{slug}/runs", runs::list::list),
         route(Member(RunRead), GET, "/t/{slug}/runs/{id}", runs::show::run),
         route(Member(RunRead), GET, "/t/{slug}/runs/{id}/live", runs::live::live),
+        route(Member(WorkflowExecute), POST, "/t/{slug}/runs/{id}/repetition", runs::repetition::repeat),
+        route(Member(WorkflowRead), GET, "/t/{slug}/runs/{id}/version", runs::version::version),
         route(Member(RunCancel), POST, "/t/{slug}/runs/{id}/cancellation", runs::cancellation::cancel),
         route(Member(RunCancel), GET, "/t/{slug}/runs/{id}/cancellation/new", runs::cancellation::form),
 
@@ -247,7 +251,20 @@ mod tests {
     #[test]
     fn only_what_must_be_is_public() {
         let public: Vec<&str> = table().iter().filter(|info| info.access == "public").map(|info| info.path).collect();
-        let known = ["/healthz", "/readyz", "/s/{file}", "/setup/{token}", "/sign-in", "/invitations/{token}", "/mailbox", "/mailbox/{id}", "/password-reset", "/password-reset/{token}", "/email-restorations/{token}", "/api/v1/openapi.json"];
+        let known = [
+            "/healthz",
+            "/readyz",
+            "/s/{file}",
+            "/setup/{token}",
+            "/sign-in",
+            "/invitations/{token}",
+            "/mailbox",
+            "/mailbox/{id}",
+            "/password-reset",
+            "/password-reset/{token}",
+            "/email-restorations/{token}",
+            "/api/v1/openapi.json",
+        ];
         for path in public {
             assert!(known.contains(&path), "{path}");
         }
@@ -257,8 +274,8 @@ mod tests {
     fn what_changes_something_is_no_get() {
         for info in table() {
             let last = info.path.rsplit('/').next().unwrap();
-            let is_act =
-                ["grant", "withdrawal", "disabling", "enabling", "resending", "ending", "decision", "cancellation"].contains(&last);
+            let is_act = ["grant", "withdrawal", "disabling", "enabling", "resending", "ending", "decision", "cancellation", "repetition"]
+                .contains(&last);
             assert!(!is_act || info.method == "POST", "{} {}", info.method, info.path);
         }
     }

@@ -157,6 +157,7 @@ fn fields(route: &RouteInfo, things: &Things) -> Vec<(&'static str, String)> {
         "/workflows/{workflow}/runs" => text(&[("start_key", "a-key")]),
         "/workflows/{workflow}/removal" => text(&[("confirm", &things.workflow)]),
         "/approvals/{id}/decision" => text(&[("decision", "approve"), ("comment", "As agreed."), ("digest", &things.digest)]),
+        "/runs/{id}/repetition" => text(&[("start_key", "another-key")]),
         "/runs/{id}/cancellation" => text(&[("reason", "Not needed.")]),
         "/providers/{id}/models/{model}/default"
         | "/holds/{id}/release"

@@ -345,5 +345,5 @@ mod refused_before_it_begins {
 }
 
 fn platform_filter() -> database::runs::Filter {
-    database::runs::Filter { workflow: None, status: None }
+    database::runs::Filter::default()
 }

@@ -112,7 +112,18 @@ async fn an_approval_ends_when_enough_have_agreed(site: &Site) {
     assert_eq!(decisions.iter().map(|row| row.fields.clone()).collect::<Vec<_>>(), [None, filled_in.fields]);
     assert_eq!(decisions, approvals::load_decisions(&mut tx, id).await.unwrap());
     let run = authorized::<RunRead, _>(database::runs::find(&mut tx, run).await.unwrap(), &actor);
-    assert_eq!(approvals::of_run(&mut tx, &run).await.unwrap().len(), 1);
+    let rounds = approvals::rounds_of_run(&mut tx, &run).await.unwrap();
+    assert_eq!(
+        rounds.iter().map(|row| (row.id, row.round, row.state, row.ended_at)).collect::<Vec<_>>(),
+        [(id, 1, ApprovalState::Approved, Some(at(2001)))]
+    );
+    let said = approvals::said_in_run(&mut tx, &run).await.unwrap();
+    assert_eq!(
+        said.iter().map(|row| (row.approval, row.email.as_str(), row.at)).collect::<Vec<_>>(),
+        [(id, "approver@acme.example", at(2000)), (id, "admin@acme.example", at(2001))]
+    );
+    let mailed = approvals::mailed_in_run(&mut tx, &run).await.unwrap();
+    assert_eq!(mailed.iter().map(|row| (row.approval, row.email.as_str())).collect::<Vec<_>>(), [(id, "approver@acme.example")]);
     assert_eq!(approvals::count_pending(&mut tx, &scope(&actor)).await.unwrap(), 0);
 }
 

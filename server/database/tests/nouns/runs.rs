@@ -15,6 +15,8 @@ use crate::site::{Site, at, authorized, event, new_run, scope};
 on_both_engines! {
     runs_are_numbered_without_gaps_in_each_tenant
     a_page_of_runs_is_stable_while_runs_are_added
+    runs_are_narrowed_by_everything_at_once
+    what_no_index_answers_is_looked_for_piece_by_piece
     a_start_key_starts_one_run
     what_the_engine_records_is_what_pages_read
     the_list_of_workflows_shows_the_newest_run
@@ -51,29 +53,106 @@ async fn a_page_of_runs_is_stable_while_runs_are_added(site: &Site) {
     let actor = site.actor(&site.acme).await;
     let numbers = |page: &domain::Page<runs::RunListRow>| page.items.iter().map(|run| run.number).collect::<Vec<_>>();
     let mut tx = site.read(&actor).await;
-    let first = runs::list(&mut tx, &scope(&actor), Filter::default(), None, 2).await.unwrap();
+    let first = runs::list(&mut tx, &scope(&actor), &Filter::default(), None, 2, 1_000).await.unwrap();
     drop(tx);
     assert_eq!(numbers(&first), [5, 4]);
     site.run(&site.acme, at(9)).await;
     let mut tx = site.read(&actor).await;
-    let second = runs::list(&mut tx, &scope(&actor), Filter::default(), first.next, 2).await.unwrap();
+    let second = runs::list(&mut tx, &scope(&actor), &Filter::default(), first.next, 2, 1_000).await.unwrap();
     assert_eq!(numbers(&second), [3, 2]);
-    let last = runs::list(&mut tx, &scope(&actor), Filter::default(), second.next, 2).await.unwrap();
+    let last = runs::list(&mut tx, &scope(&actor), &Filter::default(), second.next, 2, 1_000).await.unwrap();
     assert_eq!((numbers(&last), last.next), (vec![1], None));
 
-    let queued = Some(RunStatus::Queued);
-    for (filter, found) in [
-        (Filter { status: queued, workflow: None }, 6),
-        (Filter { status: None, workflow: Some(site.acme.workflow) }, 6),
-        (Filter { status: queued, workflow: Some(site.acme.workflow) }, 6),
-        (Filter { status: Some(RunStatus::Failed), workflow: None }, 0),
-        (Filter { status: Some(RunStatus::Failed), workflow: Some(site.acme.workflow) }, 0),
-        (Filter { status: None, workflow: Some(site.globex.workflow) }, 0),
-    ] {
-        let page = runs::list(&mut tx, &scope(&actor), filter, None, 50).await.unwrap();
-        assert_eq!(page.items.len(), found, "{filter:?}");
-    }
     assert_eq!(runs::count_by_status(&mut tx, &scope(&actor), RunStatus::Queued).await.unwrap(), 6);
+}
+
+/// The numbers of the runs that a filter lets through.
+async fn found(site: &Site, tenant: &crate::site::Tenant, filter: Filter) -> Vec<i64> {
+    let actor = site.actor(tenant).await;
+    let mut tx = site.read(&actor).await;
+    let page = runs::list(&mut tx, &scope(&actor), &filter, None, 50, 1_000).await.unwrap();
+    assert_eq!(page.next, None, "{filter:?}");
+    page.items.iter().map(|run| run.number).collect()
+}
+
+async fn runs_are_narrowed_by_everything_at_once(site: &Site) {
+    let day = 24 * 3_600;
+    let actor = site.actor(&site.acme).await;
+    let mut tx = site.write(&actor).await;
+    for (day_of, starter, invoice) in [(0, "ada", "INV-1"), (1, "bob", "INV-2 100%"), (2, "ada", "a \"quoted\" one"), (2, "ada", "INV-10")]
+    {
+        let new = runs::NewRun {
+            starter_label: starter.to_owned(),
+            inputs: json!({"invoice_id": invoice}),
+            ..new_run(&site.acme, site.id(), at(day_of * day))
+        };
+        runs::create(&mut tx, &scope(&actor), &new).await.unwrap();
+    }
+    tx.commit(event()).await.unwrap();
+    site.run(&site.globex, at(0)).await;
+
+    let all = Filter::default;
+    let (queued, workflow) = (Some(RunStatus::Queued), Some(site.acme.workflow));
+    let text = |text: &str| Some(text.to_owned());
+    for (filter, numbers) in [
+        (all(), vec![4, 3, 2, 1]),
+        (Filter { status: queued, ..all() }, vec![4, 3, 2, 1]),
+        (Filter { status: Some(RunStatus::Failed), ..all() }, vec![]),
+        (Filter { workflow, ..all() }, vec![4, 3, 2, 1]),
+        (Filter { workflow: Some(site.globex.workflow), ..all() }, vec![]),
+        (Filter { workflow, status: queued, ..all() }, vec![4, 3, 2, 1]),
+        (Filter { starter: text("ada"), ..all() }, vec![4, 3, 1]),
+        (Filter { starter: text("ad"), ..all() }, vec![]),
+        (Filter { starter: text("ada"), status: queued, ..all() }, vec![4, 3, 1]),
+        (Filter { starter: text("ada"), status: Some(RunStatus::Running), ..all() }, vec![]),
+        (Filter { starter: text("bob"), workflow, status: queued, ..all() }, vec![2]),
+        (Filter { since: Some(at(day)), ..all() }, vec![4, 3, 2]),
+        (Filter { until: Some(at(day)), ..all() }, vec![1]),
+        (Filter { since: Some(at(day)), until: Some(at(2 * day)), ..all() }, vec![2]),
+        (Filter { since: Some(at(9 * day)), ..all() }, vec![]),
+        (Filter { until: Some(at(0)), ..all() }, vec![]),
+        (Filter { text: text("inv-1"), ..all() }, vec![4, 1]),
+        (Filter { text: text("100%"), ..all() }, vec![2]),
+        (Filter { text: text("INV_"), ..all() }, vec![]),
+        (Filter { text: text("\"quoted\""), ..all() }, vec![3]),
+        (Filter { text: text("INV-"), starter: text("ada"), since: Some(at(day)), workflow, status: queued, until: None }, vec![4]),
+    ] {
+        assert_eq!(found(site, &site.acme, filter.clone()).await, numbers, "{filter:?}");
+    }
+    assert_eq!(found(site, &site.globex, Filter { text: text("INV"), ..all() }).await, [1], "the runs of a tenant are its own");
+}
+
+async fn what_no_index_answers_is_looked_for_piece_by_piece(site: &Site) {
+    let actor = site.actor(&site.acme).await;
+    let mut tx = site.write(&actor).await;
+    for number in 1..=7 {
+        let new = runs::NewRun { inputs: json!({"note": format!("number {number}")}), ..new_run(&site.acme, site.id(), at(number)) };
+        runs::create(&mut tx, &scope(&actor), &new).await.unwrap();
+    }
+    tx.commit(event()).await.unwrap();
+    let mut tx = site.read(&actor).await;
+    let numbers = |page: &domain::Page<runs::RunListRow>| page.items.iter().map(|run| run.number).collect::<Vec<_>>();
+    let of = |text: &str| Filter { text: Some(text.to_owned()), ..Filter::default() };
+    let first = runs::list(&mut tx, &scope(&actor), &of("number 2"), None, 50, 3).await.unwrap();
+    assert_eq!((numbers(&first), first.next), (vec![], Some(domain::Cursor(5))), "the newest three were looked through");
+    let second = runs::list(&mut tx, &scope(&actor), &of("number 2"), first.next, 50, 3).await.unwrap();
+    assert_eq!((numbers(&second), second.next), (vec![2], Some(domain::Cursor(2))));
+    let last = runs::list(&mut tx, &scope(&actor), &of("number 2"), second.next, 50, 3).await.unwrap();
+    assert_eq!((numbers(&last), last.next), (vec![], None));
+    // A page that is full goes on where it ended, and so does one along each index.
+    let full = runs::list(&mut tx, &scope(&actor), &of("number"), None, 2, 3).await.unwrap();
+    assert_eq!((numbers(&full), full.next), (vec![7, 6], Some(domain::Cursor(6))));
+    let (status, workflow, starter) = (Some(RunStatus::Queued), Some(site.acme.workflow), Some("admin@acme.example".to_owned()));
+    for filter in [
+        Filter { status, ..of("number") },
+        Filter { workflow, ..of("number") },
+        Filter { workflow, status, ..of("number") },
+        Filter { starter: starter.clone(), ..of("number") },
+        Filter { starter, workflow, status, ..Filter::default() },
+    ] {
+        let page = runs::list(&mut tx, &scope(&actor), &filter, None, 50, 3).await.unwrap();
+        assert_eq!((numbers(&page), page.next), (vec![7, 6, 5], Some(domain::Cursor(5))), "{filter:?}");
+    }
 }
 
 async fn a_start_key_starts_one_run(site: &Site) {

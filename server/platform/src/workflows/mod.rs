@@ -14,7 +14,7 @@ use domain::{
 use crate::{
     Error, Platform, Result,
     expected::Expected,
-    runs::{RunLine, read_plan},
+    runs::{RunFilter, RunLine, read_plan},
     tenants::quotas::demand_room,
 };
 
@@ -298,7 +298,7 @@ impl Platform {
         let mut tx = self.parts().database.read(actor).await?;
         let checked = check::checked(&mut tx, reading, Some(&plan), &people).await?;
         drop(tx);
-        let of_this = database::runs::Filter { workflow: Some(workflow.id), status: None };
+        let of_this = RunFilter { workflow: Some(workflow.id), ..RunFilter::default() };
         let recent_runs =
             if actor.may(Permission::RunRead) { self.runs(actor, of_this, None, RECENT_RUNS).await?.items } else { Vec::new() };
         let workflow = workflow.into_inner();

@@ -122,7 +122,7 @@ pub(crate) async fn list(call: Call<AuditRead>, Query(asked): Query<ListJson>) -
     let mut wrong = Vec::new();
     let mut day = |field: &str, text: Option<String>| {
         let text = text?;
-        let day = audit::day(&text);
+        let day = crate::day::day(&text);
         if day.is_none() {
             wrong.push(FieldProblem { field: field.to_owned(), message: "This is not a day such as 2026-11-24.".to_owned() });
         }

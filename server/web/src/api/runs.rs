@@ -398,7 +398,7 @@ pub(crate) async fn list(call: Call<RunRead>, Query(asked): Query<ListJson>) -> 
         Some(slug) => Some(call.platform().workflow_id(call.actor(), &slug).await?),
         None => None,
     };
-    let filter = RunFilter { status: status.map(RunStatus::from), workflow };
+    let filter = RunFilter { status: status.map(RunStatus::from), workflow, ..RunFilter::default() };
     let page = call.platform().runs(call.actor(), filter, after, limit).await?;
     Ok(Json(PageOf::of(&call, LIST, page, LineJson::from)))
 }

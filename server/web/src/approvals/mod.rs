@@ -46,6 +46,8 @@ pub(crate) struct ApprovalRow {
     pub(crate) starter: String,
     pub(crate) risk: &'static str,
     pub(crate) asked: Time,
+    /// What happens at that moment without a decision.
+    pub(crate) at_expiry: &'static str,
     pub(crate) expires: Time,
     /// Whom it is for, and why not this member; empty when they may decide.
     pub(crate) not_mine: String,
@@ -74,6 +76,7 @@ impl ApprovalRow {
             starter: line.starter,
             risk: line.risk,
             asked: format::ago(line.requested_at, now),
+            at_expiry: if line.goes_on_expired { "goes on without a decision" } else { "rejects itself" },
             expires: format::moment(line.expires_at, now),
             not_mine: line.mine.err().unwrap_or_default(),
             agreed: if needed > 1 { format!("{agreed} of {needed} agreed") } else { String::new() },
@@ -151,6 +154,7 @@ pub(crate) fn sample_line(state: State, mine: Result<(), String>) -> ApprovalLin
         agreed: (0, 1),
         requested_at: now,
         expires_at: now.after(std::time::Duration::from_hours(72)),
+        goes_on_expired: false,
         ended_at: (state != State::Pending).then_some(now),
         ended_by: (state != State::Pending).then(|| "ada@acme.example".to_owned()),
         mine,

@@ -3,7 +3,7 @@
 use askama::Template;
 use domain::{Permission, RunId, Timestamp, permission::RunRead};
 use platform::{
-    runs::{RunShown, StepShown, StepStanding, Waiting},
+    runs::{RunShown, StepShown, StepStanding, Wait, Waiting},
     workflows::RunStatus,
 };
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{
     pill_of,
     steps::{self, Detail, Places, Steps},
+    waits::{self, WaitLine},
 };
 use crate::{
     format::{self, Amount, ShownId, Time},
@@ -30,6 +31,8 @@ pub(super) struct Ground {
     pub(super) may_see_workflows: bool,
     pub(super) may_see_approvals: bool,
     pub(super) audit_href: String,
+    /// Where money in doubt is confirmed or released; empty for one who may not.
+    pub(super) budgets_href: String,
 }
 
 impl Ground {
@@ -40,6 +43,7 @@ impl Ground {
             may_see_workflows: grant.may(Permission::WorkflowRead),
             may_see_approvals: grant.may(Permission::ApprovalRead),
             audit_href: audit_href(grant, &run.to_string()),
+            budgets_href: if grant.may(Permission::BudgetWrite) { grant.path("/budgets") } else { String::new() },
         }
     }
 }
@@ -59,12 +63,13 @@ pub(super) struct Shown {
     pub(super) href: String,
     pub(super) list_href: String,
     pub(super) is_over: bool,
-    /// Where a run with the same inputs is started.
-    pub(super) again_href: String,
+    pub(super) again: Again,
     pub(super) may_start: bool,
     pub(super) cancel_href: String,
     pub(super) may_cancel: bool,
     pub(super) banner: Banner,
+    /// Why it waits, line by line; empty while it does not.
+    pub(super) wait: Vec<WaitLine>,
     pub(super) has_outputs: bool,
     pub(super) outputs: Vec<Named>,
     pub(super) steps: Steps,
@@ -72,6 +77,18 @@ pub(super) struct Shown {
     pub(super) log: Vec<LogRow>,
     pub(super) inputs: Vec<Named>,
     pub(super) mandate: Card,
+}
+
+/// How the run can be started once more.
+#[derive(Default)]
+pub(super) struct Again {
+    /// Whether the same inputs mean the same: the workflow is still at the version of the run.
+    pub(super) is_the_same: bool,
+    pub(super) action: String,
+    /// The form with the same inputs in it; empty when there is none.
+    pub(super) form_href: String,
+    /// What the link to the form says when nothing but the form helps.
+    pub(super) word: String,
 }
 
 /// What waits, runs or went wrong.
@@ -83,7 +100,8 @@ pub(super) struct Banner {
     /// Said before a moment: "Asked", "Since".
     pub(super) since_word: &'static str,
     pub(super) since: Option<Time>,
-    /// When it rejects itself.
+    /// Said before the moment at which it ends by itself.
+    pub(super) until_word: &'static str,
     pub(super) until: Option<Time>,
     pub(super) below: String,
     pub(super) href: String,
@@ -171,12 +189,18 @@ impl Shown {
             started: format::moment(run.line.accepted_at, now),
             starter: run.line.starter.clone(),
             version: run.version_number,
-            version_href: if ground.may_see_workflows { format!("{workflow}/versions/{}", run.version_number) } else { String::new() },
+            version_href: match run.current_version {
+                _ if !ground.may_see_workflows => String::new(),
+                Some(_) => format!("{workflow}/versions/{}", run.version_number),
+                // Its slug may be another workflow's by now.
+                None => format!("{href}/version"),
+            },
             cost: format::money(run.line.spent),
             id: format::id(run.line.id),
             list_href: format!("{base}/runs"),
             is_over: run.line.status.is_over(),
-            again_href: format!("{workflow}/runs/new?from={}", run.line.id),
+            again: again(&run, &workflow, &href),
+            wait: run.wait.as_ref().map(|wait| waits::lines(wait, now, ground)).unwrap_or_default(),
             may_start: ground.may_start,
             cancel_href: format!("{href}/cancellation/new"),
             may_cancel: run.can_cancel,
@@ -187,6 +211,16 @@ impl Shown {
             mandate: Card::new(run.mandate, About::Run, ground.audit_href.clone()),
             href,
         }
+    }
+}
+
+fn again(run: &RunShown, workflow: &str, href: &str) -> Again {
+    let Some(current) = run.current_version else { return Again::default() };
+    Again {
+        is_the_same: current == run.version_number,
+        action: format!("{href}/repetition"),
+        form_href: format!("{workflow}/runs/new?from={}", run.line.id),
+        word: format!("Run again under version {current}"),
     }
 }
 
@@ -238,6 +272,10 @@ fn banner(run: &RunShown, now: Timestamp, ground: &Ground) -> Banner {
                 title: format!("Waiting for {}.", who_is_asked(run, step).unwrap_or("an approval")),
                 since_word: "Asked",
                 since: Some(format::ago(*since, now)),
+                until_word: match &run.wait {
+                    Some(Wait::Approval { goes_on: true, .. }) => "Goes on without a decision on",
+                    _ => "Rejects itself on",
+                },
                 until: Some(format::moment(*until, now)),
                 below,
                 href: approval.filter(|_| ground.may_see_approvals).map(|id| format!("{}/approvals/{id}", ground.base)).unwrap_or_default(),
@@ -261,8 +299,18 @@ fn banner(run: &RunShown, now: Timestamp, ground: &Ground) -> Banner {
         (_, RunStatus::Failed) => failed(run, ground),
         (_, RunStatus::Cancelled) => Banner {
             state: "cancelled",
-            title: "Cancelled.".to_owned(),
-            text: run.failure.as_ref().map(|(_, _, message)| text::in_line(message)).unwrap_or_default(),
+            title: match &run.cancelled {
+                Some(cancelled) => format!("Cancelled by {}.", cancelled.by),
+                None => "Cancelled.".to_owned(),
+            },
+            text: run
+                .cancelled
+                .as_ref()
+                .and_then(|cancelled| cancelled.reason.as_deref())
+                .map(|reason| format!("\u{201c}{}\u{201d}", text::in_line(reason)))
+                .unwrap_or_default(),
+            since_word: "Ended",
+            since: run.line.ended_at.map(|at| format::ago(at, now)),
             below: "Nothing more goes out. What was done before is not undone.".to_owned(),
             ..Banner::default()
         },
@@ -319,12 +367,12 @@ fn failed(run: &RunShown, ground: &Ground) -> Banner {
         // The message of an error begins with the name of a host as often as with a word: it keeps its first letter.
         text: if message.is_empty() || message.ends_with(['.', '!', '?']) { message } else { format!("{message}.") },
         below,
-        href: if ground.may_start {
+        href: if ground.may_start && run.current_version.is_some() {
             format!("{}/workflows/{}/runs/new?from={}", ground.base, run.line.workflow_slug, run.line.id)
         } else {
             String::new()
         },
-        label: "Run again",
+        label: "Change inputs, run again",
         ..Banner::default()
     }
 }
@@ -332,7 +380,7 @@ fn failed(run: &RunShown, ground: &Ground) -> Banner {
 #[cfg(test)]
 pub(super) mod tests {
     use domain::Money;
-    use platform::runs::{DecidedShown, LogLine};
+    use platform::runs::{CancelledShown, DecidedShown, LogLine};
     use serde_json::json;
 
     use super::*;
@@ -364,6 +412,8 @@ pub(super) mod tests {
             asked: None,
             is_of_model: false,
             decided: None,
+            sendings: Vec::new(),
+            rounds: Vec::new(),
         }
     }
 
@@ -371,6 +421,9 @@ pub(super) mod tests {
         RunShown {
             line: sample_line(status),
             version_number: 3,
+            current_version: Some(3),
+            cancelled: None,
+            wait: None,
             inputs: json!({"invoice_id": "INV-20417", "note": ""}),
             outputs: None,
             failure: None,
@@ -392,6 +445,7 @@ pub(super) mod tests {
             may_see_workflows: true,
             may_see_approvals: true,
             audit_href: "/t/acme/audit?target=run_x".to_owned(),
+            budgets_href: "/t/acme/budgets".to_owned(),
         }
     }
 
@@ -525,6 +579,54 @@ pub(super) mod tests {
                 && !html.contains("/t/acme/audit")
         );
         assert!(html.contains("needs <code>run:cancel</code>") && html.contains("needs <code>workflow:execute</code>"), "{html}");
+    }
+
+    #[test]
+    fn a_cancelled_run_says_who_stopped_it_when_and_why() {
+        let mut run = sample(RunStatus::Cancelled);
+        run.line.ended_at = Some(NOW.before(std::time::Duration::from_mins(5)));
+        run.cancelled = Some(CancelledShown { by: "ada@acme.example".to_owned(), reason: Some("Not <needed>".to_owned()) });
+        let html = html(run, None, &ground());
+        for part in ["Cancelled by ada@acme.example.", "Not &#60;needed&#62;", "5 min ago"] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+    }
+
+    #[test]
+    fn what_happens_without_a_decision_is_what_the_workflow_says() {
+        let mut run = waiting();
+        run.wait = Some(Wait::Approval {
+            step: "Step agree".to_owned(),
+            approval: domain::ApprovalId::new(NOW, &domain::entropy::SeededEntropy::new(3)),
+            who: "1 of role approver".to_owned(),
+            quorum: 1,
+            asked: vec!["ada@acme.example".to_owned()],
+            said: Vec::new(),
+            since: NOW,
+            until: NOW,
+            goes_on: true,
+        });
+        let html = html(run, None, &ground());
+        for part in ["Goes on without a decision on", "the run goes on without a decision", "ada@acme.example, by mail", "Why it waits"] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+        assert!(!html.contains("Rejects itself"));
+    }
+
+    #[test]
+    fn a_run_is_started_once_more_under_its_version_or_with_the_form() {
+        let mut run = sample(RunStatus::Completed);
+        let same = html(run.clone(), None, &ground());
+        assert!(
+            same.contains("/repetition\"") && same.contains("name=\"start_key\" value=\"again-") && same.contains("runs/new?from=run_")
+        );
+        run.current_version = Some(5);
+        let changed = html(run.clone(), None, &ground());
+        assert!(changed.contains("Run again under version 5") && !changed.contains("/repetition"), "{changed}");
+        run.current_version = None;
+        let removed = html(run, None, &ground());
+        assert!(!removed.contains("runs/new?from") && !removed.contains("/repetition"));
+        assert!(removed.contains("/version\">3</a>"), "its version is kept");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use domain::Timestamp;
 use platform::runs::{DecidedShown, RunShown, StepShown, StepStanding};
 
 use super::{
+    history::{self, RoundLine, SendingRow},
     request,
     show::Tab,
     timeline::{Bar, Span, Timeline},
@@ -67,6 +68,10 @@ pub(super) struct Detail {
     pub(super) started: Option<Time>,
     pub(super) cost: Option<Amount>,
     pub(super) cost_note: &'static str,
+    /// Every sending of every attempt, in order.
+    pub(super) sendings: Vec<SendingRow>,
+    /// What happened to an approval, in order.
+    pub(super) rounds: Vec<RoundLine>,
 }
 
 /// How an approval ended.
@@ -280,6 +285,8 @@ pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, tab: Opti
     fact("Attempts", (step.attempts > 0).then(|| step.attempts.to_string()));
     fact("Idempotency key", key(step).map(text::in_line));
     fact("Duration", span(step, until(run, now)).map(|span| format::duration(span.length())));
+    fact("Size of what was sent", step.request.as_ref().map(size));
+    fact("Size of the result", step.output.as_ref().filter(|output| !output.is_null()).map(size));
     Detail {
         name: text::in_line(&step.name),
         state,
@@ -304,6 +311,18 @@ pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, tab: Opti
         started: step.started_at.map(format::clock),
         cost: step.cost.map(format::money),
         cost_note: if step.cost_estimated { "the most it may have been: the provider did not say" } else { "" },
+        sendings: history::sendings(&step.sendings, until(run, now), now),
+        rounds: history::rounds(&step.rounds, now, places.approvals),
+    }
+}
+
+/// How much JSON a value is: what is longer than a page shows is cut there.
+fn size(value: &serde_json::Value) -> String {
+    let bytes = u64::try_from(value.to_string().len()).unwrap_or(u64::MAX);
+    match bytes {
+        0..1_024 => format!("{bytes} bytes"),
+        1_024..1_048_576 => format!("{}.{} KiB", bytes / 1_024, bytes % 1_024 * 10 / 1_024),
+        _ => format!("{}.{} MiB", bytes / 1_048_576, bytes % 1_048_576 * 10 / 1_048_576),
     }
 }
 
@@ -406,5 +425,12 @@ mod tests {
         assert_eq!((shown.words.as_str(), shown.comment.as_str(), shown.href.as_str()), ("approved by ada@acme.example", "fine", ""));
         approval.decided = Some(decided("expired", None));
         assert_eq!(what(&approval), "approval · nobody decided in time");
+    }
+
+    #[test]
+    fn the_size_of_a_value_is_told_as_people_count() {
+        assert_eq!(size(&json!("abc")), "5 bytes");
+        assert_eq!(size(&json!("x".repeat(1_534))), "1.5 KiB");
+        assert_eq!(size(&json!("x".repeat(2 << 20))), "2.0 MiB");
     }
 }

@@ -101,6 +101,55 @@ async fn a_run_is_cancelled_after_its_page_said_what_follows() {
 }
 
 #[tokio::test]
+async fn a_run_is_started_once_more_with_the_same_inputs_unless_they_may_mean_something_else() {
+    let house = house().await;
+    let admin = house.admin().await;
+    saved(&admin).await;
+    let first = started(&admin).await;
+    let again = format!("{first}/repetition");
+    let key = field(&admin.get(&first).await.text(), "start_key");
+    let second = admin.submit(&first, &again, &[("start_key", &key)]).await;
+    assert_eq!(second.status, StatusCode::SEE_OTHER, "{}", second.text());
+    assert_ne!(second.location(), first);
+    let run = admin.get(second.location()).await.text();
+    assert!(run.contains("#2</span>") && run.contains("Ada") && run.contains("Started with the same inputs."), "{run}");
+    let twice = admin.submit(&first, &again, &[("start_key", &key)]).await;
+    assert_eq!(twice.location(), second.location(), "one form starts one run");
+
+    let changed = GREETING.replace("Hello", "Good morning");
+    admin.submit("/t/acme/workflows/new", "/t/acme/workflows", &[("source", &changed)]).await;
+    let page = admin.get(&first).await.text();
+    assert!(page.contains("Run again under version 2") && !page.contains("/repetition"), "{page}");
+    let refused = admin.submit("/account", &again, &[("start_key", "another")]).await;
+    assert!(refused.location().starts_with("/t/acme/workflows/greeting/runs/new?from=run_"), "{}", refused.location());
+    let form = admin.get(refused.location()).await.text();
+    assert!(form.contains("Not started.") && form.contains("which ran version 1. This starts version 2"), "{form}");
+    assert_eq!(field(&form, "input.name"), "Ada");
+    assert!(!admin.get("/t/acme/runs").await.text().contains("#3</a>"));
+}
+
+#[tokio::test]
+async fn the_version_of_a_run_is_kept_when_its_workflow_is_gone() {
+    let house = house().await;
+    let admin = house.admin().await;
+    saved(&admin).await;
+    let run = started(&admin).await;
+    assert!(admin.get(&run).await.text().contains("href=\"/t/acme/workflows/greeting/versions/1\""));
+    admin.submit("/t/acme/workflows/greeting", "/t/acme/workflows/greeting/removal", &[("confirm", "greeting")]).await;
+    let page = admin.get(&run).await.text();
+    assert!(page.contains(&format!("href=\"{run}/version\"")) && !page.contains("Run again"), "{page}");
+    assert!(admin.get(&format!("{run}/version")).await.text().contains("id: greeting"));
+    let refused = admin.submit("/account", &format!("{run}/repetition"), &[("start_key", "k")]).await;
+    assert_eq!(refused.location(), run);
+    assert!(admin.get(&run).await.text().contains("The workflow was removed"));
+    // Another one of that name is another one.
+    saved(&admin).await;
+    assert!(admin.get(&run).await.text().contains(&format!("href=\"{run}/version\"")));
+    assert!(admin.get("/t/acme/runs").await.text().contains("Greeting (removed)"));
+    assert!(admin.get("/t/acme/runs?workflow=greeting").await.text().contains("No runs fit"));
+}
+
+#[tokio::test]
 async fn a_workflow_is_removed_only_by_its_name() {
     let house = house().await;
     let admin = house.admin().await;
@@ -142,8 +191,29 @@ async fn lists_are_narrowed_and_links_that_lead_nowhere_say_so() {
     saved(&admin).await;
     started(&admin).await;
     assert!(admin.get("/t/acme/runs?state=queued").await.text().contains("Greeting #1"));
-    assert!(admin.get("/t/acme/runs?state=failed").await.text().contains("No runs in this state"));
+    assert!(admin.get("/t/acme/runs?state=failed").await.text().contains("No runs fit"));
     assert_eq!(admin.get("/t/acme/runs?state=odd").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let is_there = async |query: &str| {
+        let page = admin.get(&format!("/t/acme/runs?{query}")).await;
+        assert_eq!(page.status, StatusCode::OK, "{query}");
+        page.text().contains("Greeting #1</a>")
+    };
+    for found in [
+        "state=&workflow=&starter=&since=&until=&text=",
+        "text=aDa",
+        "text=%231",
+        "workflow=greeting&state=queued",
+        "starter=admin@acme.example&since=2026-11-21&until=2026-11-21",
+    ] {
+        assert!(is_there(found).await, "{found}");
+    }
+    for missed in ["text=Bob", "text=%232", "text=%231&state=failed", "starter=bob@acme.example", "since=2026-11-22", "until=2026-11-20"] {
+        assert!(!is_there(missed).await, "{missed}");
+    }
+    let refused = admin.get("/t/acme/runs?workflow=other&since=tomorrow").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text().contains("There is no such workflow here.") && refused.text().contains("Enter a day such as"));
+    assert_eq!(admin.get(&format!("/t/acme/runs?text={}", "x".repeat(201))).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     for nothing in [
         "/a/nonsense",
         "/t/acme/runs/run_1",

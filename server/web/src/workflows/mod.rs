@@ -10,7 +10,7 @@ use domain::{
     Permission, Problem,
     permission::{WorkflowDelete, WorkflowRead},
 };
-use platform::workflows::{RunStatus, VersionLine, WorkflowLine, WorkflowShown};
+use platform::workflows::{RunStatus, SourceShown, VersionLine, WorkflowLine, WorkflowShown};
 use serde::Deserialize;
 
 use crate::{
@@ -105,7 +105,9 @@ struct Line {
 struct VersionView {
     page: Page,
     list_href: String,
+    /// The workflow; empty when it is the version of a run that is shown.
     href: String,
+    run_href: String,
     name: String,
     version: VersionRow,
     lines: Vec<Line>,
@@ -200,12 +202,18 @@ async fn workflow_view<P>(grant: &Grant<P>, shown: WorkflowShown, confirm: Strin
 /// `GET /t/{slug}/workflows/{workflow}/versions/{number}`: the text of a version as it was written.
 pub(crate) async fn version(grant: Grant<WorkflowRead>, Path((slug, number)): Path<(String, i64)>) -> Answer {
     let shown = grant.platform().workflow_source(grant.actor(), &slug, Some(number)).await?;
+    version_page(&grant, shown, None).await
+}
+
+/// The page of a version; with the address of a run when it is shown as the one that run pinned.
+pub(crate) async fn version_page(grant: &Grant<WorkflowRead>, shown: SourceShown, run_href: Option<String>) -> Answer {
     view::html(&VersionView {
         page: grant.page().await?,
         list_href: grant.path("/workflows"),
-        href: grant.path(&format!("/workflows/{}", shown.slug)),
+        href: if run_href.is_some() { String::new() } else { grant.path(&format!("/workflows/{}", shown.slug)) },
+        run_href: run_href.unwrap_or_default(),
         name: text::in_line(&shown.name),
-        version: version_row(&grant, &shown.slug, shown.version, 0),
+        version: version_row(grant, &shown.slug, shown.version, 0),
         lines: lines(&shown.source),
     })
 }
@@ -360,6 +368,7 @@ mod tests {
             page: page::sample(),
             list_href: String::new(),
             href: "/t/acme/workflows/a".to_owned(),
+            run_href: String::new(),
             name: "A".to_owned(),
             version: version_row(1),
             lines,

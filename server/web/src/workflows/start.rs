@@ -38,6 +38,8 @@ struct StartView {
     version: String,
     fields: Vec<Field>,
     start_key: String,
+    /// Whose inputs stand in the form; empty for nobody's.
+    filled_from: String,
     /// What is not there, so that a run would be refused.
     missing: Vec<String>,
     mandate: Option<Card>,
@@ -85,18 +87,31 @@ pub(crate) struct Wanted {
 pub(crate) async fn form(grant: Grant<WorkflowExecute>, Path(slug): Path<String>, Query(wanted): Query<Wanted>) -> Answer {
     let shown = grant.platform().workflow(grant.actor(), &slug).await?;
     let mut values = BTreeMap::new();
+    let mut filled_from = String::new();
     if let Some(id) = wanted.from {
         let run = grant.platform().run(grant.actor(), id).await?;
         if run.line.workflow_slug != slug {
             return Err(Problem::not_found("run").into());
         }
+        filled_from = words_of(run.line.number, run.version_number, shown.current.number);
         if let Value::Object(inputs) = run.inputs {
             values.extend(inputs.iter().map(|(name, value)| (name.clone(), as_text(value))));
         }
     }
     // One key for each form that is shown: sent twice, it starts one run.
     let key = grant.visit().facts().id.to_string();
-    view::html(&start_view(&grant, shown, &values, key, FormErrors::none()).await?)
+    view::html(&StartView { filled_from, ..start_view(&grant, shown, &values, key, FormErrors::none()).await? })
+}
+
+/// Whose inputs stand in the form, and whether they were meant for what is started now.
+fn words_of(run: i64, version: i64, current: i64) -> String {
+    if version == current {
+        format!("Filled in with the inputs of run #{run}.")
+    } else {
+        format!(
+            "Filled in with the inputs of run #{run}, which ran version {version}. This starts version {current}: look at each of them."
+        )
+    }
 }
 
 /// `POST /t/{slug}/workflows/{workflow}/runs`: starts a run.
@@ -186,6 +201,7 @@ async fn start_view(
         version: if shown.current.label.is_empty() { shown.current.number.to_string() } else { text::in_line(&shown.current.label) },
         fields: checked.inputs.iter().map(|input| field(input, values.get(&input.name))).collect(),
         start_key,
+        filled_from: String::new(),
         missing,
         mandate: checked.mandate.map(|mandate| Card::new(mandate, About::Workflow, String::new())),
         errors,
@@ -295,6 +311,7 @@ mod tests {
             version: "1.0.0".to_owned(),
             fields,
             start_key: "req_x".to_owned(),
+            filled_from: words_of(7, 2, 3),
             missing,
             mandate: Some(Card::new(mandate::sample(), About::Workflow, String::new())),
             errors,
@@ -331,6 +348,7 @@ mod tests {
             "One a line, or a list in JSON",
             "An object in JSON",
             "name=\"start_key\" value=\"req_x\"",
+            "inputs of run #7, which ran version 2. This starts version 3",
             "Start the run",
         ] {
             assert!(html.contains(part), "{part} in {html}");

@@ -1,9 +1,13 @@
-//! Runs: starting, listing, showing, watching and cancelling them.
+//! Runs: starting, listing, showing and cancelling them. What happened in one is told in `history`, why one waits in `waits`;
+//! following one is in `watch`, starting one once more in `repetition`.
 
-use std::time::Duration;
+mod history;
+mod repetition;
+mod waits;
+mod watch;
 
 use database::{
-    Reads, RunStatus, Topic, inbox, journal,
+    Reads, RunStatus, inbox, journal,
     runs::{self as rows, NewRun, RunListRow, RunRow},
     tenants, variables, workflows,
 };
@@ -15,13 +19,12 @@ use domain::{
 };
 use engine::Letter;
 use serde_json::{Map, Value};
-use tokio::sync::broadcast;
 use workflow::{
     Event, Plan, Run,
     event::Decision,
     evolve, inputs,
     plan::{ApprovalStep, Step, StepKind},
-    run::{Calling, Progress, StepState, StepView},
+    run::{Calling, End, Progress, StepState, StepView},
 };
 
 use crate::{
@@ -29,9 +32,16 @@ use crate::{
     approvals::{FilledShown, filled_shown},
     mandate::{Mandate, approvers_in_words, reach_of},
     tenants::quotas::demand_room,
+    workflows::SourceShown,
 };
 
-pub use database::runs::Filter as RunFilter;
+use history::History;
+use repetition::Repeated;
+
+pub use database::{runs::Filter as RunFilter, workflows::NameRow as WorkflowName};
+pub use history::{RoundShown, SaidShown, Sending, SendingEnd, Spent};
+pub use waits::Wait;
+pub use watch::Watch;
 
 /// What a run is started with.
 #[derive(Debug, Clone)]
@@ -40,6 +50,16 @@ pub enum Given {
     Form(Vec<(String, String)>),
     /// Values.
     Values(Map<String, Value>),
+}
+
+/// A start.
+struct Start<'s> {
+    /// The workflow's slug.
+    workflow: &'s str,
+    given: Given,
+    start_key: Option<String>,
+    /// The run whose inputs these are.
+    repeated: Option<Repeated>,
 }
 
 /// A run that was accepted.
@@ -171,6 +191,10 @@ pub struct StepShown {
     pub is_of_model: bool,
     /// How an approval was decided.
     pub decided: Option<DecidedShown>,
+    /// Every sending of every attempt, in order.
+    pub sendings: Vec<Sending>,
+    /// For an approval: every time it was asked, in order.
+    pub rounds: Vec<RoundShown>,
 }
 
 /// How an approval of a run was decided.
@@ -210,6 +234,12 @@ pub struct RunShown {
     pub line: RunLine,
     /// The version's number.
     pub version_number: i64,
+    /// The version that a start of the workflow would run now; nothing when the workflow was removed.
+    pub current_version: Option<i64>,
+    /// Who stopped it and why, when it was cancelled.
+    pub cancelled: Option<CancelledShown>,
+    /// Why it does not go on at this moment, when it does not.
+    pub wait: Option<Wait>,
     /// What it was started with.
     pub inputs: Value,
     /// What it gave.
@@ -234,6 +264,19 @@ pub struct RunShown {
     pub after_approval: Vec<String>,
 }
 
+/// Who stopped a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelledShown {
+    /// Their address.
+    pub by: String,
+    /// Why, if they said.
+    pub reason: Option<String>,
+}
+
+/// The most runs that one page is looked for in when no index answers: read in a few hundredths of a second.
+pub const LOOKED_THROUGH: u32 = 20_000;
+/// The longest text that runs are searched for, in signs.
+const LONGEST_TEXT: usize = 200;
 /// Facts read for one page.
 const JOURNAL_PAGE: u32 = 1_000;
 
@@ -243,6 +286,11 @@ impl Platform {
     /// # Errors
     /// 404 without such a workflow, 403 without `workflow:execute`, 422 for inputs that do not fit.
     pub async fn start_run(&self, actor: &Actor, workflow_slug: &str, given: Given, start_key: Option<String>) -> Result<Accepted> {
+        self.start(actor, Start { workflow: workflow_slug, given, start_key, repeated: None }).await
+    }
+
+    async fn start(&self, actor: &Actor, start: Start<'_>) -> Result<Accepted> {
+        let Start { workflow: workflow_slug, given, start_key, repeated } = start;
         let Some(starter) = actor.person() else {
             return Err(Problem::new(403, "forbidden", "Only a member can start a run: it acts for whom started it.").into());
         };
@@ -259,6 +307,13 @@ impl Platform {
         let version =
             workflows::version(&mut tx, workflow.id, workflow.current_version).await?.ok_or_else(|| Problem::not_found("version"))?;
         let version = version.authorize::<WorkflowRead>(actor)?;
+        if let Some(repeated) = repeated.filter(|repeated| repeated.version != version.facts.number) {
+            let words = format!(
+                "The workflow is at version {} now, and that run was of version {}. Look at the inputs before you start it.",
+                version.facts.number, repeated.version
+            );
+            return Err(Problem::conflict("version_changed", words).into());
+        }
         let plan = read_plan(&version.plan, version.facts.id)?;
         let inputs = match given {
             Given::Form(fields) => inputs::from_form(&plan, &fields),
@@ -285,9 +340,12 @@ impl Platform {
         };
         let number = rows::accept(&mut tx, &scope, &new).await?;
         demand_room!(self, actor, tx, self.room_for_run(&mut tx, number).await?);
-        let event = AuditEvent::done("workflow.executed", "run", id, format!("{} #{number}", workflow.name))
+        let mut event = AuditEvent::done("workflow.executed", "run", id, format!("{} #{number}", workflow.name))
             .with("workflow", workflow.slug.as_str())
             .with("version", version.facts.number);
+        if let Some(repeated) = repeated {
+            event = event.with("repeats", repeated.run.to_string());
+        }
         tx.commit(AuditEvents::one(event)).await?;
         Ok(Accepted { run: id, number, repeated: false })
     }
@@ -305,11 +363,55 @@ impl Platform {
         Ok(inbox::create(tx, &inbox::InboxRow { id, run, kind, payload, created_at: self.now() }).await?)
     }
 
-    /// A page of runs, newest first.
+    /// A page of runs, newest first. The text may also be `#` and a number, or the id of a run: then that run alone is looked
+    /// for. What no index answers is looked for in [`LOOKED_THROUGH`] runs at a time: a page may be short and have a next one.
+    ///
+    /// # Errors
+    /// 422 for a text to search for that is too long.
     pub async fn runs(&self, actor: &Actor, filter: RunFilter, after: Option<Cursor>, limit: u32) -> Result<Page<RunLine>> {
         let scope = Scope::<RunRead>::of(actor, "run")?;
+        for (field, text) in [("text", &filter.text), ("starter", &filter.starter)] {
+            let text = text.as_deref().unwrap_or_default();
+            if text.chars().count() > LONGEST_TEXT || text.contains('\0') {
+                return Err(Problem::field(field, format!("Search for at most {LONGEST_TEXT} signs.")).into());
+            }
+        }
         let mut tx = self.parts().database.read(actor).await?;
-        Ok(rows::list(&mut tx, &scope, filter, after, limit).await?.map(line))
+        let Some(named) = filter.text.as_deref().and_then(named) else {
+            return Ok(rows::list(&mut tx, &scope, &filter, after, limit, LOOKED_THROUGH).await?.map(line));
+        };
+        let found = match named {
+            Named::Id(id) => rows::find(&mut tx, id).await?,
+            Named::Number(number) => rows::find_by_number(&mut tx, number).await?,
+        };
+        let mut items = Vec::new();
+        if let Some(found) = found {
+            let run = found.authorize::<RunRead>(actor)?.into_inner();
+            items.extend(fits(&filter, &run.facts).then(|| line(run.facts)));
+        }
+        Ok(Page { items, next: None })
+    }
+
+    /// The workflows that runs are of, those that were removed among them, by name.
+    pub async fn run_workflows(&self, actor: &Actor) -> Result<Vec<WorkflowName>> {
+        let scope = Scope::<RunRead>::of(actor, "run")?;
+        let mut tx = self.parts().database.read(actor).await?;
+        Ok(workflows::names(&mut tx, &scope).await?)
+    }
+
+    /// The text of the version that a run pinned, whatever became of its workflow.
+    ///
+    /// # Errors
+    /// 404 without such a run, 403 without `run:read` and `workflow:read`.
+    pub async fn run_version(&self, actor: &Actor, id: RunId) -> Result<SourceShown> {
+        Scope::<WorkflowRead>::of(actor, "workflow")?;
+        let mut tx = self.parts().database.read(actor).await?;
+        let found = rows::find(&mut tx, id).await?.ok_or_else(|| Problem::not_found("run"))?;
+        let run = found.authorize::<RunRead>(actor)?.into_inner();
+        let missing = || Error::Broken(format!("{} is missing", run.version));
+        let version = workflows::pinned_version(&mut tx, run.version).await?.ok_or_else(missing)?;
+        let RunListRow { workflow_slug: slug, workflow_name: name, .. } = run.facts;
+        Ok(SourceShown { slug, name, version: version.facts.into(), source: version.source })
     }
 
     /// How many runs wait for something, as far as lists count them.
@@ -327,9 +429,14 @@ impl Platform {
         let version =
             workflows::pinned_version(&mut tx, run.version).await?.ok_or_else(|| Error::Broken(format!("{} is missing", run.version)))?;
         let plan = read_plan(&version.plan, run.version)?;
-        let (state, log, last_seq) = fold(&mut tx, &run).await?;
+        let (state, history, last_seq) = fold(&mut tx, &run).await?;
+        let asks = plan.steps.iter().any(|step| matches!(step.kind, StepKind::Approval(_)));
+        let rounds = if asks { history::rounds(&mut tx, &run).await? } else { Vec::new() };
+        let current_version = workflows::current_version(&mut tx, &run).await?;
+        let about = waits::About { run: &run, plan: &plan, state: &state, history: &history, rounds: &rounds };
+        let wait = waits::explained(&mut tx, actor, about, self.now()).await?;
         let can_cancel = actor.may(domain::Permission::RunCancel) && !state.is_over() && !run.facts.status.is_over();
-        Ok(shown(&run, &plan, &state, log, last_seq, can_cancel))
+        Ok(RunShown { current_version, wait, can_cancel, ..shown(&run, &plan, &state, history, rounds, last_seq) })
     }
 
     /// Asks a run to stop. What it has out is stopped; a waiting approval is cancelled.
@@ -349,74 +456,6 @@ impl Platform {
             .with("reason", reason);
         Ok(tx.commit(AuditEvents::one(event)).await?)
     }
-
-    /// Follows a run from after journal number `after`.
-    ///
-    /// # Errors
-    /// As for [`Platform::run`].
-    pub async fn watch_run(&self, actor: &Actor, id: RunId, after: i64) -> Result<Watch> {
-        let announcements = self.parts().database.announcements();
-        // Right at the start as at every look: no stream begins for one who may not read.
-        self.run(actor, id).await?;
-        Ok(Watch { platform: self.clone(), actor: actor.clone(), run: id, after, announcements, over: false })
-    }
-}
-
-/// Follows one run. Rights are looked at again with every look at the run.
-pub struct Watch {
-    platform: Platform,
-    actor: Actor,
-    run: RunId,
-    after: i64,
-    announcements: broadcast::Receiver<database::Announcement>,
-    over: bool,
-}
-
-/// Rights are looked at again after this long even if nothing happens.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
-
-impl Watch {
-    /// The run as it is once there is something new; `None` after it was shown as over.
-    ///
-    /// # Errors
-    /// The right to read it was lost, or the database does not answer.
-    pub async fn next(&mut self) -> Result<Option<RunShown>> {
-        if self.over {
-            return Ok(None);
-        }
-        loop {
-            self.actor = self.platform.renewed(&self.actor).await?;
-            let shown = self.platform.run(&self.actor, self.run).await?;
-            if shown.last_seq > self.after {
-                self.after = shown.last_seq;
-                self.over = shown.line.status.is_over();
-                return Ok(Some(shown));
-            }
-            if shown.line.status.is_over() {
-                return Ok(None);
-            }
-            self.wait().await;
-        }
-    }
-
-    async fn wait(&mut self) {
-        let relevant = async {
-            loop {
-                match self.announcements.recv().await {
-                    Ok(heard) if heard.tenant != self.actor.tenant() => {}
-                    Ok(heard) => {
-                        if heard.topic == Topic::Run(self.run) || heard.topic == Topic::Access {
-                            return;
-                        }
-                    }
-                    Err(broadcast::error::RecvError::Lagged(_)) => return,
-                    Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-                }
-            }
-        };
-        // Whichever comes first: the look that follows is the same.
-        let _either = tokio::time::timeout(LOOK_AGAIN, relevant).await;
-    }
 }
 
 /// An input that does not fit, in the words of a form.
@@ -429,25 +468,46 @@ pub(crate) fn read_plan(plan: &str, version: VersionId) -> Result<Plan> {
     serde_json::from_str(plan).map_err(|error| Error::Broken(format!("the plan of {version} cannot be read: {error}")))
 }
 
-async fn fold<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>) -> Result<(Run, Vec<LogLine>, i64)> {
-    let (mut state, mut log, mut last_seq) = (Run::new(), Vec::new(), 0);
+async fn fold<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>) -> Result<(Run, History, i64)> {
+    let (mut state, mut history, mut last_seq) = (Run::new(), History::default(), 0);
     loop {
         let page = journal::after(tx, run, last_seq, JOURNAL_PAGE).await?;
         let full = page.len() == JOURNAL_PAGE as usize;
         for fact in page {
             let event: Event = serde_json::from_str(&fact.event)
                 .map_err(|error| Error::Broken(format!("fact {} of {} cannot be read: {error}", fact.seq, run.facts.id)))?;
-            if let Event::Logged { step, level, message } = &event {
-                let level = format!("{level:?}").to_lowercase();
-                log.push(LogLine { at: fact.at, step: step.clone(), level, message: message.clone() });
-            }
+            history.note(fact.at, &event);
             state = evolve(state, fact.at, &event);
             last_seq = fact.seq;
         }
         if !full {
-            return Ok((state, log, last_seq));
+            return Ok((state, history, last_seq));
         }
     }
+}
+
+/// One run that a text names.
+enum Named {
+    Id(RunId),
+    Number(i64),
+}
+
+/// The run that a text names: its id, or `#` and its number.
+fn named(text: &str) -> Option<Named> {
+    let text = text.trim();
+    match text.strip_prefix('#') {
+        Some(number) => number.parse().ok().map(Named::Number),
+        None => text.parse().ok().map(Named::Id),
+    }
+}
+
+/// Whether a run is among those that a filter lets through, whatever its text.
+fn fits(filter: &RunFilter, run: &RunListRow) -> bool {
+    filter.status.is_none_or(|status| run.status == status)
+        && filter.workflow.is_none_or(|workflow| run.workflow == workflow)
+        && filter.starter.as_ref().is_none_or(|starter| run.starter_label == *starter)
+        && filter.since.is_none_or(|since| run.accepted_at >= since)
+        && filter.until.is_none_or(|until| run.accepted_at < until)
 }
 
 fn line(row: RunListRow) -> RunLine {
@@ -482,25 +542,40 @@ fn waiting(value: &Value) -> Option<Waiting> {
     })
 }
 
-fn shown(run: &RunRow, plan: &Plan, state: &Run, log: Vec<LogLine>, last_seq: i64, can_cancel: bool) -> RunShown {
+/// What the facts of a run show; what depends on the reader and on the present moment is put in by the caller.
+fn shown(run: &RunRow, plan: &Plan, state: &Run, mut history: History, mut rounds: Vec<RoundShown>, last_seq: i64) -> RunShown {
     let empty = Map::new();
     let vars = state.started().map_or(&empty, |started| &started.vars);
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let failure = run.error.as_ref().and_then(|error| Some((text(error, "step"), text(error, "code")?, text(error, "message")?)));
     let after_approval = state.waiting().map_or_else(Vec::new, |(_, asked)| asked.coverage.effects.iter().map(in_one_line).collect());
+    let cancelled = match state.end() {
+        Some(End::Cancelled { by, reason }) => Some(CancelledShown { by: by.clone(), reason: reason.clone() }),
+        _ => None,
+    };
+    let steps = state.steps(plan).map(|view| {
+        let mut shown = StepShown { is_of_model: is_of_model(plan, state, view.step), ..step(view, vars) };
+        shown.sendings = history.sendings.remove(&shown.id).unwrap_or_default();
+        shown.rounds = rounds.extract_if(.., |round| round.step == shown.id).collect();
+        shown
+    });
+    let steps = steps.collect();
     RunShown {
         line: line(run.facts.clone()),
         version_number: run.version_number,
+        current_version: None,
+        cancelled,
+        wait: None,
         inputs: run.inputs.clone(),
         outputs: run.outputs.clone(),
         failure,
-        steps: state.steps(plan).map(|view| StepShown { is_of_model: is_of_model(plan, state, view.step), ..step(view, vars) }).collect(),
-        log,
+        steps,
+        log: history.log,
         mandate: Mandate::of_plan(plan, vars).of_run(&run.facts.starter_label, run.facts.spent, run.facts.held, last_seq),
         started_at: run.facts.started_at,
         held: run.facts.held,
         last_seq,
-        can_cancel,
+        can_cancel: false,
         after_approval,
     }
 }
@@ -558,6 +633,8 @@ fn step(view: StepView<'_>, vars: &Map<String, Value>) -> StepShown {
             comment: decided.comment.clone(),
             fields: run.asked.as_ref().map(|asked| filled_shown(&asked.request.fields, decided.fields.as_ref())).unwrap_or_default(),
         }),
+        sendings: Vec::new(),
+        rounds: Vec::new(),
     }
 }
 
