@@ -118,6 +118,7 @@ fn tidy_workflow_has_no_async_clock_randomness_or_io() {
 const CONSTRUCTORS: &[(&str, &[&str])] = &[
     ("Actor::at_page(", &["server/platform/src/access.rs"]),
     ("Actor::by_mail_link(", &["server/platform/src/access.rs"]),
+    ("Actor::by_api_key(", &["server/platform/src/access.rs"]),
     ("Grants::recorded(", &["server/policy/src/", "server/platform/src/access.rs"]),
     ("Guarded::new(", &["server/database/src/"]),
     ("Permit::issue(", &["server/platform/src/execution/"]),
