@@ -211,7 +211,7 @@ pub(crate) async fn member(grant: Grant<UserRead>, Path(person): Path<PersonId>)
     let member = platform.member(actor, person).await?;
     let is_last_admin = platform.is_last_admin(actor, person).await?;
     let may_manage = grant.may(Permission::UserManage);
-    let sessions = if may_manage { platform.member_sessions(actor, person).await? } else { Vec::new() };
+    let sessions = if may_manage && !member.is_self { platform.member_sessions(actor, person).await? } else { Vec::new() };
     view::html(&MemberView {
         page: grant.page().await?,
         list_href: grant.path("/members"),

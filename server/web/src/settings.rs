@@ -54,6 +54,8 @@ struct QuotaRow {
     used: String,
     limit: String,
     most: String,
+    /// The same as the field would have it.
+    most_typed: String,
     is_own: bool,
     meter: Meter,
 }
@@ -119,11 +121,15 @@ fn meter(quota: &QuotaShown) -> Meter {
     Meter { spent: format!("{}.{}", tenths / 10, tenths % 10), held: "0.0".to_owned(), level, label }
 }
 
+/// A limit as somebody would type it.
+fn typed_as(quota: Quota, limit: i64) -> String {
+    if quota == Quota::StoredBytes { (limit / MIB).to_string() } else { limit.to_string() }
+}
+
 fn quota_row(quota: &QuotaShown, typed: Option<&QuotaText>) -> QuotaRow {
     let (label, words, field) = words(quota.quota);
-    let own = quota.own.map(|own| if quota.quota == Quota::StoredBytes { own / MIB } else { own });
     let typed = match typed {
-        None => own.map(|own| own.to_string()).unwrap_or_default(),
+        None => quota.own.map(|own| typed_as(quota.quota, own)).unwrap_or_default(),
         Some(typed) => match quota.quota {
             Quota::Members => &typed.members,
             Quota::OpenRuns => &typed.open_runs,
@@ -141,6 +147,7 @@ fn quota_row(quota: &QuotaShown, typed: Option<&QuotaText>) -> QuotaRow {
         used: amount(quota.quota, quota.used),
         limit: amount(quota.quota, quota.limit()),
         most: amount(quota.quota, quota.most),
+        most_typed: typed_as(quota.quota, quota.most),
         is_own: quota.own.is_some_and(|own| own < quota.most),
         meter: meter(quota),
     }
