@@ -30,8 +30,7 @@ pub(crate) fn read_or_make(path: &Path, fresh: bool, entropy: &dyn Entropy) -> R
     match fs::symlink_metadata(path) {
         Ok(_) => read(path),
         Err(error) if error.kind() == ErrorKind::NotFound && fresh => {
-            let keyring = Keyring::generate(entropy);
-            write(path, &keyring.to_file_text())?;
+            let keyring = generate(path, entropy)?;
             eprintln!(
                 "\nNew keys were made in {}.\nWhoever loses this file loses every credential in this installation, and nobody can bring them back.\n\
                  Keep a copy somewhere else: `mandate backup` makes one.\n",
@@ -45,6 +44,13 @@ pub(crate) fn read_or_make(path: &Path, fresh: bool, entropy: &dyn Entropy) -> R
         ))),
         Err(error) => Err(Failure::new(format!("The key file {} cannot be read: {error}.", path.display()))),
     }
+}
+
+/// Makes new keys and their file.
+pub(crate) fn generate(path: &Path, entropy: &dyn Entropy) -> Result<Keyring, Failure> {
+    let keyring = Keyring::generate(entropy);
+    write(path, &keyring.to_file_text())?;
+    Ok(keyring)
 }
 
 /// Writes a new file that only its owner can read.

@@ -7,6 +7,7 @@
 mod audit;
 mod backup;
 mod config;
+mod demo;
 mod keys;
 mod logging;
 mod serve;
@@ -36,6 +37,8 @@ enum Command {
         #[arg(long)]
         rehearsal: bool,
     },
+    /// Serve a folder of samples: two tenants, people in every role, and weeks of past runs. On this machine only.
+    Demo(demo::Demo),
     /// Bring the database up to this version, and nothing else.
     Migrate,
     /// Write the database and, encrypted in a file of their own, the keys to a new folder. The server may be running.
@@ -98,6 +101,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     runtime.block_on(async {
         match arguments.command {
             Command::Serve { rehearsal } => serve::serve(config, rehearsal).await,
+            Command::Demo(demo) => demo::demo(config, demo).await,
             Command::Migrate => serve::migrate(config).await,
             Command::Backup(backup) => backup::backup(config, backup).await,
             Command::Restore(restore) => backup::restore(config, restore).await,

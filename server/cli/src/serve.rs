@@ -62,7 +62,7 @@ fn endpoint(url: &str) -> Option<String> {
 
 /// What outgoing calls may and may never reach: the operator's list and the look-alikes of this process; never this
 /// server, its database or its mail server.
-fn egress_rules(config: &Config, public_url: &str, rehearsal: Option<&Rehearsal>) -> EgressRules {
+pub(crate) fn egress_rules(config: &Config, public_url: &str, rehearsal: Option<&Rehearsal>) -> EgressRules {
     let mut allow = config.egress.allow.clone();
     if let Some(rehearsal) = rehearsal {
         let look_alikes = [rehearsal.invoice_book(), rehearsal.payment_desk(), rehearsal.tracker(), rehearsal.model()];
@@ -88,7 +88,7 @@ fn trusted_proxies(config: &Config) -> Result<Vec<web::AddressRange>, Failure> {
     config.server.trusted_proxies.iter().map(read).collect()
 }
 
-async fn start_rehearsal(config: &Config) -> Result<Rehearsal, Failure> {
+pub(crate) async fn start_rehearsal(config: &Config) -> Result<Rehearsal, Failure> {
     let ports = &config.rehearsal;
     let config = rehearsal::Config {
         invoice_book: ports.invoice_book_port,
@@ -189,7 +189,7 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
     served.map_err(|error| Failure::new(format!("The server ended: {error}.")))
 }
 
-fn addresses(rehearsal: &Rehearsal) -> RehearsalAddresses {
+pub(crate) fn addresses(rehearsal: &Rehearsal) -> RehearsalAddresses {
     RehearsalAddresses {
         invoice_book: rehearsal.invoice_book().to_string(),
         payment_desk: rehearsal.payment_desk().to_string(),

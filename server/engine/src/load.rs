@@ -6,13 +6,14 @@ use std::{
 };
 
 use database::{
+    EngineRead,
     inbox::{self, InboxRow},
     journal,
     leases::{FIRST_FENCE, Lease},
     runs::{self, RunRow},
     workflows,
 };
-use domain::{InboxId, PersonId, RequestId, VersionId};
+use domain::{InboxId, PersonId, RequestId, RunId, VersionId};
 use workflow::{Event, Input, Plan, Run, evolve};
 
 use crate::{
@@ -70,22 +71,8 @@ pub(crate) async fn load<H: StepHost>(shared: &Shared<H>, claimed: &Lease) -> Re
     let mut tx = shared.database.read_for_engine(claimed.tenant).await?;
     let (row, letters) =
         runs::take_up(&mut tx, claimed.run).await?.ok_or_else(|| TaskError::Unreadable(format!("{} has no row", claimed.run)))?;
-    let mut state = Run::new();
-    let mut last_seq = 0;
     // Nothing can have been written before the first lease.
-    while claimed.fence != FIRST_FENCE {
-        let page = journal::load(&mut tx, claimed.run, last_seq, JOURNAL_PAGE).await?;
-        let full = page.len() == JOURNAL_PAGE as usize;
-        for fact in page {
-            let event: Event = serde_json::from_str(&fact.event)
-                .map_err(|error| TaskError::Unreadable(format!("fact {} of {} cannot be read: {error}", fact.seq, claimed.run)))?;
-            state = evolve(state, fact.at, &event);
-            last_seq = fact.seq;
-        }
-        if !full {
-            break;
-        }
-    }
+    let (state, last_seq) = if claimed.fence == FIRST_FENCE { (Run::new(), 0) } else { fold(&mut tx, claimed.run).await? };
     let inbox = messages(letters, Some(&row));
     let (plan, author) = if let Some(known) = shared.plans.known(row.version) {
         known
@@ -112,6 +99,24 @@ pub(crate) async fn load<H: StepHost>(shared: &Shared<H>, claimed: &Lease) -> Re
         request: RequestId::new(shared.clock.now(), shared.entropy.as_ref()),
     };
     Ok(Loaded { context: Arc::new(context), state, last_seq, inbox })
+}
+
+/// What the journal of a run folds to, and its last number.
+async fn fold(tx: &mut EngineRead, run: RunId) -> Result<(Run, i64), TaskError> {
+    let (mut state, mut last_seq) = (Run::new(), 0);
+    loop {
+        let page = journal::load(tx, run, last_seq, JOURNAL_PAGE).await?;
+        let full = page.len() == JOURNAL_PAGE as usize;
+        for fact in page {
+            let event: Event = serde_json::from_str(&fact.event)
+                .map_err(|error| TaskError::Unreadable(format!("fact {} of {run} cannot be read: {error}", fact.seq)))?;
+            state = evolve(state, fact.at, &event);
+            last_seq = fact.seq;
+        }
+        if !full {
+            return Ok((state, last_seq));
+        }
+    }
 }
 
 /// Reads what has arrived in a run's inbox.
