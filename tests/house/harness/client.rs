@@ -281,9 +281,10 @@ impl Answer {
         self.json()["code"].as_str().unwrap().to_owned()
     }
 
-    /// The kind of answer, for tables: its status, or `sign-in` where it leads there.
+    /// The kind of answer, for tables: its status, or `sign-in` where it leads there and nothing else was done.
     pub fn class(&self) -> String {
-        let leads_to_sign_in = self.status == 303 && self.location().starts_with("/sign-in") && self.cookie("sid").is_none();
+        let did_something = self.cookie("sid").is_some() || self.cookie("notice").is_some();
+        let leads_to_sign_in = self.status == 303 && self.location().starts_with("/sign-in") && !did_something;
         if leads_to_sign_in { "sign-in".to_owned() } else { self.status.to_string() }
     }
 }
