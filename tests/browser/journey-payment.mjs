@@ -106,7 +106,7 @@ h.journey(async ({ step, visitor }) => {
     for (let times = 0; times < 4; times++) await h.open(approver, link);
     await h.noSideways(approver);
     const page = await h.words(approver.locator("main"));
-    for (const part of ["Pay 1840.5 EUR to Nordlicht Druck", "INV-20417", "DE02120300000000202051", "cred://payment-desk", "POST", host(house.paymentDesk), "Written by a model. Check it."]) {
+    for (const part of ["Pay 1840.5 EUR to Nordlicht Druck", "INV-20417", "DE02120300000000202051", "cred://payment-desk", "POST", host(house.paymentDesk), "A model wrote parts of it, and what "]) {
       assert.ok(page.includes(part), `the approval does not say ${part}: ${page}`);
     }
     const { width, height } = await approver.getByRole("button", { name: "Approve", exact: true }).boundingBox();

@@ -238,6 +238,11 @@ pub async fn export<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, AuditExport>
     tx.query(&EXPORT).bind(after).bind(limit).all().await
 }
 
+/// Rows of the chain, oldest first, after the place `after`, to be checked in place.
+pub async fn stretch<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, AuditRead>, after: i64, limit: u32) -> Result<Vec<ExportRow>> {
+    tx.query(&EXPORT).bind(after).bind(limit).all().await
+}
+
 /// The end of the tenant's chain, to be written beside an export.
 pub async fn head<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, AuditRead>) -> Result<Head> {
     tx.query(&HEAD).one().await

@@ -68,6 +68,23 @@ pub struct AuditState {
     pub hash: String,
 }
 
+/// A stretch of the chain that was checked in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// The place of its first row.
+    pub first: i64,
+    /// The place of its last row; less than `first` when there is none.
+    pub last: i64,
+    /// How many rows were checked.
+    pub rows: usize,
+    /// Whether it goes to the end of the chain.
+    pub is_end: bool,
+    /// The first row that is not as it was written, or not where it belongs.
+    pub bad: Option<BadRow>,
+    /// Where the stretch before it ends; nothing when this one begins the chain. Both have that row: so it is known to follow.
+    pub older: Option<i64>,
+}
+
 /// What a whole export is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
@@ -139,6 +156,38 @@ impl Platform {
         let mut tx = self.parts().database.read(actor).await?;
         let head = rows::head(&mut tx, &scope).await?;
         Ok(AuditState { chain: actor.tenant().to_string(), seq: head.seq, hash: hex::encode(head.hash) })
+    }
+
+    /// Checks up to `most` rows of the log in place, those up to the place `last`, or the newest.
+    pub async fn audit_check(&self, actor: &Actor, last: Option<i64>, most: u32) -> Result<Stretch> {
+        let scope = Scope::<AuditRead>::of(actor, "audit log")?;
+        let mut tx = self.parts().database.read(actor).await?;
+        let head = rows::head(&mut tx, &scope).await?;
+        let last = last.map_or(head.seq, |last| last.clamp(0, head.seq));
+        let first = last.saturating_sub(i64::from(most)).saturating_add(1).max(1);
+        let mut verifier = Verifier::new();
+        let mut bad = None;
+        let rows = rows::stretch(&mut tx, &scope, first - 1, most).await?;
+        for row in rows.iter().take_while(|row| row.seq <= last) {
+            if let Err(wrong) = verifier.check(&export_line(&row.canonical, &row.hash)) {
+                bad = Some(wrong);
+                break;
+            }
+        }
+        let (rows, chain, end) = verifier.finish();
+        let is_end = last == head.seq;
+        let wrong = |seq, reason: &str| Some(BadRow { line: rows, seq: Some(seq), reason: reason.to_owned() });
+        if bad.is_none() {
+            bad = match (chain, end) {
+                _ if last < first => None,
+                (Some(chain), _) if chain != actor.tenant().to_string() => wrong(first, "it belongs to another chain"),
+                (_, Some((seq, _))) if seq != last => wrong(seq.saturating_add(1), "it is missing"),
+                (_, None) => wrong(first, "it is missing"),
+                (_, Some((seq, hash))) if is_end && hash != head.hash => wrong(seq, "it is not the row that the chain ends with"),
+                _ => None,
+            };
+        }
+        Ok(Stretch { first, last, rows, is_end, bad, older: (first > 1).then_some(first) })
     }
 
     /// Begins to take the log away, as it is now: that somebody does is recorded first.

@@ -139,6 +139,7 @@ pub(crate) fn routes() -> Vec<Route> {
         route(Member(VariableWrite), POST, "/t/{slug}/variables/{id}/removal", variables::remove),
 
         route(Member(AuditRead), GET, "/t/{slug}/audit", audit::list),
+        route(Member(AuditRead), GET, "/t/{slug}/audit/verification", audit::verification::page),
         route(Member(AuditExport), GET, "/t/{slug}/audit/export.jsonl", audit::export),
 
         route(Public, GET, "/api/v1/openapi.json", api::document::show),

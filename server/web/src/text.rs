@@ -62,6 +62,24 @@ pub(crate) fn sentence(words: &str) -> String {
     format!("{}{}{stop}", first.to_uppercase(), signs.as_str())
 }
 
+/// A long text in pieces between which a line may end: after the signs that part addresses and paths, so that no word of it is
+/// torn.
+pub(crate) fn breakable(text: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut signs = text.chars().peekable();
+    while let Some(sign) = signs.next() {
+        if let Some(last) = pieces.last_mut() {
+            last.push(sign);
+        }
+        let ends = matches!(sign, '/' | '?' | '&' | '=' | '.' | ':' | '_' | '-' | ',' | ';' | '@' | '#');
+        let goes_on = signs.peek().is_some_and(|next| next.is_alphanumeric());
+        if ends && goes_on {
+            pieces.push(String::new());
+        }
+    }
+    pieces
+}
+
 /// A piece of a sentence: words, or a name of the language that stood between backticks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Piece {
@@ -125,6 +143,17 @@ mod tests {
         assert_eq!(visible("pay\u{202e}001\u{200b}\u{7}"), "pay\\u{202e}001\\u{200b}\\u{0007}");
         assert_eq!(visible("two\nlines\tand ä"), "two\nlines\tand ä");
         assert_eq!(in_line(" a\n b\u{2066} "), "a b\\u{2066}");
+    }
+
+    #[test]
+    fn an_address_may_end_a_line_between_its_words_only() {
+        assert_eq!(
+            breakable("POST pay.example/v1/payments?invoice=INV-20417"),
+            ["POST pay.", "example/", "v1/", "payments?", "invoice=", "INV-", "20417"]
+        );
+        assert_eq!(breakable("https://x"), ["https://", "x"]);
+        assert_eq!(breakable("DE02120300000000202051."), ["DE02120300000000202051."]);
+        assert_eq!(breakable(""), [""]);
     }
 
     #[test]

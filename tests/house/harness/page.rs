@@ -197,7 +197,10 @@ pub fn words(html: &str) -> String {
     for (start, tag) in tags(html) {
         if !hidden {
             words.push_str(html.get(at..start).unwrap_or_default());
-            words.push(' ');
+            // A line may end there; the word goes on.
+            if tag.name != "wbr" {
+                words.push(' ');
+            }
         }
         match tag.name {
             "script" | "style" | "head" => hidden = true,

@@ -100,7 +100,8 @@ async fn an_approval_ends_when_enough_have_agreed(site: &Site) {
 
     let first = decide(site, id, &decision(site.acme.approver, Verdict::Approved, at(2000))).await;
     assert_eq!(first, Decided::Counted { agreed: 1, quorum: 2 });
-    let filled_in = NewDecision { fields: Some(json!({"code": "0815", "why": null})), ..decision(site.acme.admin, Verdict::Approved, at(2001)) };
+    let filled_in =
+        NewDecision { fields: Some(json!({"code": "0815", "why": null})), ..decision(site.acme.admin, Verdict::Approved, at(2001)) };
     assert_eq!(decide(site, id, &filled_in).await, Decided::Ended(ApprovalState::Approved));
 
     let mut tx = site.read(&actor).await;

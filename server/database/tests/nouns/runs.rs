@@ -86,7 +86,7 @@ async fn runs_are_narrowed_by_everything_at_once(site: &Site) {
             inputs: json!({"invoice_id": invoice}),
             ..new_run(&site.acme, site.id(), at(day_of * day))
         };
-        runs::create(&mut tx, &scope(&actor), &new).await.unwrap();
+        runs::accept(&mut tx, &scope(&actor), &new).await.unwrap();
     }
     tx.commit(event()).await.unwrap();
     site.run(&site.globex, at(0)).await;
@@ -127,7 +127,7 @@ async fn what_no_index_answers_is_looked_for_piece_by_piece(site: &Site) {
     let mut tx = site.write(&actor).await;
     for number in 1..=7 {
         let new = runs::NewRun { inputs: json!({"note": format!("number {number}")}), ..new_run(&site.acme, site.id(), at(number)) };
-        runs::create(&mut tx, &scope(&actor), &new).await.unwrap();
+        runs::accept(&mut tx, &scope(&actor), &new).await.unwrap();
     }
     tx.commit(event()).await.unwrap();
     let mut tx = site.read(&actor).await;

@@ -95,9 +95,10 @@ struct Effect {
     name: String,
     /// `Once` when the other side does it once however often it is sent.
     times: &'static str,
-    what: String,
+    /// Pieces between which a line may end.
+    what: Vec<String>,
     credentials: Vec<String>,
-    arguments: Vec<(String, String)>,
+    arguments: Vec<(String, Vec<String>)>,
     key: String,
     only_if: String,
     unknown: String,
@@ -350,9 +351,13 @@ fn effect(effect: EffectShown) -> Effect {
     Effect {
         name: text::in_line(&effect.name),
         times: if effect.key.is_some() { "Once" } else { "What" },
-        what: text::in_line(&what),
+        what: text::breakable(&text::in_line(&what)),
         credentials: effect.credentials.into_iter().map(|name| format!("cred://{}", text::in_line(&name))).collect(),
-        arguments: effect.arguments.into_iter().map(|(name, value)| (text::in_line(&name), text::visible(&value))).collect(),
+        arguments: effect
+            .arguments
+            .into_iter()
+            .map(|(name, value)| (text::in_line(&name), text::breakable(&text::visible(&value))))
+            .collect(),
         key: effect.key.as_deref().map(text::in_line).unwrap_or_default(),
         only_if: effect.only_if.as_deref().map(text::in_line).unwrap_or_default(),
         unknown: effect.unknown.join(", "),
@@ -415,6 +420,8 @@ mod tests {
         }
         .render()
         .unwrap()
+        // Where a line may end says nothing of what stands in it.
+        .replace("<wbr>", "")
     }
 
     #[test]
@@ -432,7 +439,7 @@ mod tests {
             "DE02120300000000202051",
             "nothing more, $0.0031 spent",
             "<strong>medium</strong>. &#60;odd&#62;",
-            "Written by a model. Check it.",
+            "A model wrote parts of it, and what clerk@acme.example wrote may stand in it too.",
             "Tue 24 Nov, 10:41 UTC",
             "9f2c 41ab",
             "name=\"csrf\"",

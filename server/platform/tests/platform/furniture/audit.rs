@@ -88,6 +88,30 @@ in_a_rehearsing_house! {
         assert!(verify_export(&again.as_bytes()[text.len()..]).is_ok_and(|rest| rest.first == before.seq + 1));
     }
 
+    async fn the_log_is_checked_in_place_stretch_by_stretch(house) {
+        let admin = with_changes(&house, 6).await;
+        let end = house.platform.audit_state(&admin).await.unwrap().seq;
+        let mut last = None;
+        let mut stretches = Vec::new();
+        loop {
+            let stretch = house.platform.audit_check(&admin, last, 4).await.unwrap();
+            assert_eq!((stretch.bad, stretch.is_end), (None, last.is_none()), "{last:?}");
+            stretches.push((stretch.first, stretch.last));
+            last = stretch.older;
+            if last.is_none() {
+                break;
+            }
+        }
+        assert_eq!(stretches.first().map(|(_, last)| *last), Some(end));
+        assert_eq!(stretches.last().map(|(first, _)| *first), Some(1));
+        assert!(stretches.windows(2).all(|pair| pair[0].0 == pair[1].1), "each holds the first row of the one after: {stretches:?}");
+        assert_eq!(house.platform.audit_check(&admin, Some(i64::MAX), 4).await.unwrap().last, end);
+        let nothing = house.platform.audit_check(&admin, Some(-1), 4).await.unwrap();
+        assert_eq!((nothing.rows, nothing.bad), (0, None));
+        let approver = house.acme_approver().await;
+        assert_eq!(refusal(house.platform.audit_check(&approver, None, 4).await), (403, "forbidden"));
+    }
+
     async fn the_first_bad_row_is_named(house) {
         let admin = with_changes(&house, 3).await;
         let text = exported(&house, &admin).await.into_bytes();

@@ -29,6 +29,7 @@ mod audit;
 mod budgets;
 mod credentials;
 mod providers;
+mod runs;
 mod samples;
 mod variables;
 mod workflows;

@@ -1,4 +1,8 @@
-//! The audit log: searched page by page, each row with all of its facts, and taken away as a file.
+//! The audit log: searched page by page, each row with all of its facts (`facts`), checked in place (`verification`), and taken
+//! away as a file.
+
+mod facts;
+pub(crate) mod verification;
 
 use actix_web::{
     HttpResponse,
@@ -15,7 +19,10 @@ use futures_util::{Stream, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::audit::{AuditLine, AuditState, Export, Filter};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
+
+use facts::Fact;
+use verification::Verdict;
 
 use crate::{
     day,
@@ -32,6 +39,8 @@ const ROWS: u32 = 50;
 const GIST: usize = 90;
 /// Signs of one fact among them.
 const IN_GIST: usize = 40;
+/// Rows that are checked for each page of the log: the newest.
+const CHECKED: u32 = 200;
 /// Tells htmx which address to show.
 const REPLACE_URL: HeaderName = HeaderName::from_static("hx-replace-url");
 /// What is written out in a query: everything but what RFC 3986 leaves as it is (2.3, 3.4).
@@ -51,6 +60,9 @@ struct View {
     newest: String,
     older: String,
     state: State,
+    /// Whether the newest rows are whole.
+    verdict: Verdict,
+    verification_href: String,
     may_export: bool,
     export_href: String,
 }
@@ -88,7 +100,9 @@ struct Row {
     address: String,
     request: ShownId,
     gist: String,
-    facts: String,
+    facts: Vec<Fact>,
+    /// The row as it was recorded.
+    recorded: String,
 }
 
 /// The filters as they stand in the address; all of them may be missing.
@@ -170,14 +184,9 @@ impl Sent {
 }
 
 /// What is said of the facts of a row before it is opened.
-fn gist(line: &AuditLine) -> String {
-    let word = |value: &Value| match value {
-        Value::String(text) => cut(text, IN_GIST),
-        Value::Null => "none".to_owned(),
-        other => cut(&other.to_string(), IN_GIST),
-    };
-    let facts: Vec<String> = line.detail.iter().map(|(key, value)| format!("{}: {}", key.replace('_', " "), word(value))).collect();
-    cut(&text::in_line(&facts.join(" · ")), GIST)
+fn gist(facts: &[Fact]) -> String {
+    let words: Vec<String> = facts.iter().map(|fact| format!("{}: {}", fact.label, cut(&fact.value, IN_GIST))).collect();
+    cut(&words.join(" · "), GIST)
 }
 
 /// At most so many signs of a text.
@@ -188,8 +197,8 @@ fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// All that is known of a row.
-fn facts(line: &AuditLine) -> String {
+/// All that is known of a row, as it was recorded.
+fn recorded(line: &AuditLine) -> String {
     text::pretty(&json!({
         "seq": line.seq,
         "at": line.at.to_string(),
@@ -217,6 +226,7 @@ fn door(name: &str) -> &'static str {
 /// workflow may have today, so rows about workflows lead to no page.
 fn row(sent: &Sent, path: &str, line: &AuditLine, page: impl Fn(&str, &str) -> String) -> Row {
     let by = |name: &str, value: &str| sent.with(name, value).address(path, None);
+    let facts = facts::facts(line, &page);
     Row {
         number: format::count(u64::try_from(line.seq).unwrap_or_default()),
         at: format::clock(line.at),
@@ -241,8 +251,9 @@ fn row(sent: &Sent, path: &str, line: &AuditLine, page: impl Fn(&str, &str) -> S
         },
         address: line.address.clone().unwrap_or_default(),
         request: format::id(&line.request),
-        gist: gist(line),
-        facts: facts(line),
+        gist: gist(&facts),
+        facts,
+        recorded: recorded(line),
     }
 }
 
@@ -280,6 +291,7 @@ pub(crate) async fn list(grant: Grant<AuditRead>, Query(sent): Query<Sent>) -> A
         Outcome::Refused(refusal) => (refusal.status, Vec::new(), None, refusal.errors),
     };
     let state = platform.audit_state(actor).await?;
+    let verdict = verification::verdict(&platform.audit_check(actor, None, CHECKED).await?);
     let path = grant.path("/audit");
     let address = sent.address(&path, sent.before);
     let view = View {
@@ -295,6 +307,8 @@ pub(crate) async fn list(grant: Grant<AuditRead>, Query(sent): Query<Sent>) -> A
             short: state.hash.get(..16).unwrap_or(&state.hash).to_owned(),
             hash: state.hash,
         },
+        verdict,
+        verification_href: grant.path("/audit/verification"),
         may_export: grant.may(Permission::AuditExport),
         export_href: grant.path("/audit/export.jsonl"),
         href: path,
@@ -345,6 +359,8 @@ pub(crate) async fn export(grant: Grant<AuditExport>) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::{page, view::FormError};
 
@@ -385,6 +401,8 @@ mod tests {
             newest: PATH.to_owned(),
             older: filter.address(PATH, Some(1155)),
             state: State { rows: "1,204".to_owned(), short: "4f1c4f1c4f1c4f1c".to_owned(), hash: state.hash },
+            verdict: Verdict { state: "completed", word: "Whole", sentence: "Rows 1,005 to 1,204 are as they were written.".to_owned() },
+            verification_href: "/t/acme/audit/verification".to_owned(),
             may_export,
             export_href: "/t/acme/audit/export.jsonl".to_owned(),
             filter,
@@ -409,7 +427,9 @@ mod tests {
             "value=\"pay &#38; &#60;x&#62;\"",
             "href=\"#f-since\"",
             "&#34;kind&#34;: &#34;token&#34;",
-            "kind: token",
+            "Kind: token",
+            "<dt>Hosts</dt><dd>payments.example</dd>",
+            "Rows 1,005 to 1,204 are as they were written.",
             "mandate audit verify",
             "export.jsonl",
         ] {
@@ -436,11 +456,14 @@ mod tests {
 
     #[test]
     fn a_row_says_in_a_line_what_it_is_about() {
-        assert_eq!(gist(&line()), "hosts: [\"payments.example\"] · kind: token · before: none");
+        let of = |detail: Value| {
+            let line = AuditLine { detail: detail.as_object().unwrap().clone(), ..line() };
+            gist(&facts::facts(&line, |_, _| String::new()))
+        };
+        assert_eq!(of(json!({"hosts": ["payments.example"], "before": null})), "Hosts: payments.example · Before: none");
         let long = "ä".repeat(200);
-        let lines = |detail: Value| AuditLine { detail: detail.as_object().unwrap().clone(), ..line() };
-        assert_eq!(gist(&lines(json!({"note": long}))), format!("note: {}…", "ä".repeat(IN_GIST)));
-        assert_eq!(gist(&lines(json!({"a": long, "b": long, "c": long}))).chars().count(), GIST + 1);
+        assert_eq!(of(json!({"note": long})), format!("Note: {}…", "ä".repeat(IN_GIST)));
+        assert_eq!(of(json!({"a": long, "b": long, "c": long})).chars().count(), GIST + 1);
     }
 
     #[test]
