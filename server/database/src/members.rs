@@ -109,6 +109,7 @@ macro_rules! member_select {
     };
 }
 
+// The last member of the page before must be one of this tenant: whose address comes after a stranger's tells of theirs.
 // The sign before what a pattern would read as its own is `!`: a backslash means something else to each engine.
 static PAGE: Statement = Statement::tenant(
     "members.page",
@@ -119,7 +120,10 @@ static PAGE: Statement = Statement::tenant(
          join person p on p.id = m.person_id
          where m.tenant_id = $1 and p.tenant_id is null
            and (p.email like $2 escape '!' or lower(p.name) like $2 escape '!')
-           and (p.email > (select last.email from person last where last.id = $3) or $3 is null)
+           and (p.email > (select last.email
+                           from membership of_last
+                           join person last on last.id = of_last.person_id
+                           where of_last.tenant_id = $1 and of_last.person_id = $3) or $3 is null)
          order by p.email
          limit $4
      ) as found
