@@ -9,10 +9,11 @@ use std::{
 };
 
 use database::Location;
+use serde_json::Value;
 
 use crate::harness::{
     Client, PASSWORD,
-    process::{Program, empty_folder, free_port, mandate, mandate_in, run},
+    process::{Program, empty_folder, free_port, mandate, mandate_in, on_postgres, run},
 };
 
 /// Fails with one sentence that says these things, and nothing else.
@@ -27,15 +28,6 @@ fn fails(command: &mut Command, parts: &[&str]) {
     for part in parts {
         assert!(sentences[0].contains(part), "{part} in {error}");
     }
-}
-
-/// The same server on a PostgreSQL database.
-fn on_postgres(mut command: Command, location: &Location) -> Command {
-    let Location::Postgres { owner_url, app_url, system_url } = location else { panic!("three logins") };
-    for (login, url) in [("OWNER", owner_url), ("APP", app_url), ("SYSTEM", system_url)] {
-        command.env(format!("MANDATE__DATABASE__{login}_URL"), url);
-    }
-    command
 }
 
 /// A server that has been set up with the tenant acme.
@@ -265,4 +257,110 @@ fn a_configuration_that_nobody_can_mean_stops_the_start() {
     assert!(!folder.join("data").exists(), "nothing was made");
     let (code, _, error) = run(mandate().arg("sreve"));
     assert_eq!(code, 2, "{error}");
+}
+
+fn report(command: &mut Command) -> (i32, Value) {
+    let (code, said, _) = run(command.args(["doctor", "--json"]));
+    (code, serde_json::from_str(&said).unwrap())
+}
+
+/// How a check ended, and what it says.
+fn check(report: &Value, name: &str) -> (String, String) {
+    let checks = report["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("{name} in {report}"));
+    (check["state"].as_str().unwrap().to_owned(), check["detail"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_doctor_looks_at_everything_before_the_first_start_and_makes_nothing() {
+    let folder = empty_folder("cli-doctor");
+    fs::write(folder.join("mandate.toml"), "[session]\nidle_minutes = 5\n[log]\nlevel = \"info\"\n").unwrap();
+    let mut command = mandate_in(&folder, free_port());
+    command.env("MANDATE__METRICS__TOKEN", "0123456789abcdef0123456789abcdef");
+    let (code, report) = report(&mut command);
+    assert_eq!((code, &report["healthy"]), (0, &Value::Bool(true)), "{report}");
+    let sources: Vec<(&str, String, &str)> = report["configuration"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|shown| (shown["key"].as_str().unwrap(), shown["value"].to_string(), shown["source"].as_str().unwrap()))
+        .collect();
+    for (key, value, source) in [
+        ("session.idle_minutes", "5", "mandate.toml"),
+        ("session.absolute_hours", "12", "default"),
+        ("log.level", "\"warn\"", "MANDATE__LOG__LEVEL"),
+        ("metrics.token", "\"••••\"", "MANDATE__METRICS__TOKEN"),
+    ] {
+        assert!(sources.contains(&(key, value.to_owned(), source)), "{key} in {sources:?}");
+    }
+    assert_eq!(check(&report, "mail").0, "warning", "nobody elsewhere would be told anything");
+    let (_, text, _) =
+        run(mandate_in(&folder, free_port()).env("MANDATE__METRICS__TOKEN", "0123456789abcdef0123456789abcdef").arg("doctor"));
+    assert!(text.contains("session.idle_minutes") && text.contains("ok ") && !text.contains("0123456789"), "{text}");
+    assert!(!folder.join("data").exists(), "nothing was made");
+}
+
+#[tokio::test]
+async fn the_doctor_finds_what_is_wrong_beside_the_running_server() {
+    let served = Served::new("cli-doctor-served").await;
+    let (code, well) = report(&mut served.command());
+    assert_eq!(code, 0, "{well}");
+    assert!(check(&well, "port").1.contains("is ready") && check(&well, "database").1.contains("whole"), "{well}");
+    let key = served.folder.join("data/keys/installation.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = mandate_in(&served.folder, taken.local_addr().unwrap().port());
+    command
+        .env("MANDATE__MAIL__HOST", "127.0.0.1")
+        .env("MANDATE__MAIL__PORT", free_port().to_string())
+        .env("MANDATE__MAIL__SECURITY", "none")
+        .env("MANDATE__MAIL__FROM", "mandate@example.com")
+        .env("MANDATE__LIMITS__KEY_BURST", "0");
+    // Whoever holds the port answers nothing that a server of ours would.
+    std::thread::spawn(move || taken.incoming().for_each(drop));
+    let (code, said, error) = run(command.args(["doctor", "--json"]));
+    let ill: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &ill["healthy"]), (1, &Value::Bool(false)));
+    for (name, part) in
+        [("configuration", "limits.key_burst is 0"), ("keys", "chmod 600"), ("mail", "cannot be used"), ("port", "Another program listens")]
+    {
+        let (state, detail) = check(&ill, name);
+        assert!(state == "failed" && detail.contains(part), "{name}: {state}: {detail}");
+        assert!(error.contains(name), "{error}");
+    }
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let (code, said, error) = run(served.command().env("MANDATE__SESSION__IDLE", "1").args(["doctor", "--json"]));
+    assert!(code == 1 && said.contains("idle") && error.contains("configuration"), "{said}{error}");
+}
+
+#[tokio::test]
+async fn the_doctor_sees_a_damaged_file_and_a_clock_that_is_off() {
+    let mut served = Served::new("cli-doctor-damage").await;
+    served.program.stop();
+    let path = served.folder.join("data/mandate.db");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[10 * 4096..][..4096].fill(0xff);
+    fs::write(&path, bytes).unwrap();
+    let (code, ill) = report(&mut served.command());
+    assert_eq!((code, check(&ill, "database").0.as_str()), (1, "failed"), "{ill}");
+    assert!(check(&ill, "database").1.contains("damaged"), "{ill}");
+
+    let location = database::testing::postgres().await;
+    let folder = empty_folder("cli-doctor-postgres");
+    let (_, seen) = report(&mut on_postgres(mandate_in(&folder, free_port()), &location));
+    assert_eq!(check(&seen, "database").0, "ok", "{seen}");
+    assert!(check(&seen, "clock").1.contains("from the database's"), "{seen}");
+    // The keys are made at the first start; a database that others reach may have been made with others.
+    assert_eq!(check(&seen, "keys").0, "failed", "{seen}");
+}
+
+#[tokio::test]
+async fn the_example_of_a_configuration_starts_a_server() {
+    let folder = empty_folder("cli-example");
+    let (code, example, _) = run(mandate().arg("config"));
+    assert_eq!(code, 0);
+    fs::write(folder.join("example.toml"), example).unwrap();
+    let mut program = Program::start(mandate_in(&folder, free_port()).args(["--config", "example.toml", "serve"]));
+    program.line_with("/setup/").await;
+    program.stop();
 }

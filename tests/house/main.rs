@@ -23,5 +23,6 @@ mod mail;
 mod payment;
 mod people;
 mod release;
+mod stop;
 mod tidy;
 mod web;

@@ -1,25 +1,23 @@
-//! The configuration: defaults, then a TOML file, then the environment. An unknown key is an error.
+//! The configuration: every key with what it means, what holds without it, and what cannot be meant.
 //!
-//! `MANDATE__SECTION__KEY` sets a key, and `MANDATE__SECTION__KEY_FILE` sets it to what a file holds, for secrets.
+//! Where values come from is in `sources.rs`. A new key is a field here, its default below, a line in `deploy/mandate.toml`, and
+//! an entry in `sources::SECRETS` when it must not be shown.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use database::Location;
 use domain::Secret;
-use figment::{
-    Figment, Profile,
-    providers::{Format, Serialized, Toml},
-    value::{Dict, Map, Value},
-};
 use platform::{Smtp, SmtpSecurity, tenants::Quotas};
 use serde::{Deserialize, Serialize};
 use url::Url;
+use web::{AddressRange, Rate, RequestLimits};
 
 use crate::Failure;
+
+/// Signs of a token that nobody guesses: 128 bits as hexadecimal digits.
+const LEAST_TOKEN: usize = 32;
+/// Seconds after which a supervisor has lost its patience long ago.
+const LONGEST_STOP: u64 = 600;
 
 /// Everything an operator can decide.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,6 +30,8 @@ pub(crate) struct Config {
     pub egress: Egress,
     pub session: Session,
     pub quota: Quota,
+    pub limits: Limits,
+    pub metrics: Metrics,
     pub rehearsal: Rehearsal,
     pub log: Log,
 }
@@ -46,6 +46,8 @@ pub(crate) struct Server {
     pub public_url: String,
     /// Addresses of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<String>,
+    /// The longest it may take to come to rest when it is told to stop.
+    pub stop_seconds: u64,
 }
 
 /// Where the embedded database and the keys are.
@@ -122,6 +124,32 @@ pub(crate) struct Quota {
     pub stored_mib: i64,
 }
 
+/// How often one client may ask: in the long run, and at once after a time without requests. Each process counts for itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// From one address; many people may share one.
+    pub address_per_minute: u32,
+    pub address_burst: u32,
+    /// With one key of the API.
+    pub key_per_minute: u32,
+    pub key_burst: u32,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metrics {
+    /// What is shown as a bearer token. Empty means nobody but this machine, and nobody at all behind a proxy.
+    pub token: String,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.token.is_empty() { "on this machine" } else { "by token" })
+    }
+}
+
 /// The ports of the look-alike services, on loopback.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,7 +173,12 @@ pub(crate) struct Log {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            server: Server { listen: "127.0.0.1:8080".to_owned(), public_url: String::new(), trusted_proxies: Vec::new() },
+            server: Server {
+                listen: "127.0.0.1:8080".to_owned(),
+                public_url: String::new(),
+                trusted_proxies: Vec::new(),
+                stop_seconds: 30,
+            },
             data: Data { directory: PathBuf::from("./data"), key_file: PathBuf::new() },
             database: Database { owner_url: String::new(), app_url: String::new(), system_url: String::new() },
             mail: Mail {
@@ -164,76 +197,12 @@ impl Default for Config {
                 runs_a_day: Quotas::default().runs_a_day,
                 stored_mib: Quotas::default().stored_bytes >> 20,
             },
+            limits: Limits { address_per_minute: 1_200, address_burst: 400, key_per_minute: 600, key_burst: 200 },
+            metrics: Metrics { token: String::new() },
             rehearsal: Rehearsal { invoice_book_port: 8091, payment_desk_port: 8092, tracker_port: 8094, model_port: 8093 },
             log: Log { format: "auto".to_owned(), level: "info,actix_server=warn".to_owned() },
         }
     }
-}
-
-const PREFIX: &str = "MANDATE__";
-
-/// What the environment says, key by key. Where a text is wanted, a value is taken as it is written, whatever it looks like.
-struct Environment(Dict);
-
-impl figment::Provider for Environment {
-    fn metadata(&self) -> figment::Metadata {
-        figment::Metadata::named("a variable that begins with MANDATE__")
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Ok(Profile::Default.collect(self.0.clone()))
-    }
-}
-
-impl Environment {
-    fn read() -> Result<Self, Failure> {
-        let defaults = Value::serialize(Config::default()).map_err(Failure::new)?;
-        let mut dict = Dict::new();
-        for (name, given) in std::env::vars().filter(|(name, _)| name.starts_with(PREFIX)) {
-            let path = name.trim_start_matches(PREFIX).to_ascii_lowercase();
-            let Some((section, key)) = path.split_once("__") else {
-                return Err(Failure::new(format!("The variable {name} names no key: write {PREFIX}SECTION__KEY.")));
-            };
-            // `data.key_file` is a key that ends like this by itself.
-            let from_file = key.strip_suffix("_file").filter(|_| defaults.find_ref(&format!("{section}.{key}")).is_none());
-            let (key, text) = match from_file {
-                Some(key) => (key, text_of(&name, &given)?),
-                None => (key, given),
-            };
-            let is_text = matches!(defaults.find_ref(&format!("{section}.{key}")), Some(Value::String(..)));
-            let value = if is_text { Value::from(text) } else { text.parse().unwrap_or_else(|_| Value::from(text)) };
-            let entry = dict.entry(section.to_owned()).or_insert_with(|| Value::from(Dict::new()));
-            if let Value::Dict(_, section) = entry {
-                section.insert(key.to_owned(), value);
-            }
-        }
-        Ok(Self(dict))
-    }
-}
-
-/// What a file holds, without the end of its last line.
-fn text_of(name: &str, path: &str) -> Result<String, Failure> {
-    let text =
-        fs::read_to_string(path).map_err(|error| Failure::new(format!("The file {path}, which {name} names, cannot be read: {error}.")))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-/// Reads the configuration.
-pub(crate) fn read(file: Option<&Path>) -> Result<Config, Failure> {
-    let path = file.map_or_else(|| PathBuf::from("mandate.toml"), Path::to_owned);
-    if file.is_some() && !path.is_file() {
-        return Err(Failure::new(format!("There is no configuration file at {}.", path.display())));
-    }
-    let defaults = Figment::from(Serialized::defaults(Config::default()));
-    let from_file = if path.is_file() { defaults.merge(Toml::file_exact(path)) } else { defaults };
-    let read = from_file.merge(Environment::read()?).extract();
-    read.map_err(|error| Failure::new(format!("The configuration cannot be used: {}.", in_one_line(&error.to_string()))))
-}
-
-/// What a parser says, without its picture of the line: where it is stands in the words before.
-fn in_one_line(error: &str) -> String {
-    let is_picture = |line: &str| line.split_once('|').is_some_and(|(before, _)| before.trim().chars().all(|sign| sign.is_ascii_digit()));
-    error.lines().filter(|line| !is_picture(line)).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 impl Config {
@@ -315,6 +284,51 @@ impl Config {
             }
         }
         Ok(Quotas { members, open_runs, runs_a_day, stored_bytes: stored_mib.saturating_mul(1 << 20) })
+    }
+
+    /// How often one client may ask.
+    pub fn limits(&self) -> Result<RequestLimits, Failure> {
+        let Limits { address_per_minute, address_burst, key_per_minute, key_burst } = self.limits;
+        let least_one = |key: &str, value: u32| {
+            NonZeroU32::new(value).ok_or_else(|| Failure::new(format!("limits.{key} is 0, and nobody could ask anything; the least is 1.")))
+        };
+        Ok(RequestLimits {
+            address: Rate {
+                per_minute: least_one("address_per_minute", address_per_minute)?,
+                burst: least_one("address_burst", address_burst)?,
+            },
+            key: Rate { per_minute: least_one("key_per_minute", key_per_minute)?, burst: least_one("key_burst", key_burst)? },
+        })
+    }
+
+    /// What opens `/metrics`, if anything is shown for it.
+    pub fn metrics_token(&self) -> Result<Option<Secret>, Failure> {
+        let token = &self.metrics.token;
+        match token.len() {
+            0 => Ok(None),
+            1..LEAST_TOKEN => Err(Failure::new(format!(
+                "metrics.token is shorter than {LEAST_TOKEN} signs and could be guessed: make one with `openssl rand -hex 32`."
+            ))),
+            _ => Ok(Some(Secret::new(token.clone()))),
+        }
+    }
+
+    /// The longest it may take to come to rest.
+    pub fn stop_within(&self) -> Result<Duration, Failure> {
+        match self.server.stop_seconds {
+            seconds @ 1..=LONGEST_STOP => Ok(Duration::from_secs(seconds)),
+            other => Err(Failure::new(format!("server.stop_seconds is {other}; it can be 1 to {LONGEST_STOP}."))),
+        }
+    }
+
+    /// The proxies that are believed.
+    pub fn trusted_proxies(&self) -> Result<Vec<AddressRange>, Failure> {
+        let read = |text: &String| {
+            text.parse().map_err(|_| {
+                Failure::new(format!("server.trusted_proxies names `{text}`, which is no address and no range such as 10.0.0.0/8."))
+            })
+        };
+        self.server.trusted_proxies.iter().map(read).collect()
     }
 
     /// When sessions end: idle, and at the latest.

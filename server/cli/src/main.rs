@@ -4,16 +4,23 @@
 //! Every failure ends in one sentence on standard error that says what to do, and an exit code: 1 for a failure, 2 for
 //! a wrong command line.
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")
+)]
+
 mod audit;
 mod backup;
 mod config;
 mod demo;
+mod doctor;
 mod keys;
 mod logging;
 mod serve;
+mod sources;
 mod tenant;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
@@ -41,6 +48,15 @@ enum Command {
     Demo(demo::Demo),
     /// Bring the database up to this version, and nothing else.
     Migrate,
+    /// Print a configuration file with every key and what holds without it.
+    Config,
+    /// Show the configuration with its sources and check what a server needs, without changing anything. The server may be
+    /// running. The exit code is 1 when a check failed.
+    Doctor {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Write the database and, encrypted in a file of their own, the keys to a new folder. The server may be running.
     Backup(backup::Backup),
     /// Put a backup into an empty data folder.
@@ -68,6 +84,11 @@ enum Audit {
     },
 }
 
+/// The example of a configuration: what `mandate config` prints.
+const EXAMPLE: &str = include_str!("../../../deploy/mandate.toml");
+/// How long threads that compute may go on when everything else has ended.
+const LAST_THREADS: Duration = Duration::from_secs(1);
+
 /// A sentence for the operator.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -91,22 +112,31 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<(), Failure> {
-    // Works without configuration and without a database, anywhere.
-    if let Command::Audit(Audit::Verify { file }) = &arguments.command {
-        return audit::verify(file);
+    // These work without configuration and without a database, anywhere.
+    match &arguments.command {
+        Command::Audit(Audit::Verify { file }) => return audit::verify(file),
+        Command::Config => {
+            print!("{EXAMPLE}");
+            return Ok(());
+        }
+        _ => {}
     }
-    let config = config::read(arguments.config.as_deref())?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::new(format!("The system does not let this process start threads: {error}.")))?;
-    runtime.block_on(async {
+    let file = arguments.config.as_deref();
+    let read = || sources::read(file);
+    let ended = runtime.block_on(async {
         match arguments.command {
-            Command::Serve { rehearsal } => serve::serve(config, rehearsal).await,
-            Command::Demo(demo) => demo::demo(config, demo).await,
-            Command::Migrate => serve::migrate(config).await,
-            Command::Backup(backup) => backup::backup(config, backup).await,
-            Command::Restore(restore) => backup::restore(config, restore).await,
-            Command::Tenant(Tenant::Invite) => tenant::invite(&config),
-            Command::Audit(Audit::Verify { file }) => audit::verify(&file),
+            Command::Serve { rehearsal } => serve::serve(read()?, rehearsal).await,
+            Command::Demo(demo) => demo::demo(read()?, demo).await,
+            Command::Migrate => serve::migrate(read()?).await,
+            Command::Doctor { json } => doctor::doctor(file, json).await,
+            Command::Backup(backup) => backup::backup(read()?, backup).await,
+            Command::Restore(restore) => backup::restore(read()?, restore).await,
+            Command::Tenant(Tenant::Invite) => tenant::invite(&read()?),
+            Command::Audit(_) | Command::Config => Ok(()),
         }
-    })
+    });
+    runtime.shutdown_timeout(LAST_THREADS);
+    ended
 }

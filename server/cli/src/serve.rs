@@ -1,6 +1,6 @@
 //! `mandate serve`: everything wired together, from the configuration to the listening socket.
 
-use std::{future::Future, net::TcpListener, sync::Arc};
+use std::{net::TcpListener, sync::Arc};
 
 use database::{Database, Location, Settings as DatabaseSettings};
 use domain::{
@@ -79,15 +79,6 @@ pub(crate) fn egress_rules(config: &Config, public_url: &str, rehearsal: Option<
     EgressRules { allow, deny }
 }
 
-fn trusted_proxies(config: &Config) -> Result<Vec<web::AddressRange>, Failure> {
-    let read = |text: &String| {
-        text.parse().map_err(|_| {
-            Failure::new(format!("server.trusted_proxies names `{text}`, which is no address and no range such as 10.0.0.0/8."))
-        })
-    };
-    config.server.trusted_proxies.iter().map(read).collect()
-}
-
 pub(crate) async fn start_rehearsal(config: &Config) -> Result<Rehearsal, Failure> {
     let ports = &config.rehearsal;
     let config = rehearsal::Config {
@@ -125,7 +116,8 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
     // Everything that can be wrong with the configuration is found before anything is made.
     let rules = egress_rules(&config, &public_url, rehearsal.as_ref());
     let egress = Arc::new(Egress::new(&rules).map_err(|error| Failure::new(format!("egress.allow cannot be used: {error}.")))?);
-    let trusted_proxies = trusted_proxies(&config)?;
+    let (trusted_proxies, limits, metrics_token) = (config.trusted_proxies()?, config.limits()?, config.metrics_token()?);
+    let (quotas, stop_within) = (config.quotas()?, config.stop_within()?);
     let (keyring, database) = open_with_keys(&config, location, entropy.as_ref()).await?;
 
     let (session_idle, session_absolute) = config.session_limits();
@@ -133,6 +125,9 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
         trusted_proxies,
         entropy: Arc::clone(&entropy),
         workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        limits,
+        metrics_token,
+        grace: stop_within / 3,
     };
     let settings = Settings {
         public_url: public_url.clone(),
@@ -141,10 +136,15 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
         rehearsal: rehearsal.as_ref().map(addresses),
         session_idle,
         session_absolute,
-        quotas: config.quotas()?,
+        quotas,
     };
     let platform = Platform::new(database.clone(), Arc::clone(&clock), Arc::clone(&entropy), keyring, egress, settings);
-    let driver = Embedded::new(database.clone(), Arc::new(Execution::new(platform.clone())), clock, entropy, EmbeddedSettings::default());
+    if let Err(why) = platform.readiness().await {
+        tracing::warn!(%why, "this node is not ready: {why}");
+    }
+    // Calls that are out get most of the time, and what is left is for handing runs over and for the last answers.
+    let engine = EmbeddedSettings { drain: stop_within * 2 / 3, ..EmbeddedSettings::default() };
+    let driver = Embedded::new(database.clone(), Arc::new(Execution::new(platform.clone())), clock, entropy, engine);
     welcome(&platform, &public_url, with_rehearsal).await?;
 
     let (stop, stopped) = watch::channel(false);
@@ -164,29 +164,41 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
         let (platform, stopped) = (platform.clone(), stopped.clone());
         async move { platform.keep_house_forever(stopped).await }
     });
-    let signalled = stop_signal()?;
-    tokio::spawn(async move {
-        signalled.await;
+    let mut signals = Signals::new()?;
+    let out_of_patience = async move {
+        signals.next().await;
         tracing::info!("asked to stop: what is under way comes to rest first");
         // Nobody listens any more only when everything has ended already.
         let _ended = stop.send(true);
-    });
-
-    let served = web::serve(platform, site, listener, async move {
-        // An error means that nobody can ask to stop any more, which asks to stop.
-        let _asked = { stopped.clone() }.wait_for(|stop| *stop).await.is_ok();
-    })
-    .await;
-    for task in [working, courier, keeper] {
-        if let Err(error) = task.await {
-            tracing::error!(%error, "a part of the server ended unexpectedly: {error}");
+        tokio::select! {
+            () = tokio::time::sleep(stop_within) => Failure::new(format!(
+                "The server did not come to rest within {} s. Calls that were out are sent again under their keys after the next start.",
+                stop_within.as_secs()
+            )),
+            () = signals.next() => Failure::new("The server was asked to stop twice and ended at once."),
         }
+    };
+    let serving = async move {
+        let served = web::serve(platform, site, listener, async move {
+            // An error means that nobody can ask to stop any more, which asks to stop.
+            let _asked = { stopped.clone() }.wait_for(|stop| *stop).await.is_ok();
+        })
+        .await;
+        for task in [working, courier, keeper] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a part of the server ended unexpectedly: {error}");
+            }
+        }
+        if let Some(rehearsal) = rehearsal {
+            rehearsal.stop().await;
+        }
+        database.close().await;
+        served.map_err(|error| Failure::new(format!("The server ended: {error}.")))
+    };
+    tokio::select! {
+        ended = serving => ended,
+        failure = out_of_patience => Err(failure),
     }
-    if let Some(rehearsal) = rehearsal {
-        rehearsal.stop().await;
-    }
-    database.close().await;
-    served.map_err(|error| Failure::new(format!("The server ended: {error}.")))
 }
 
 pub(crate) fn addresses(rehearsal: &Rehearsal) -> RehearsalAddresses {
@@ -217,15 +229,26 @@ async fn welcome(platform: &Platform, public_url: &str, with_rehearsal: bool) ->
     Ok(())
 }
 
-/// Resolves at the first SIGINT or SIGTERM.
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
-    let wrong = |error: std::io::Error| Failure::new(format!("Signals cannot be listened for: {error}."));
-    let mut interrupted = unix::signal(unix::SignalKind::interrupt()).map_err(wrong)?;
-    let mut terminated = unix::signal(unix::SignalKind::terminate()).map_err(wrong)?;
-    Ok(async move {
+/// What asks this process to stop.
+struct Signals {
+    interrupted: unix::Signal,
+    terminated: unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let wrong = |error: std::io::Error| Failure::new(format!("Signals cannot be listened for: {error}."));
+        Ok(Self {
+            interrupted: unix::signal(unix::SignalKind::interrupt()).map_err(wrong)?,
+            terminated: unix::signal(unix::SignalKind::terminate()).map_err(wrong)?,
+        })
+    }
+
+    /// The next SIGINT or SIGTERM.
+    async fn next(&mut self) {
         tokio::select! {
-            _ = interrupted.recv() => {}
-            _ = terminated.recv() => {}
+            _ = self.interrupted.recv() => {}
+            _ = self.terminated.recv() => {}
         }
-    })
+    }
 }

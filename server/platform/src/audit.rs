@@ -2,6 +2,8 @@
 //!
 //! Nothing is written here but the event that says that somebody took the log away. Rows are written by commits alone.
 
+mod csv;
+
 use std::io::{self, BufRead, Read as _};
 
 use database::audit::{self as rows, AuditEventRow};
@@ -190,15 +192,42 @@ impl Platform {
         Ok(Stretch { first, last, rows, is_end, bad, older: (first > 1).then_some(first) })
     }
 
-    /// Begins to take the log away, as it is now: that somebody does is recorded first.
+    /// Begins to take the log away, as it is now, a JSON object a line: that somebody does is recorded first.
     pub async fn audit_export(&self, actor: &Actor) -> Result<Export> {
+        self.begin_export(actor, Format::Jsonl).await
+    }
+
+    /// Begins to take the log away, as it is now, as a table for a spreadsheet: that somebody does is recorded first.
+    pub async fn audit_export_csv(&self, actor: &Actor) -> Result<Export> {
+        self.begin_export(actor, Format::Csv).await
+    }
+
+    async fn begin_export(&self, actor: &Actor, format: Format) -> Result<Export> {
         Scope::<AuditExport>::of(actor, "audit log")?;
         let scope = Scope::<AuditRead>::of(actor, "audit log")?;
         let mut tx = self.parts().database.write(actor).await?;
         let head = rows::head(&mut tx, &scope).await?;
-        let event = AuditEvent::done("audit.exported", "audit log", "", "").with("format", "jsonl").with("rows", head.seq);
+        let event = AuditEvent::done("audit.exported", "audit log", "", "").with("format", format.name()).with("rows", head.seq);
         tx.commit(AuditEvents::one(event)).await?;
-        Ok(Export { platform: self.clone(), actor: actor.clone(), after: 0, until: head.seq })
+        Ok(Export { platform: self.clone(), actor: actor.clone(), format, after: 0, until: head.seq })
+    }
+}
+
+/// How a log is written down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// A JSON object a line, with what it takes to verify the chain.
+    Jsonl,
+    /// A table for people and their spreadsheets ([`csv`]).
+    Csv,
+}
+
+impl Format {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+        }
     }
 }
 
@@ -206,12 +235,13 @@ impl Platform {
 pub struct Export {
     platform: Platform,
     actor: Actor,
+    format: Format,
     after: i64,
     until: i64,
 }
 
 impl Export {
-    /// The next up to 500 lines, each with its line end, oldest first; `None` after the last.
+    /// The next up to 500 rows, each with its line end, oldest first; `None` after the last.
     ///
     /// # Errors
     /// The right to export was lost, or the database does not answer. What was given before is a beginning and no whole.
@@ -223,13 +253,22 @@ impl Export {
         let scope = Scope::<AuditExport>::of(&self.actor, "audit log")?;
         let mut tx = self.platform.parts().database.read(&self.actor).await?;
         let chunk = rows::export(&mut tx, &scope, self.after, CHUNK).await?;
+        let begins_at = self.after;
         let mut lines = String::new();
+        if self.format == Format::Csv && begins_at == 0 {
+            lines.push_str(&csv::header());
+        }
         for row in chunk.into_iter().filter(|row| row.seq <= self.until) {
             self.after = row.seq;
-            lines.push_str(&export_line(&row.canonical, &row.hash));
-            lines.push('\n');
+            match self.format {
+                Format::Jsonl => {
+                    lines.push_str(&export_line(&row.canonical, &row.hash));
+                    lines.push('\n');
+                }
+                Format::Csv => lines.push_str(&csv::row(&row.canonical, &row.hash)?),
+            }
         }
-        if lines.is_empty() {
+        if self.after == begins_at {
             return Err(Error::Broken(format!("the audit log of {} ends before row {}", self.actor.tenant(), self.until)));
         }
         Ok(Some(lines))

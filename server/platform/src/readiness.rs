@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use database::ClockOffset;
+use crate::{Platform, Result};
 
-use crate::Platform;
+pub use database::{Backlog, ClockOffset};
 
 /// How far this node's clock may be from the database's. Leases last 10 s and are counted in the time of whoever holds them: a
 /// node that is far off takes runs from others too early, or lets others wait.
@@ -46,6 +46,16 @@ impl Platform {
         let database = &self.parts().database;
         database.probe().await?;
         check_clock(database.clock_offset().await?)
+    }
+
+    /// How far this node's clock is from the database's; `None` where there is one clock.
+    pub async fn clock_offset(&self) -> Result<Option<ClockOffset>> {
+        Ok(self.parts().database.clock_offset().await?)
+    }
+
+    /// What waits over all tenants, as numbers alone.
+    pub async fn backlog(&self) -> Result<Backlog> {
+        Ok(self.parts().database.backlog().await?)
     }
 }
 

@@ -82,6 +82,11 @@ impl OpenStreams {
         *count += 1;
         Some(OpenStream { all: Arc::clone(self), session })
     }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+    }
 }
 
 impl Drop for OpenStream {

@@ -77,6 +77,7 @@ pub struct RouteInfo {
 pub struct Route {
     info: RouteInfo,
     permission: Option<Permission>,
+    is_unlimited: bool,
     build: Box<dyn Fn() -> actix_web::Route + Send + Sync>,
     /// What the document of the API says of it, when it is a route of the API.
     describe: Option<api::Describe>,
@@ -95,12 +96,23 @@ impl Route {
         build: Box<dyn Fn() -> actix_web::Route + Send + Sync>,
         describe: api::Describe,
     ) -> Self {
-        Self { info, permission, build, describe: Some(describe) }
+        Self { info, permission, is_unlimited: false, build, describe: Some(describe) }
     }
 
     /// What the document of the API says of it, when it is a route of the API.
     pub(crate) const fn describe(&self) -> Option<&api::Describe> {
         self.describe.as_ref()
+    }
+
+    /// The same route, answered however often somebody asks: for what costs next to nothing, and what must be answered.
+    #[must_use]
+    pub(crate) fn unlimited(self) -> Self {
+        Self { is_unlimited: true, ..self }
+    }
+
+    /// Whether it is answered however often somebody asks.
+    pub(crate) const fn is_unlimited(&self) -> bool {
+        self.is_unlimited
     }
 
     /// What a member needs.
@@ -134,7 +146,7 @@ where
             async move { answer(access, handler, request, payload.into_inner()).await }
         })
     };
-    Route { info, permission: A::PERMISSION, build: Box::new(build), describe: None }
+    Route { info, permission: A::PERMISSION, is_unlimited: false, build: Box::new(build), describe: None }
 }
 
 /// Hands the routes to actix, path by path; what a path does not know answers 405, what no path is answers 404.
@@ -169,7 +181,8 @@ async fn wrong_method(request: &HttpRequest, methods: &str) -> HttpResponse {
     response
 }
 
-async fn refuse(request: &HttpRequest, problem: Problem) -> HttpResponse {
+/// Answers a request that reaches no handler.
+pub(crate) async fn refuse(request: &HttpRequest, problem: Problem) -> HttpResponse {
     match Visit::of(request) {
         Some(visit) if api::is_below(request.path()) => api::refuse(&visit, &problem.into()),
         Some(visit) => problems::answer(&Caller::stranger(visit), &problem.into()).await,

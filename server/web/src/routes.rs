@@ -11,8 +11,8 @@ use domain::permission::{
 use crate::{
     account,
     api::{self, AnyKey, Key},
-    approvals, assets, audit, budgets, credentials, email_changes, health, home, invitations, keys, mailbox, members, password_reset,
-    providers, roles,
+    approvals, assets, audit, budgets, credentials, email_changes, health, home, invitations, keys, mailbox, members, metrics,
+    password_reset, providers, roles,
     route::{Member, Method, Public, Route, RouteInfo, SignedIn, route},
     runs, settings, setup, sign_in, tenants, variables, workflows,
 };
@@ -26,9 +26,10 @@ const DELETE: Method = Method::DELETE;
 #[rustfmt::skip]
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        route(Public, GET, "/healthz", health::live),
-        route(Public, GET, "/readyz", health::ready),
-        route(Public, GET, "/s/{file}", assets::file),
+        route(Public, GET, "/healthz", health::live).unlimited(),
+        route(Public, GET, "/readyz", health::ready).unlimited(),
+        route(Public, GET, "/metrics", metrics::show),
+        route(Public, GET, "/s/{file}", assets::file).unlimited(),
 
         route(Public, GET, "/setup/{token}", setup::form),
         route(Public, POST, "/setup/{token}", setup::set_up),
@@ -141,6 +142,7 @@ pub(crate) fn routes() -> Vec<Route> {
         route(Member(AuditRead), GET, "/t/{slug}/audit", audit::list),
         route(Member(AuditRead), GET, "/t/{slug}/audit/verification", audit::verification::page),
         route(Member(AuditExport), GET, "/t/{slug}/audit/export.jsonl", audit::export),
+        route(Member(AuditExport), GET, "/t/{slug}/audit/export.csv", audit::table),
 
         route(Public, GET, "/api/v1/openapi.json", api::document::show),
         api::route(AnyKey, GET, "/api/v1/whoami", "Tell who calls and what they may", api::identity::whoami),
@@ -255,6 +257,7 @@ mod tests {
         let known = [
             "/healthz",
             "/readyz",
+            "/metrics",
             "/s/{file}",
             "/setup/{token}",
             "/sign-in",

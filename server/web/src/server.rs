@@ -19,9 +19,6 @@ use crate::{
     visit,
 };
 
-/// How long requests that are being answered may take when the server stops, in seconds.
-const GRACE_SECONDS: u64 = 10;
-
 /// The routes, and around them the compression of answers, and around that what begins and ends every request.
 pub(crate) fn app(
     site: Arc<Site>,
@@ -42,10 +39,11 @@ pub(crate) fn app(
 pub async fn serve(platform: Platform, config: WebConfig, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
     let (stopping, stopped) = watch::channel(false);
     let routes = Arc::new(routes());
+    let grace = config.grace;
     let site = Arc::new(Site::new(platform, &config, &routes, stopped));
     let server = HttpServer::new(move || app(Arc::clone(&site), Arc::clone(&routes)))
         .workers(config.workers.max(1))
-        .shutdown_timeout(GRACE_SECONDS)
+        .shutdown_timeout(grace.as_secs().max(1))
         .disable_signals()
         .listen(listener)?
         .run();

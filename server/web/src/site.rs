@@ -1,18 +1,26 @@
 //! What all requests share: the platform, how browsers reach it, open streams, which pages there are.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use actix_web::http::Method;
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
-use domain::{Entropy, Permission, Timestamp};
+use domain::{Entropy, Permission, Secret, Timestamp};
 use platform::Platform;
 use tokio::sync::watch;
 
-use crate::{address::AddressRange, cookies::Cookies, live::OpenStreams, route::Route};
+use crate::{
+    address::AddressRange,
+    cookies::Cookies,
+    limits::{Allowances, Limiter, RequestLimits},
+    live::OpenStreams,
+    metrics::{Door, Metrics},
+    route::Route,
+};
 
 /// How long an answer to `/readyz` holds: each look writes to the database, and anybody may ask.
 const READY_FOR: Duration = Duration::from_secs(1);
@@ -25,6 +33,12 @@ pub struct WebConfig {
     pub entropy: Arc<dyn Entropy>,
     /// Threads that answer requests; at least 1.
     pub workers: usize,
+    /// How often one client may ask.
+    pub limits: RequestLimits,
+    /// How long requests that are being answered may take when the server stops.
+    pub grace: Duration,
+    /// What opens `/metrics`; without one, only this machine reads it.
+    pub metrics_token: Option<Secret>,
 }
 
 /// What all requests share.
@@ -40,6 +54,11 @@ pub(crate) struct Site {
     entropy: Arc<dyn Entropy>,
     /// What it takes to see a page of a tenant, by its pattern.
     pages: HashMap<&'static str, Permission>,
+    /// The patterns of what is answered however often somebody asks.
+    unlimited: HashSet<&'static str>,
+    limiter: Limiter,
+    pub(crate) metrics: Metrics,
+    pub(crate) metrics_door: Door,
     ready: Mutex<Option<(Timestamp, bool)>>,
 }
 
@@ -52,10 +71,15 @@ impl Site {
             .filter(|route| route.info().method == Method::GET.as_str())
             .filter_map(|route| Some((route.info().path, route.permission()?)))
             .collect();
+        let public_origin = origin(public_url);
         Self {
             trusted_proxies: config.trusted_proxies.clone(),
             cookies: Cookies { https: public_url.starts_with("https://") },
-            public_origin: origin(public_url),
+            unlimited: routes.iter().filter(|route| route.is_unlimited()).map(|route| route.info().path).collect(),
+            limiter: Limiter::new(config.limits),
+            metrics: Metrics::new(),
+            metrics_door: Door::new(config.metrics_token.as_ref(), &public_origin),
+            public_origin,
             streams: Arc::default(),
             stopping,
             entropy: Arc::clone(&config.entropy),
@@ -68,6 +92,14 @@ impl Site {
     /// The permission that a page of a tenant asks for; `None` when there is no such page.
     pub(crate) fn page(&self, pattern: &str) -> Option<Permission> {
         self.pages.get(pattern).copied()
+    }
+
+    /// Counts a request to a path with this pattern, where requests are counted.
+    pub(crate) fn count(&self, pattern: Option<&str>, address: IpAddr, shown: Option<&Secret>) -> Allowances {
+        if pattern.is_some_and(|pattern| self.unlimited.contains(pattern)) {
+            return Allowances::default();
+        }
+        self.limiter.take(self.platform.now(), address, shown)
     }
 
     /// 128 random bits for one answer.

@@ -10,7 +10,7 @@ use std::{
 
 use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
-    body::MessageBody,
+    body::{EitherBody, MessageBody},
     cookie::Cookie,
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -22,7 +22,7 @@ use actix_web::{
 use domain::{RequestFacts, Secret};
 use platform::{Platform, identity::Client};
 
-use crate::{address::client_address, next, site::Site};
+use crate::{address::client_address, next, route, site::Site};
 
 const HX_REQUEST: HeaderName = HeaderName::from_static("hx-request");
 const HX_REQUEST_TYPE: HeaderName = HeaderName::from_static("hx-request-type");
@@ -39,6 +39,7 @@ const WITH_TOKEN: &[&str] = &["a", "setup", "invitations", "password-reset", "em
 pub struct Visit {
     site: Arc<Site>,
     facts: RequestFacts,
+    address: IpAddr,
     agent: Option<String>,
     nonce: String,
     theme: &'static str,
@@ -51,6 +52,7 @@ pub struct Visit {
     /// The page this is about: itself, or the one whose form or part it is.
     location: Option<String>,
     cookie: Option<Secret>,
+    bearer: Option<Secret>,
     notice: Option<String>,
     notice_was_shown: Cell<bool>,
 }
@@ -75,6 +77,7 @@ impl Visit {
         };
         Self {
             facts: site.platform.new_request(Some(address.to_string())),
+            address,
             agent: text(headers, &header::USER_AGENT).map(str::to_owned),
             nonce: site.nonce(),
             theme: site.cookies.theme(headers),
@@ -85,6 +88,7 @@ impl Visit {
             path: request.path().to_owned(),
             location: location.filter(|location| next::is_ours(location)),
             cookie: site.cookies.session(headers),
+            bearer: text(headers, &header::AUTHORIZATION).and_then(bearer).map(Secret::new),
             notice: site.cookies.notice(headers),
             notice_was_shown: Cell::new(false),
             site: Arc::clone(site),
@@ -153,6 +157,11 @@ impl Visit {
         self.cookie.as_ref()
     }
 
+    /// What the client shows as its key or token (RFC 6750, 2.1). Nobody has looked at it.
+    pub(crate) const fn bearer(&self) -> Option<&Secret> {
+        self.bearer.as_ref()
+    }
+
     /// What the page after a redirect shall say; taken away from the browser with this answer.
     pub(crate) fn take_notice(&self) -> Option<String> {
         let notice = self.notice.clone();
@@ -199,6 +208,11 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, shown) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| shown.trim())
+}
+
 fn is_true(headers: &HeaderMap, name: &HeaderName) -> bool {
     text(headers, name) == Some("true")
 }
@@ -228,17 +242,31 @@ fn opens_a_door(path: &str) -> bool {
     path.split('/').nth(1).is_some_and(|first| WITH_TOKEN.contains(&first))
 }
 
-/// Around every request: makes the visit, and ends the answer with headers and a line of the log.
-pub(crate) async fn around(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let Some(site) = request.app_data::<Arc<Site>>().cloned() else { return next.call(request).await };
+/// Around every request: makes the visit, counts it, and ends the answer with headers and a line of the log.
+pub(crate) async fn around<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let Some(site) = request.app_data::<Arc<Site>>().cloned() else {
+        return Ok(next.call(request).await?.map_into_left_body());
+    };
     let began = site.platform.now();
     let visit = Rc::new(Visit::begin(&site, &request));
     let method = request.method().clone();
     request.extensions_mut().insert(Rc::clone(&visit));
-    let mut response = next.call(request).await?;
+    let pattern = request.match_pattern();
+    let allowances = site.count(pattern.as_deref(), visit.address, visit.bearer());
+    let mut response = match allowances.refusal() {
+        Some(problem) => {
+            site.metrics.refused(&allowances);
+            let answer = route::refuse(request.request(), problem).await;
+            request.into_response(answer).map_into_right_body()
+        }
+        None => next.call(request).await?.map_into_left_body(),
+    };
     let status = response.status();
     finish(&visit, status, response.headers_mut());
-    let (path, milliseconds) = (shown_path(&visit.path), site.platform.now().since(began).as_millis());
+    allowances.tell(response.headers_mut());
+    let took = site.platform.now().since(began);
+    site.metrics.answered(pattern, &method, status, took);
+    let (path, milliseconds) = (shown_path(&visit.path), took.as_millis());
     tracing::info!(
         target: "access",
         request = %visit.facts.id,

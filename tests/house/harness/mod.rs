@@ -16,7 +16,7 @@ pub mod table;
 pub mod things;
 pub mod ways;
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{net::TcpListener, num::NonZeroU32, sync::Arc, time::Duration};
 
 use database::{Database, Location, OpenError, crash::CrashPoints, testing::TempDir};
 use domain::{
@@ -200,7 +200,16 @@ impl House {
         }
         let serving = {
             let platform = platform.clone();
-            let config = web::WebConfig { trusted_proxies: Vec::new(), entropy: Arc::new(OsEntropy), workers: 1 };
+            // Clocks stand still here, so that nothing used up would ever come back.
+            let freely = web::Rate { per_minute: NonZeroU32::MAX, burst: NonZeroU32::MAX };
+            let config = web::WebConfig {
+                trusted_proxies: Vec::new(),
+                entropy: Arc::new(OsEntropy),
+                workers: 1,
+                limits: web::RequestLimits { address: freely, key: freely },
+                grace: Duration::from_secs(10),
+                metrics_token: None,
+            };
             let mut stopped = stopped;
             let stopped = async move { drop(stopped.wait_for(|stop| *stop).await) };
             tokio::spawn(async move { web::serve(platform, config, listener, stopped).await.unwrap() })

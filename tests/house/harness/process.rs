@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use database::Location;
 use tokio::sync::mpsc;
 
 use super::PATIENCE;
@@ -120,7 +121,18 @@ pub fn mandate_in(folder: &Path, port: u16) -> Command {
         .current_dir(folder)
         .env("MANDATE__SERVER__LISTEN", format!("127.0.0.1:{port}"))
         .env("MANDATE__DATA__DIRECTORY", folder.join("data"))
+        .env("MANDATE__LIMITS__ADDRESS_PER_MINUTE", u32::MAX.to_string())
+        .env("MANDATE__LIMITS__ADDRESS_BURST", u32::MAX.to_string())
         .env("MANDATE__LOG__LEVEL", "warn");
+    command
+}
+
+/// The same server on a PostgreSQL database.
+pub fn on_postgres(mut command: Command, location: &Location) -> Command {
+    let Location::Postgres { owner_url, app_url, system_url } = location else { panic!("three logins") };
+    for (login, url) in [("OWNER", owner_url), ("APP", app_url), ("SYSTEM", system_url)] {
+        command.env(format!("MANDATE__DATABASE__{login}_URL"), url);
+    }
     command
 }
 

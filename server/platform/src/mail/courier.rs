@@ -66,6 +66,19 @@ impl Smtp {
         Courier::new(self, "localhost").map(drop)
     }
 
+    /// Whether the server answers and lets us in, asked without sending anything.
+    ///
+    /// # Errors
+    /// Why not, for the operator.
+    pub async fn reach(&self) -> Result<(), String> {
+        let courier = Courier::new(self, "localhost").map_err(|refused| refused.to_string())?;
+        match courier.transport.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("it answers, and takes no mail now".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     fn is_on_this_machine(&self) -> bool {
         Host::parse(&self.host).is_ok_and(|host| super::is_loopback(&borrowed(&host)))
     }

@@ -146,6 +146,6 @@ pub(crate) async fn state(call: Call<AuditRead>, (): ()) -> Result<Json<StateJso
 pub(crate) async fn export(call: Call<AuditExport>, (): ()) -> Result<Lines> {
     let tenant = call.platform().tenant(call.actor()).await?;
     let export = call.platform().audit_export(call.actor()).await?;
-    let name = audit::file_name(&tenant.slug, call.platform().now());
+    let name = audit::file_name(&tenant.slug, call.platform().now(), "jsonl");
     Ok(Lines::file(&name, audit::lines(export, call.actor().request().id.to_string())))
 }

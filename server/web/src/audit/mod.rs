@@ -65,6 +65,7 @@ struct View {
     verification_href: String,
     may_export: bool,
     export_href: String,
+    table_href: String,
 }
 
 /// A filter that is on, and the address without it.
@@ -311,6 +312,7 @@ pub(crate) async fn list(grant: Grant<AuditRead>, Query(sent): Query<Sent>) -> A
         verification_href: grant.path("/audit/verification"),
         may_export: grant.may(Permission::AuditExport),
         export_href: grant.path("/audit/export.jsonl"),
+        table_href: grant.path("/audit/export.csv"),
         href: path,
         filter: sent,
     };
@@ -326,9 +328,9 @@ pub(crate) async fn list(grant: Grant<AuditRead>, Query(sent): Query<Sent>) -> A
 }
 
 /// The name of a file that holds the log as it was at a moment: `mandate-audit-acme-20261124T094103Z.jsonl`.
-pub(crate) fn file_name(slug: &str, at: Timestamp) -> String {
+pub(crate) fn file_name(slug: &str, at: Timestamp, ending: &str) -> String {
     let Civil { year, month, day, hour, minute, second, .. } = at.civil();
-    format!("mandate-audit-{slug}-{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z.jsonl")
+    format!("mandate-audit-{slug}-{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z.{ending}")
 }
 
 /// The lines of an export, as they are read; the id of the request is for the log.
@@ -346,15 +348,25 @@ pub(crate) fn lines(export: Export, request: String) -> impl Stream<Item = std::
 }
 
 /// `GET /t/{slug}/audit/export.jsonl`: the whole log as a file, oldest row first. That it was taken is recorded first, so
-/// the file ends before that row. An export that breaks off is cut, so that the browser does not call it whole.
+/// the file ends before that row.
 pub(crate) async fn export(grant: Grant<AuditExport>) -> Answer {
     let export = grant.platform().audit_export(grant.actor()).await?;
-    let name = file_name(grant.slug(), grant.platform().now());
-    let lines = lines(export, grant.visit().facts().id.to_string());
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/x-ndjson"))
+    Ok(file(&grant, export, "jsonl", "application/x-ndjson"))
+}
+
+/// `GET /t/{slug}/audit/export.csv`: the same as a table for a spreadsheet.
+pub(crate) async fn table(grant: Grant<AuditExport>) -> Answer {
+    let export = grant.platform().audit_export_csv(grant.actor()).await?;
+    Ok(file(&grant, export, "csv", "text/csv; charset=utf-8; header=present"))
+}
+
+/// An export as a file. One that breaks off is cut, so that the browser does not call it whole.
+fn file(grant: &Grant<AuditExport>, export: Export, ending: &str, content_type: &'static str) -> HttpResponse {
+    let name = file_name(grant.slug(), grant.platform().now(), ending);
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, content_type))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
-        .streaming(lines))
+        .streaming(lines(export, grant.visit().facts().id.to_string()))
 }
 
 #[cfg(test)]
@@ -405,6 +417,7 @@ mod tests {
             verification_href: "/t/acme/audit/verification".to_owned(),
             may_export,
             export_href: "/t/acme/audit/export.jsonl".to_owned(),
+            table_href: "/t/acme/audit/export.csv".to_owned(),
             filter,
         }
     }
@@ -432,6 +445,7 @@ mod tests {
             "Rows 1,005 to 1,204 are as they were written.",
             "mandate audit verify",
             "export.jsonl",
+            "export.csv",
         ] {
             assert!(html.contains(part), "{part} in {html}");
         }
@@ -468,6 +482,6 @@ mod tests {
 
     #[test]
     fn a_file_is_named_after_its_tenant_and_its_moment() {
-        assert_eq!(file_name("acme", line().at), "mandate-audit-acme-20261121T104103Z.jsonl");
+        assert_eq!(file_name("acme", line().at, "jsonl"), "mandate-audit-acme-20261121T104103Z.jsonl");
     }
 }

@@ -2,11 +2,12 @@
 
 mod frame;
 mod identity;
+mod operations;
 mod serving;
 mod templates;
 mod work;
 
-use std::{cell::RefCell, collections::BTreeMap, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, net::SocketAddr, num::NonZeroU32, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::{
     body,
@@ -18,18 +19,23 @@ use actix_web::{
     test::{self, TestRequest},
 };
 use database::testing::TempDir;
-use domain::{Entropy, Timestamp, call::EgressRules, entropy::SeededEntropy, permission::UserRead, time::ManualClock};
+use domain::{Entropy, Secret, Timestamp, call::EgressRules, entropy::SeededEntropy, permission::UserRead, time::ManualClock};
 use platform::{Platform, Settings};
 use tokio::sync::watch;
 
 use crate::{
-    LastSeen, WebConfig, live,
+    LastSeen, Rate, RequestLimits, WebConfig, live,
     route::{Answer, Grant, Member, Method, Public, Route, Visitor, route},
     routes::routes,
     server::app,
     site::Site,
 };
 
+/// More than any test asks: clocks stand still here.
+const FREELY: RequestLimits = {
+    let rate = Rate { per_minute: NonZeroU32::MAX, burst: NonZeroU32::MAX };
+    RequestLimits { address: rate, key: rate }
+};
 const PUBLIC_URL: &str = "http://127.0.0.1:8080";
 const PASSWORD: &str = "harbour violet trombone 7";
 
@@ -98,6 +104,10 @@ async fn house() -> House {
 }
 
 async fn house_at(public_url: &str) -> House {
+    house_with(public_url, FREELY, None).await
+}
+
+async fn house_with(public_url: &str, limits: RequestLimits, metrics_token: Option<Secret>) -> House {
     let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_795_257_600_000_000)));
     let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
     let (location, folder) = database::testing::sqlite();
@@ -111,7 +121,9 @@ async fn house_at(public_url: &str) -> House {
     let mut all: Vec<Route> = routes();
     all.push(route(Public, Method::GET, "/test/panic", panics));
     all.push(route(Member(UserRead), Method::GET, "/t/{slug}/test/live", live));
-    let config = WebConfig { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], entropy, workers: 1 };
+    let trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    let grace = Duration::from_secs(1);
+    let config = WebConfig { grace, trusted_proxies, entropy, workers: 1, limits, metrics_token };
     let site = Arc::new(Site::new(platform.clone(), &config, &all, stopping));
     let service = Rc::new(test::init_service(app(site, Arc::new(all))).await);
     let ask: Rc<Ask> = Rc::new(move |request| {

@@ -9,7 +9,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::house;
+use super::{FREELY, house};
 use crate::{WebConfig, serve};
 
 #[tokio::test]
@@ -17,7 +17,14 @@ async fn a_server_answers_until_it_is_told_to_stop() {
     let house = house().await;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let config = WebConfig { trusted_proxies: Vec::new(), entropy: Arc::new(SeededEntropy::new(3)), workers: 1 };
+    let grace = Duration::from_secs(10);
+    let config = WebConfig { grace,
+        trusted_proxies: Vec::new(),
+        entropy: Arc::new(SeededEntropy::new(3)),
+        workers: 1,
+        limits: FREELY,
+        metrics_token: None,
+    };
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(serve(house.platform.clone(), config, listener, async { drop(stopped.await) }));
     let mut connection = TcpStream::connect(address).await.unwrap();

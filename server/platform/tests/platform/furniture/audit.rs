@@ -75,6 +75,30 @@ in_a_rehearsing_house! {
         assert_eq!(fields(house.platform.audit(&admin, &endless, None, 50).await), ["text"]);
     }
 
+    async fn a_table_of_the_log_holds_every_row_and_runs_nothing(house) {
+        let admin = house.acme_admin().await;
+        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "say \"hi\", then"] {
+            house.platform.set_variable(&admin, "note", VariableKind::String, text).await.unwrap();
+        }
+        let before = house.platform.audit_state(&admin).await.unwrap().seq;
+        let mut export = house.platform.audit_export_csv(&admin).await.unwrap();
+        let mut table = String::new();
+        while let Some(lines) = export.next().await.unwrap() {
+            table.push_str(&lines);
+        }
+        let lines: Vec<&str> = table.split_terminator("\r\n").collect();
+        assert_eq!(lines.len() as i64, before + 2, "the names of the columns, and the export itself");
+        assert!(lines[0].starts_with("\u{feff}\"seq\",") && lines[1].starts_with("\"1\","));
+        let quote = "\"say \\\"\"hi\\\"\", then\"";
+        assert!(table.contains(quote), "{quote} in {table}");
+        for line in &lines {
+            let cells = line.trim_start_matches('\u{feff}').trim_matches('"').split("\",\"");
+            assert!(cells.clone().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), "{line}");
+        }
+        let newest = &house.platform.audit(&admin, &Filter::default(), None, 1).await.unwrap().items[0];
+        assert_eq!((newest.action.as_str(), &newest.detail["format"]), ("audit.exported", &serde_json::json!("csv")));
+    }
+
     async fn an_export_is_whole_recorded_and_verified_without_the_server(house) {
         let admin = with_changes(&house, 3).await;
         let before = house.platform.audit_state(&admin).await.unwrap();
