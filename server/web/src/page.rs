@@ -214,7 +214,7 @@ async fn framed(visit: &Visit, session: &Session, actor: &Actor, tenants: &[Tena
     if visit.platform().settings().rehearsal.is_some() {
         page.notify(
             "rehearsal",
-            "Rehearsal: the invoice book, the payment desk and the model are look-alikes on this machine. No money moves.",
+            "Rehearsal: invoices, expenses, payments, changes and the model are look-alikes on this machine. No money moves.",
         );
     }
     Ok(page)

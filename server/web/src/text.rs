@@ -105,6 +105,11 @@ pub(crate) fn pretty(value: &Value) -> String {
     visible(&serde_json::to_string_pretty(value).unwrap_or_default())
 }
 
+/// A value alone, as people read it: a text as it is, everything else as JSON.
+pub(crate) fn readable(value: &Value) -> String {
+    value.as_str().map_or_else(|| pretty(value), visible)
+}
+
 /// A value with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Named {
@@ -143,6 +148,15 @@ mod tests {
         assert_eq!(visible("pay\u{202e}001\u{200b}\u{7}"), "pay\\u{202e}001\\u{200b}\\u{0007}");
         assert_eq!(visible("two\nlines\tand ä"), "two\nlines\tand ä");
         assert_eq!(in_line(" a\n b\u{2066} "), "a b\\u{2066}");
+    }
+
+    #[test]
+    fn a_text_is_read_as_it_is_and_everything_else_as_json() {
+        let value = |value: Value| readable(&value);
+        assert_eq!(
+            (value("a\nb\u{202e}".into()).as_str(), value(serde_json::json!({"a": 1})).as_str()),
+            ("a\nb\\u{202e}", "{\n  \"a\": 1\n}")
+        );
     }
 
     #[test]

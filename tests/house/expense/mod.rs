@@ -6,6 +6,7 @@ use database::{ApprovalState, RunStatus};
 use domain::{ApprovalId, RunId};
 use platform::runs::{RunShown, StepStanding};
 use rehearsal::Expense;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
@@ -173,5 +174,71 @@ in_both_houses! {
         let sent = [("decision", "approve"), ("comment", ""), ("digest", &*one), ("fields.cost_centre", "4711")];
         house.acme.approver.post(&format!("/t/acme/approvals/{second}/decision"), &sent).await.expect(409);
         assert_eq!(state_of(&house, second).await, ApprovalState::Pending);
+    }
+}
+
+mod by_the_api {
+    use super::*;
+    use crate::harness::Client;
+
+    async fn asked(client: &Client, path: &str) -> Value {
+        client.api(Method::GET, path, &[], None).await.expect(200).json()
+    }
+
+    async fn sent(client: &Client, path: &str, body: Value) -> Answer {
+        client.api(Method::POST, path, &[], Some(&body)).await
+    }
+
+    /// Reports lunch; gives the address of its approval.
+    async fn reported(house: &House) -> (RunId, String) {
+        let inputs = json!({"employee": "Dana", "amount": 12.5, "purpose": "Lunch", "receipts": []});
+        let started =
+            sent(&house.acme.developer, "/api/v1/runs", json!({"workflow": "expense-report", "inputs": inputs})).await.expect(201);
+        let run = started.json()["id"].as_str().unwrap().parse().unwrap();
+        let approval = approval_of(house, &house.acme, run).await;
+        (run, format!("/api/v1/approvals/{approval}"))
+    }
+
+    in_both_houses! {
+        with_samples =>
+
+        async fn a_program_fills_in_the_form_with_values_of_their_types(house) {
+            let (run, at) = reported(&house).await;
+            let approver = &house.acme.approver;
+            let shown = asked(approver, &at).await;
+            let field = &shown["fields"][0];
+            assert_eq!((&field["name"], &field["kind"], &field["required"], &field["value"]), (&json!("cost_centre"), &json!("text"), &json!(true), &json!(SUGGESTED)));
+            let decision = format!("{at}/decision");
+            let yes = |fields: Value| json!({"decision": "approve", "digest": shown["digest"], "fields": fields});
+            for (fields, wrong) in [
+                // A suggestion is no answer.
+                (json!({}), "fields.cost_centre"),
+                (json!({"cost_centre": null}), "fields.cost_centre"),
+                (json!({"cost_centre": 4711}), "fields.cost_centre"),
+                (json!({"cost_centre": "47"}), "fields.cost_centre"),
+                (json!({"cost_centre": "4711", "cost_center": "4711"}), "fields.cost_center"),
+            ] {
+                let refused = sent(approver, &decision, yes(fields)).await.expect(422);
+                assert_eq!(refused.json()["errors"][0]["field"], wrong);
+                assert_eq!(asked(approver, &at).await["state"], "pending");
+            }
+            let fields = json!({"cost_centre": "0815"});
+            house.globex.approver.api(Method::GET, &at, &[], None).await.expect(404);
+            sent(&house.globex.approver, &decision, yes(fields.clone())).await.expect(404);
+            assert_eq!(sent(approver, &decision, yes(fields)).await.expect(200).json()["state"], "approved");
+            let done = house.until_over(&house.acme, run).await;
+            assert_eq!(done.outputs, Some(json!({"status": "approved", "cost_centre": "0815", "remark": ""})));
+            assert_eq!(asked(approver, &at).await["decisions"][0]["fields"], json!({"cost_centre": "0815", "remark": null}));
+            assert_eq!(house.rehearsal.expenses().len(), 1);
+        }
+
+        async fn a_program_rejects_without_filling_anything_in(house) {
+            let (run, at) = reported(&house).await;
+            let digest = asked(&house.acme.approver, &at).await["digest"].clone();
+            let no = json!({"decision": "reject", "comment": "Not again", "digest": digest});
+            assert_eq!(sent(&house.acme.approver, &format!("{at}/decision"), no).await.expect(200).json()["state"], "rejected");
+            let done = house.until_over(&house.acme, run).await;
+            assert_eq!(done.outputs, Some(json!({"status": "rejected", "cost_centre": SUGGESTED, "remark": ""})));
+        }
     }
 }

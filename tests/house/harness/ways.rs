@@ -204,7 +204,9 @@ fn body(route: &RouteInfo, things: &Things) -> Option<Value> {
         (_, "/variables") => json!({"name": "another", "value": 12}),
         (_, "/variables/{variable}") => json!({"value": "another"}),
         (_, "/providers") => json!({"name": "another", "base_url": "https://api.example.com/v1"}),
-        (_, "/providers/{provider}/models") => json!({"name": "another", "price": price}),
+        (_, "/providers/{provider}/models") => {
+            json!({"name": "another", "input_price": "1", "output_price": "2", "max_output_tokens": 100})
+        }
         (_, "/providers/{provider}/models/{model}/price") => price,
         (_, "/invitations") => json!({"email": "new@acme.example", "name": "Nina New", "role": "viewer"}),
         (

@@ -5,6 +5,7 @@ use std::time::Duration;
 use database::{ApprovalState, RunStatus};
 use platform::runs::StepStanding;
 use rehearsal::{QUIET_PROJECT, TRACKER_KEY};
+use reqwest::Method;
 use serde_json::json;
 
 use crate::{
@@ -94,5 +95,26 @@ in_both_houses! {
         let refused = house.acme.developer.submit(&page, at, &[("input.project", "No Project")]).await.expect(422);
         refused.says(&["project has to match"]);
         house.globex.viewer.get(&format!("{at}/new")).await.expect(404);
+    }
+
+    async fn a_program_publishes_what_an_approver_agreed_to_by_the_api(house) {
+        let acme = house.acme.clone();
+        let inputs = json!({"project": "engine", "publish": true});
+        let body = json!({"workflow": "release-notes", "inputs": inputs});
+        let started = acme.developer.api(Method::POST, "/api/v1/runs", &[], Some(&body)).await.expect(201);
+        let run = started.json()["id"].as_str().unwrap().parse().unwrap();
+        let at = format!("/api/v1/approvals/{}", approval_of(&house, &acme, run).await);
+        let digest = acme.approver.api(Method::GET, &at, &[], None).await.expect(200).json()["digest"].clone();
+        house.globex.approver.api(Method::GET, &at, &[], None).await.expect(404);
+        let decision = format!("{at}/decision");
+        // There is no form, so there is nothing to fill in.
+        let more = json!({"decision": "approve", "digest": digest, "fields": {"remark": "x"}});
+        acme.approver.api(Method::POST, &decision, &[], Some(&more)).await.expect(422);
+        let yes = json!({"decision": "approve", "digest": digest});
+        acme.approver.api(Method::POST, &decision, &[], Some(&yes)).await.expect(200);
+        house.until_over(&acme, run).await;
+        let done = acme.developer.api(Method::GET, &format!("/api/v1/runs/{run}"), &[], None).await.expect(200).json();
+        assert_eq!((&done["status"], &done["outputs"]["changes"]), (&json!("completed"), &json!(4)));
+        assert_eq!(house.rehearsal.releases().len(), 1);
     }
 }

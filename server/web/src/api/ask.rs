@@ -118,6 +118,9 @@ impl<T: DeserializeOwned + JsonSchema> Ask for Query<T> {
         if fields.0.iter().any(|(_, value)| value.contains('\0')) {
             return Err(not_text().into());
         }
+        if let Some((name, _)) = fields.0.iter().find(|(_, value)| value.is_empty()) {
+            return Err(Problem::field(name.clone(), format!("`{name}` is empty. Leave it out.")).into());
+        }
         Ok(Self(form::parse(fields).map_err(Problem::from)?))
     }
 
@@ -143,6 +146,10 @@ fn has_null(value: &Value) -> bool {
 }
 
 fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // A struct could be written as a list of its members too, which nobody means.
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Problem::new(422, "invalid", "The body is a JSON object."));
+    }
     let read = serde_json::from_slice::<T>(body).map_err(|error| {
         if error.is_data() {
             Problem::new(422, "invalid", format!("The body does not fit: {error}."))
@@ -275,7 +282,7 @@ mod tests {
         assert_eq!(read(r#"{"name": "a\\u0000"}"#), Ok("a\\u0000".to_owned()));
         assert_eq!(read(""), Err((400, "broken_json")));
         assert_eq!(read("{"), Err((400, "broken_json")));
-        for wrong in [r#"{"name": 1}"#, "{}", "[]", "null", r#"{"name": "a", "more": 1}"#, r#"{"name": "a", "name": "b"}"#] {
+        for wrong in [r#"["a"]"#, r#"{"name": 1}"#, "{}", "[]", "null", r#"{"name": "a", "more": 1}"#, r#"{"name": "a", "name": "b"}"#] {
             assert_eq!(read(wrong), Err((422, "invalid")), "{wrong}");
         }
         assert_eq!(read(r#"{"name": "a\u0000"}"#), Err((422, "not_text")));

@@ -91,8 +91,16 @@ pub(crate) struct PriceJson {
 pub(crate) struct NewModelJson {
     /// Its name at its provider.
     name: String,
-    /// What it costs.
-    price: PriceJson,
+    /// What it reads, in US dollars for a million tokens.
+    input_price: Dollars,
+    /// What it writes, in US dollars for a million tokens.
+    output_price: Dollars,
+    /// What it reads from its provider's cache; null when that costs as much.
+    #[serde(default)]
+    cached_price: Option<Dollars>,
+    /// The most tokens of one answer.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    max_output_tokens: u32,
 }
 
 impl From<PriceJson> for PriceText {
@@ -175,7 +183,9 @@ pub(crate) async fn add_model(
     call: Call<AgentWrite>,
     (Path(provider), Body(new)): (Path<IdText<kind::Provider>>, Body<NewModelJson>),
 ) -> Result<Created<ModelJson>> {
-    let id = call.platform().add_model(call.actor(), provider.0, &new.name, &new.price.into()).await?;
+    let NewModelJson { name, input_price, output_price, cached_price, max_output_tokens } = new;
+    let price = PriceJson { input_price, output_price, cached_price, max_output_tokens };
+    let id = call.platform().add_model(call.actor(), provider.0, &name, &price.into()).await?;
     let model = demand(&call, provider.0, id).await?;
     Ok(Created { location: format!("/api/v1/providers/{}", provider.0), value: model.into() })
 }

@@ -413,6 +413,9 @@ pub(crate) async fn start(call: Call<WorkflowExecute>, Body(asked): Body<StartJs
 /// The run, once there is something after a place in its journal, or when the time to wait is over.
 async fn followed(call: &Call<RunRead>, run: domain::RunId, asked: &FollowJson) -> Result<RunShown> {
     let (after, wait) = (asked.after.unwrap_or(0), asked.wait.unwrap_or(0));
+    if after < 0 {
+        return Err(Problem::field("after", "A place in a journal is 0 or more.").into());
+    }
     if wait > LONGEST_WAIT {
         return Err(Problem::field("wait", format!("An answer waits for at most {LONGEST_WAIT} seconds.")).into());
     }

@@ -65,7 +65,7 @@ impl Components {
             .map(|names| names.iter().filter_map(Value::as_str).collect())
             .unwrap_or_default();
         let properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
-        properties.into_iter().map(|(name, schema)| (name.clone(), needed.contains(&name.as_str()), schema)).collect()
+        properties.into_iter().map(|(name, schema)| (name.clone(), needed.contains(&name.as_str()), of_query(schema))).collect()
     }
 
     /// Every schema that was named, and the names under which two different ones were given.
@@ -83,6 +83,30 @@ impl Components {
         schemas.sort_keys();
         (schemas, clashes)
     }
+}
+
+/// The schema of a field that comes in a query: a text that is left out or not empty, where a member of an object may be null.
+fn of_query(mut schema: Value) -> Value {
+    if let Some(Value::Array(cases)) = schema.get("anyOf").cloned()
+        && let [case, null] = cases.as_slice()
+        && null.get("type").is_some_and(|kind| kind == "null")
+    {
+        let mut only = case.clone();
+        if let (Some(only), Some(words)) = (only.as_object_mut(), schema.get("description")) {
+            only.insert("description".to_owned(), words.clone());
+        }
+        schema = only;
+    }
+    let Some(members) = schema.as_object_mut() else { return schema };
+    if let Some(Value::Array(kinds)) = members.get("type")
+        && let Some(kind) = kinds.iter().find(|kind| *kind != "null").cloned()
+    {
+        members.insert("type".to_owned(), kind);
+    }
+    if members.get("type").is_some_and(|kind| kind == "string") && !members.contains_key("pattern") {
+        members.insert("minLength".to_owned(), 1.into());
+    }
+    schema
 }
 
 impl Operation {

@@ -1,10 +1,11 @@
-//! Approvals: the inbox, the page of a decision (`decision`) with what is filled in there (`form`), and the way there from a
-//! mail (`link`).
+//! Approvals: the inbox, the page of a decision (`decision`) with what is filled in (`form`) and sent (`sent`) there, and
+//! the way there from a mail (`link`).
 
 pub(crate) mod decision;
 pub(crate) mod form;
 pub(crate) mod link;
 mod markdown;
+mod sent;
 
 use askama::Template;
 use domain::{Cursor, Timestamp, permission::ApprovalRead};

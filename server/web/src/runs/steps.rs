@@ -294,7 +294,7 @@ pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, tab: Opti
         failure: text::visible(&failure),
         failure_code,
         advice: if step.standing == StepStanding::Failed { advice(step) } else { "" },
-        output: step.output.as_ref().filter(|output| !output.is_null() && !shows_request).map(text::pretty).unwrap_or_default(),
+        output: step.output.as_ref().filter(|output| !output.is_null() && !shows_request).map(text::readable).unwrap_or_default(),
         is_of_model: is_of_model(step),
         decided: step.decided.as_ref().map(|decided| Decision {
             words: in_words(decided),

@@ -1,5 +1,7 @@
 //! Approvals: what waits for a decision, the decision page, and the single `decide` that every door calls.
 
+mod form;
+
 use database::{
     ApprovalState, Topic,
     approvals::{self as rows, ApprovalRow, Decided, NewDecision, Verdict},
@@ -9,15 +11,13 @@ use domain::{
     Actor, ApprovalId, Authorized, Cursor, Denied, Money, Page, Permission, PersonId, Problem, RunId, Scope, Timestamp,
     audit::{AuditEvent, AuditEvents},
     permission::{ApprovalApprove, ApprovalRead},
-    problem::FieldProblem,
 };
 use engine::Letter;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use vault::Token;
 use workflow::{
     coverage::{Coverage, CoveredEffect},
-    event::{ApprovalRequest, AskedField, Decision},
-    form,
+    event::{ApprovalRequest, Decision},
     plan::{AfterRefusal, Risk},
 };
 
@@ -29,7 +29,11 @@ use crate::{
 };
 
 pub use database::ApprovalState as State;
+pub use form::{FieldShown, FilledShown};
 pub use workflow::plan::FormKind;
+
+pub(crate) use form::filled_shown;
+use form::{field_shown, filled, names_of};
 
 /// One line of the inbox.
 #[derive(Debug, Clone)]
@@ -91,42 +95,6 @@ pub struct EffectShown {
     pub only_if: Option<String>,
     /// The expressions whose values are not known yet.
     pub unknown: Vec<String>,
-}
-
-/// One field of the form that whoever decides fills in.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FieldShown {
-    /// Its name.
-    pub name: String,
-    /// What it takes.
-    pub kind: FormKind,
-    /// Its name for people.
-    pub label: String,
-    /// What it is for.
-    pub description: Option<String>,
-    /// Whether a yes needs it.
-    pub required: bool,
-    /// What stands in it at first: what the last one who agreed wrote, or the suggestion of the workflow; null is nothing.
-    pub value: Value,
-    /// What a choice offers.
-    pub options: Vec<String>,
-    /// The smallest number, or the shortest length of a text.
-    pub min: Option<f64>,
-    /// The largest number, or the longest length of a text.
-    pub max: Option<f64>,
-    /// A regular expression that a text matches, anywhere in it.
-    pub pattern: Option<String>,
-}
-
-/// One field as somebody filled it in.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FilledShown {
-    /// Its name.
-    pub name: String,
-    /// Its name for people.
-    pub label: String,
-    /// What was given; null is nothing.
-    pub value: Value,
 }
 
 /// What one of those who decide said.
@@ -201,9 +169,6 @@ pub enum Outcome {
     /// It ended the approval.
     Ended(ApprovalState),
 }
-
-/// The longest comment, in signs.
-const COMMENT: usize = 2_000;
 
 impl Platform {
     /// What waits for a decision, the one that expires first in front.
@@ -419,71 +384,6 @@ fn read(row: &ApprovalRow) -> Result<(ApprovalRequest, Coverage)> {
     let unreadable = |error: serde_json::Error| Error::Broken(format!("what {} asked cannot be read: {error}", row.id));
     let request = serde_json::from_value(row.request.clone()).map_err(unreadable)?;
     Ok((request, serde_json::from_value(row.coverage.clone()).map_err(unreadable)?))
-}
-
-/// What was filled in, every field of the form; nothing when the form has none. Refuses a no without a word and what is not filled
-/// in right: all of it at once, so that nobody has to try again and again.
-fn filled(asked: &[AskedField], say: &Say) -> Result<Option<Map<String, Value>>> {
-    let mut problems = Vec::new();
-    let wrong = |field: &str, message: String| FieldProblem { field: field.to_owned(), message };
-    if !say.approve && say.comment.trim().is_empty() {
-        problems.push(wrong("comment", "Say why you reject it: the one who asked will read it.".to_owned()));
-    }
-    if say.comment.trim().chars().count() > COMMENT {
-        problems.push(wrong("comment", format!("The remark may have at most {COMMENT} signs.")));
-    }
-    let answer = if say.approve { form::Answer::Yes } else { form::Answer::No };
-    let filled = match &say.fields {
-        Given::Form(texts) => form::filled_from_texts(asked, texts, answer),
-        Given::Values(values) => form::filled(asked, values, answer),
-    };
-    let filled = filled.unwrap_or_else(|wrong| {
-        problems.extend(wrong.into_iter().map(|wrong| field_problem(asked, wrong)));
-        Map::new()
-    });
-    if problems.is_empty() { Ok((!asked.is_empty()).then_some(filled)) } else { Err(Problem::invalid(problems).into()) }
-}
-
-/// A field that does not fit, in the words of the form.
-fn field_problem(asked: &[AskedField], wrong: workflow::inputs::FieldProblem) -> FieldProblem {
-    let label = asked.iter().find(|field| field.name == wrong.field).map(|field| field.label.as_str());
-    let hint = wrong.suggestion.map_or_else(String::new, |name| format!(" Did you mean `{name}`?"));
-    let name = label.map_or_else(|| format!("`{}`", wrong.field), str::to_owned);
-    FieldProblem { field: format!("fields.{}", wrong.field), message: format!("{name} {}.{hint}", wrong.message) }
-}
-
-/// The names of the fields in which something was given: what was written is in the journal, and not everybody who may read the
-/// audit log may read that.
-fn names_of(fields: Option<&Map<String, Value>>) -> Value {
-    let given = fields.into_iter().flatten().filter(|(_, value)| !value.is_null());
-    given.map(|(name, _)| Value::from(name.as_str())).collect()
-}
-
-fn field_shown(asked: &AskedField, last_yes: Option<&Value>) -> FieldShown {
-    let options = asked.check.one_of.iter().flatten().filter_map(Value::as_str).map(str::to_owned);
-    FieldShown {
-        name: asked.name.clone(),
-        kind: asked.kind,
-        label: asked.label.clone(),
-        description: asked.description.clone(),
-        required: asked.required,
-        value: last_yes.and_then(|fields| fields.get(&asked.name)).unwrap_or(&asked.default).clone(),
-        options: options.collect(),
-        min: asked.check.min,
-        max: asked.check.max,
-        pattern: asked.check.pattern.clone(),
-    }
-}
-
-/// What was filled in, in the order of the form; nothing when nothing was asked for, or nobody decided.
-pub(crate) fn filled_shown(asked: &[AskedField], filled: Option<&Map<String, Value>>) -> Vec<FilledShown> {
-    let Some(filled) = filled else { return Vec::new() };
-    let shown = asked.iter().map(|field| FilledShown {
-        name: field.name.clone(),
-        label: field.label.clone(),
-        value: filled.get(&field.name).cloned().unwrap_or_default(),
-    });
-    shown.collect()
 }
 
 /// Refuses what has ended, saying how.
