@@ -1,7 +1,7 @@
 # Mandate: the commands people type. `make run` and `make test` are the two that matter.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt bench set-up toolchain
+.PHONY: help run demo test check fmt bench set-up toolchain
 
 RUST_NEEDED := 1.95
 
@@ -16,6 +16,9 @@ toolchain:
 
 run: toolchain ## build and start the server on ./data, with the rehearsal services
 	cargo run --release --locked --package cli --bin mandate -- serve --rehearsal
+
+demo: toolchain ## build and serve a folder of samples: two tenants, people in every role, weeks of past runs
+	cargo run --release --locked --package cli --bin mandate -- demo
 
 set-up:
 	tests/set-up.sh

@@ -16,6 +16,7 @@ mod audit;
 mod browser;
 mod cli;
 mod crash;
+mod demo;
 mod expense;
 mod harness;
 mod isolation;

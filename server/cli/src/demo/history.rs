@@ -24,14 +24,16 @@ const TICK_EVERY: Duration = Duration::from_millis(3);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const HOUR: Duration = Duration::from_hours(1);
+/// Microseconds.
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// What becomes of an approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// A yes, after so many hours.
-    Approved(u32),
-    /// A no, after so many hours, with a reason.
-    Rejected(u32, &'static str),
+    /// A yes, after this long.
+    Approved(Duration),
+    /// A no, after this long, with a reason.
+    Rejected(Duration, &'static str),
     /// Whoever started the run takes it back.
     Cancelled(&'static str),
     /// Nobody decides.
@@ -57,10 +59,10 @@ fn planned(index: usize) -> Planned {
     const PROJECTS: [&str; 3] = ["billing", "warehouse", "web-shop"];
     let turn = index / 3;
     let fate = match index % 11 {
-        4 => Fate::Rejected(3, "The account is not the one we have on file. Please ask the vendor again."),
+        4 => Fate::Rejected(HOUR, "The account is not the one we have on file. Please ask the vendor again."),
         7 => Fate::Cancelled("Started twice by mistake"),
         9 => Fate::Forgotten,
-        hours => Fate::Approved(1 + u32::try_from(hours).unwrap_or_default() / 2),
+        turn => Fate::Approved(HOUR / 6 + HOUR / 12 * u32::try_from(turn).unwrap_or_default()),
     };
     match index % 3 {
         0 => Planned {
@@ -95,9 +97,10 @@ pub(super) async fn happen(platform: &Platform, clock: &Arc<ManualClock>, now: T
     }
     let mut days = 0;
     let mut index = 0;
-    // The last day is left to runs that wait.
-    while now.since(clock.now()) > 30 * HOUR {
-        let is_weekend = days % 7 >= 5;
+    // A day's work is over before the next morning, and the last hours are left to runs that wait.
+    while now.since(clock.now()) > 36 * HOUR {
+        // The first of January 1970 was a Thursday.
+        let is_weekend = (clock.now().micros().div_euclid(DAY) + 3) % 7 >= 5;
         for (staff, shift) in staffs.iter().zip([0, 5]) {
             let runs = if is_weekend { 0 } else { 2 + days % 3 };
             for _ in 0..runs {
@@ -107,9 +110,9 @@ pub(super) async fn happen(platform: &Platform, clock: &Arc<ManualClock>, now: T
         }
         days += 1;
         eprint!("\rMaking three weeks of samples: day {days} ");
-        next_day(clock);
+        next_day(clock, now);
     }
-    clock.advance(now.since(clock.now()).saturating_sub(2 * HOUR));
+    until(clock, before(now, 2 * HOUR));
     for staff in &staffs {
         for index in [0, 1] {
             begin(platform, clock, staff, &Planned { fate: Fate::Forgotten, ..planned(index) }).await?;
@@ -119,23 +122,32 @@ pub(super) async fn happen(platform: &Platform, clock: &Arc<ManualClock>, now: T
     for person in staffs.iter().flatten() {
         person.leave(platform).await?;
     }
-    clock.advance(now.since(clock.now()));
+    until(clock, now);
     eprintln!();
     Ok(staffs.into_iter().flatten().collect())
 }
 
-/// To nine o'clock of the next day, reckoned from the hour at which the demo began.
-fn next_day(clock: &ManualClock) {
-    const DAY: i64 = 24 * 60 * 60 * 1_000_000;
-    let passed = clock.now().micros().rem_euclid(DAY);
-    let left = u64::try_from(DAY - passed).unwrap_or_default();
-    clock.advance(Duration::from_micros(left) + 9 * HOUR);
+/// To nine o'clock in UTC of the next day, as far as that has come.
+fn next_day(clock: &ManualClock, now: Timestamp) {
+    const NINE: i64 = 9 * 60 * 60 * 1_000_000;
+    let micros = clock.now().micros();
+    let next = Timestamp::from_micros(micros - micros.rem_euclid(DAY) + DAY + NINE);
+    until(clock, next.min(before(now, 2 * HOUR)));
+}
+
+fn before(moment: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_micros(moment.micros() - i64::try_from(by.as_micros()).unwrap_or_default())
+}
+
+/// Moves the clock to a moment that has not passed.
+fn until(clock: &ManualClock, moment: Timestamp) {
+    clock.advance(moment.since(clock.now()));
 }
 
 async fn set_budgets(platform: &Platform, staff: &[Person]) -> Result<(), Failure> {
     let owner = actor(platform, staff, Role::BudgetOwner).await?;
-    for (limited, dollars) in [(Limited::Tenant, 25), (Limited::Workflow("vendor-payment".to_owned()), 10)] {
-        let limit = Money::from_nanos(dollars * 1_000_000_000);
+    for (limited, cents) in [(Limited::Tenant, 5), (Limited::Workflow("vendor-payment".to_owned()), 2)] {
+        let limit = Money::from_nanos(cents * 10_000_000);
         platform.set_limit(&owner, &limited, Some(limit)).await.map_err(Failure::new)?;
     }
     Ok(())
@@ -155,8 +167,8 @@ async fn play(platform: &Platform, clock: &ManualClock, staff: &[Person], planne
         return Ok(());
     };
     let say = match planned.fate {
-        Fate::Approved(hours) => (hours, true, String::new()),
-        Fate::Rejected(hours, reason) => (hours, false, reason.to_owned()),
+        Fate::Approved(after) => (after, true, String::new()),
+        Fate::Rejected(after, reason) => (after, false, reason.to_owned()),
         Fate::Cancelled(reason) => {
             clock.advance(HOUR / 3);
             let starter = actor(platform, staff, planned.by).await?;
@@ -165,8 +177,8 @@ async fn play(platform: &Platform, clock: &ManualClock, staff: &[Person], planne
         }
         Fate::Forgotten => return Ok(()),
     };
-    let (hours, approve, comment) = say;
-    clock.advance(hours * HOUR);
+    let (after, approve, comment) = say;
+    clock.advance(after);
     decide(platform, &approver, approval, approve, comment).await?;
     rest(platform, clock, &approver, run, RunStatus::is_over).await.map(drop)
 }
