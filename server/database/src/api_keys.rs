@@ -290,6 +290,11 @@ pub async fn of_person(tx: &mut impl SystemReads, person: PersonId) -> Result<Ve
     tx.query(&system::API_KEY_OF_PERSON).bind(person).all().await
 }
 
+/// Revokes every key of a person in every tenant, in their own name. Gives how many.
+pub async fn revoke_of_person(tx: &mut SystemTx, person: PersonId, now: Timestamp) -> Result<u64> {
+    tx.query(&system::API_KEY_REVOKE_OF_PERSON).bind(person).bind(now).execute().await
+}
+
 /// Notes that a key was used, and from where. Commits as housekeeping.
 pub async fn touch(tx: &mut SystemTx, tenant: TenantId, id: ApiKeyId, now: Timestamp, address: Option<&str>) -> Result<()> {
     tx.query(&system::API_KEY_TOUCH).bind(tenant).bind(id).bind(now).bind(address).execute().await.map(drop)

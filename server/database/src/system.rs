@@ -172,6 +172,10 @@ pub(crate) static API_KEY_OF_PERSON: Statement = Statement::system(
      where k.person_id = $1 and t.status = 'active' and m.status = 'active'
      order by k.created_at desc, k.id",
 );
+pub(crate) static API_KEY_REVOKE_OF_PERSON: Statement = Statement::system(
+    "api_keys.revoke_of_person",
+    "update api_key set revoked_at = $2, revoked_by = person_id where person_id = $1 and revoked_at is null",
+);
 pub(crate) static API_KEY_TOUCH: Statement = Statement::system(
     "api_keys.touch",
     "update api_key set last_used_at = $3, last_used_from = $4
@@ -476,6 +480,7 @@ pub(crate) static ALL: &[&Statement] = &[
     &SESSION_DELETE_ENDED,
     &API_KEY_SHOWN,
     &API_KEY_OF_PERSON,
+    &API_KEY_REVOKE_OF_PERSON,
     &API_KEY_TOUCH,
     &IDEMPOTENCY_DELETE_ENDED,
     &PERSON_LINK_CREATE,

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use database::{
-    people,
+    api_keys, people,
     person_links::{self, LinkPurpose},
     sessions::{self, SignedIn},
     tenants,
@@ -173,7 +173,8 @@ impl Platform {
         Ok(EmailRestoration { email: link.email, expires_at: link.expires_at })
     }
 
-    /// Gives a person their old address back with a new password, and ends every session and every other link of theirs.
+    /// Gives a person their old address back with a new password, and ends every session, key and other link of theirs:
+    /// whoever changed the address may have made any of them.
     ///
     /// # Errors
     /// 404 `link_wrong`; 409 `email_taken`; 422 on `password`; [`Error::Throttled`].
@@ -200,6 +201,7 @@ impl Platform {
             person_links::delete_of(&mut tx, person.id, purpose).await?;
         }
         let ended = sessions::delete_all(&mut tx, person.id, None).await?;
+        let keys = api_keys::revoke_of_person(&mut tx, person.id, self.now()).await?;
         sessions::announce_end(&mut tx, person.id).await?;
         let actor = person_in_log(person.id, &link.email, &client.request);
         let event = AuditEvent::done("user.updated", "user", person.id, &link.email)
@@ -207,7 +209,8 @@ impl Platform {
             .with("from", person.email.as_str())
             .with("to", link.email.as_str())
             .with("password", "reset")
-            .with("sessions_ended", ended);
+            .with("sessions_ended", ended)
+            .with("keys_revoked", keys);
         let suspicious = AuditEvent::done("security.suspicious_activity", "user", person.id, &link.email)
             .with("reason", "an e-mail address was taken back: somebody else may have changed it");
         let mut intents = for_each_tenant(&tenancies, &actor, &event);
