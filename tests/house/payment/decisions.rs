@@ -42,6 +42,25 @@ in_both_houses! {
         assert_eq!(house.rehearsal.payment_desk_stage().requests().len(), 0);
     }
 
+    async fn a_run_says_why_it_waits_and_afterwards_what_happened_at_each_step(house) {
+        let (run, approval) = asked(&house).await;
+        let at = format!("/t/acme/runs/{run}");
+        let waits = ["Why it waits", "1 of role approver", "approver@acme.example, by mail", "the run fails, and nothing of it is done"];
+        house.acme.viewer.get(&at).await.expect(200).says(&waits);
+        approve(&house, approval).await;
+        house.until_over(&house.acme, run).await;
+        let over = house.acme.viewer.get(&at).await.expect(200);
+        assert!(!over.words().contains("1 of role approver, by mail") && !over.words().contains("approver@acme.example, by mail"));
+        let agreed = house.acme.viewer.get(&format!("{at}?step=step_4")).await.expect(200);
+        agreed.says(&["What happened to the approval", "Asked approver@acme.example", "Agreed approver@acme.example", "Approved approver@acme.example"]);
+        let paid = house.acme.viewer.get(&format!("{at}?step=step_5")).await.expect(200);
+        let desk = format!("POST {}", house.rehearsal.payment_desk());
+        paid.says(&["Attempts", &desk, "with payment-desk version 1", "Answered", "Size of the result"]);
+        let asked_model = house.acme.viewer.get(&format!("{at}?step=step_3&tab=sent")).await.expect(200);
+        asked_model.says(&["rehearsal/rehearsal-model", " in, ", " out", "Size of what was sent"]);
+        house.globex.admin.get(&format!("{at}?step=step_5")).await.expect(404);
+    }
+
     async fn nobody_decided_within_three_days_and_nothing_is_paid(house) {
         let (run, approval) = asked(&house).await;
         house.clock.advance(Duration::from_hours(72) - Duration::from_secs(1));
@@ -66,6 +85,8 @@ in_both_houses! {
         assert_eq!((over.line.status, state_of(&house, approval).await), (RunStatus::Cancelled, ApprovalState::Cancelled));
         let page = house.acme.approver.get(&format!("/t/acme/approvals/{approval}")).await.expect(200);
         assert!(page.says(&["The run was cancelled"]).text.contains("<main") );
+        let told = house.acme.viewer.get(&format!("/t/acme/runs/{run}")).await.expect(200);
+        told.says(&["Cancelled by developer@acme.example.", "“Wrong invoice”", "Ended 0 s ago"]);
         assert_eq!(house.rehearsal.payment_desk_stage().requests().len(), 0);
         // Cancelling again changes nothing and says so.
         house.acme.developer.post(&at, &[("reason", "")]).await.expect(303);
