@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use domain::PersonId;
-use platform::members::Role;
+use platform::{
+    keys::{KeyShown, KeyState, NewKey},
+    members::Role,
+};
 use reqwest::Response;
 
 use crate::harness::{Client, House, PASSWORD, Tenant, in_both_houses, person};
@@ -202,6 +205,9 @@ mod by_mail {
             assert_eq!((signs_in(&house, "viewer@acme.example", PASSWORD).await, signs_in(&house, "vic.new@acme.example", PASSWORD).await), (401, 303));
             house.acme.admin.get("/t/acme/members?q=vic.new").await.expect(200).says(&["vic.new@acme.example", "viewer"]);
 
+            let actor = house.actor(viewer).await;
+            let key = NewKey { name: "theirs".to_owned(), scopes: vec!["run:read".to_owned()], days: 1 };
+            house.platform.create_api_key(&actor, &key).await.unwrap();
             let path = path_of(&house, &house.mailed_link("viewer@acme.example", "/email-restorations/").await);
             nobody.get(&path).await.expect(200).says(&["Take your address back"]);
             nobody.post(&path, &[("password", NEW)]).await.expect(303);
@@ -209,6 +215,11 @@ mod by_mail {
             assert_eq!((signs_in(&house, "vic.new@acme.example", PASSWORD).await, signs_in(&house, "viewer@acme.example", NEW).await), (401, 303));
             nobody.post(&path, &[("password", PASSWORD)]).await.expect(404);
             assert!(actions(&house, &house.acme).await.contains(&"security.suspicious_activity".to_owned()));
+            let keys = house.platform.api_keys(&house.actor(&house.acme.admin).await).await.unwrap();
+            let is_revoked = |key: &KeyShown| key.state == KeyState::Revoked;
+            let (theirs, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.owner == person(viewer));
+            assert!(!theirs.is_empty() && theirs.iter().all(is_revoked), "what somebody else may have made is worth nothing");
+            assert!(!others.iter().any(is_revoked));
         }
     }
 }
