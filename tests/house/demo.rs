@@ -65,7 +65,7 @@ async fn one_command_makes_two_tenants_with_people_in_every_role_and_weeks_of_ru
 
         // What happened is in the log like anything else, and its chain holds.
         let auditor = sign_in(port, &of(tenant, "auditor")).await;
-        let log = auditor.get(&format!("/t/{slug}/audit/export.jsonl")).await.expect(200).body;
+        let log = auditor.get(&format!("/t/{slug}/audit/export.jsonl")).await.expect(200).text;
         for action in ["user.created", "workflow.executed", "approval.approved", "approval.rejected", "approval.expired", "run.cancelled"] {
             assert!(log.contains(action), "{action} did not happen at {tenant}");
         }
