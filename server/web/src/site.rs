@@ -71,15 +71,14 @@ impl Site {
             .filter(|route| route.info().method == Method::GET.as_str())
             .filter_map(|route| Some((route.info().path, route.permission()?)))
             .collect();
-        let public_origin = origin(public_url);
         Self {
             trusted_proxies: config.trusted_proxies.clone(),
             cookies: Cookies { https: public_url.starts_with("https://") },
             unlimited: routes.iter().filter(|route| route.is_unlimited()).map(|route| route.info().path).collect(),
             limiter: Limiter::new(config.limits),
             metrics: Metrics::new(),
-            metrics_door: Door::new(config.metrics_token.as_ref(), &public_origin),
-            public_origin,
+            metrics_door: Door::new(config.metrics_token.as_ref()),
+            public_origin: origin(public_url),
             streams: Arc::default(),
             stopping,
             entropy: Arc::clone(&config.entropy),
