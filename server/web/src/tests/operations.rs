@@ -75,6 +75,9 @@ async fn a_key_has_a_limit_of_its_own() {
     assert_eq!((first.status, first.header("ratelimit-policy")), (StatusCode::OK, "\"address\";q=100;w=100, \"key\";q=1;w=1"));
     assert_eq!(get_with(&browser, "/sign-in", "authorization", "bearer one").await.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(get_with(&browser, "/sign-in", "authorization", "Bearer two").await.status, StatusCode::OK);
+    let program = get_with(&browser, "/api/v1/whoami", "authorization", "Bearer two").await;
+    assert_eq!((program.status, program.header("content-type")), (StatusCode::TOO_MANY_REQUESTS, "application/problem+json"));
+    assert!(program.text().contains("\"too_many_requests\"") && program.header("retry-after") == "1", "{}", program.text());
 }
 
 #[tokio::test]
