@@ -9,14 +9,14 @@
 use std::time::Duration;
 
 use database::{
-    api_keys, people,
+    Rule, SystemTx, api_keys, people,
     person_links::{self, LinkPurpose},
     sessions::{self, SignedIn},
     tenants,
     throttle::Bucket,
 };
 use domain::{
-    Problem, Secret, Timestamp,
+    Entropy, PersonId, Problem, Secret, Timestamp,
     audit::{AuditEvent, Outcome},
 };
 
@@ -53,6 +53,15 @@ pub struct EmailRestoration {
 
 fn taken() -> Error {
     Problem::conflict("email_taken", "Somebody has this e-mail address by now, and nothing was changed. Ask the operator to help.").into()
+}
+
+/// Gives a person an address; false when somebody has it. Of two who confirm the same one at once the second breaks a rule of
+/// the table instead.
+async fn give(tx: &mut SystemTx, person: PersonId, email: &str, entropy: &dyn Entropy) -> Result<bool> {
+    match people::set_email(tx, person, email, entropy).await {
+        Err(database::Error::Violation { rule: Rule::Unique, .. }) => Ok(false),
+        given => Ok(given?),
+    }
 }
 
 impl Platform {
@@ -136,7 +145,7 @@ impl Platform {
         let (entropy, old, new) = (self.parts().entropy.as_ref(), signed_in.email.as_str(), link.email.as_str());
         let mut tx = self.parts().database.system().await?;
         person_links::take(&mut tx, LinkPurpose::EmailChange, &hash, self.now()).await?.ok_or_else(wrong_link)?;
-        if !people::set_email(&mut tx, link.person, new, entropy).await? {
+        if !give(&mut tx, link.person, new, entropy).await? {
             return Err(taken());
         }
         // Links for a new password that were sent to the old address.
@@ -194,7 +203,7 @@ impl Platform {
                 Problem::conflict("password_changed", "The password was changed meanwhile, and nothing was done. Try again.").into()
             );
         }
-        if person.email != link.email && !people::set_email(&mut tx, person.id, &link.email, self.parts().entropy.as_ref()).await? {
+        if person.email != link.email && !give(&mut tx, person.id, &link.email, self.parts().entropy.as_ref()).await? {
             return Err(taken());
         }
         for purpose in [LinkPurpose::PasswordReset, LinkPurpose::EmailChange, LinkPurpose::EmailRestoration] {
