@@ -20,8 +20,8 @@ pub(super) struct Bound {
 /// Binds a coverage to the facts in force: when somebody is asked, and again before each covered effect.
 ///
 /// Over: the plan, the covered steps with their known arguments and the texts of what is not known yet, the id, version
-/// and hosts of each credential, where each model's provider is, who may decide how, and what they fill in. Prices are not part of it:
-/// what it may cost is the ceiling, which is checked apart.
+/// and hosts of each credential, where each model's provider is, who may decide how, and what they fill in. Prices are no
+/// part of it: what it may cost is the ceiling, which is checked apart.
 pub(super) fn bind(batch: &Batch<'_>, run: &RunContext, coverage: &Coverage, request: &ApprovalRequest) -> Result<Bound, String> {
     let mut ceiling = Money::ZERO;
     let mut means = Vec::new();
