@@ -67,6 +67,9 @@ pub(crate) struct NewJson {
     credential: Option<String>,
 }
 
+/// A model of a provider, in an address.
+type OfProvider = Path<(IdText<kind::Provider>, IdText<kind::Model>)>;
+
 /// What a model costs: US dollars for a million tokens.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -193,7 +196,7 @@ pub(crate) async fn add_model(
 /// `PUT /api/v1/providers/{provider}/models/{model}/price`.
 pub(crate) async fn set_price(
     call: Call<AgentWrite>,
-    (Path((provider, model)), Body(price)): (Path<(IdText<kind::Provider>, IdText<kind::Model>)>, Body<PriceJson>),
+    (Path((provider, model)), Body(price)): (OfProvider, Body<PriceJson>),
 ) -> Result<Json<ModelJson>> {
     demand(&call, provider.0, model.0).await?;
     call.platform().set_price(call.actor(), model.0, &price.into()).await?;
@@ -201,20 +204,14 @@ pub(crate) async fn set_price(
 }
 
 /// `POST /api/v1/providers/{provider}/models/{model}/default`: makes it the one that prompts go to which name none.
-pub(crate) async fn make_default(
-    call: Call<AgentWrite>,
-    Path((provider, model)): Path<(IdText<kind::Provider>, IdText<kind::Model>)>,
-) -> Result<Done> {
+pub(crate) async fn make_default(call: Call<AgentWrite>, Path((provider, model)): OfProvider) -> Result<Done> {
     demand(&call, provider.0, model.0).await?;
     call.platform().set_default_model(call.actor(), model.0).await?;
     Ok(Done)
 }
 
 /// `DELETE /api/v1/providers/{provider}/models/{model}`.
-pub(crate) async fn remove_model(
-    call: Call<AgentWrite>,
-    Path((provider, model)): Path<(IdText<kind::Provider>, IdText<kind::Model>)>,
-) -> Result<Done> {
+pub(crate) async fn remove_model(call: Call<AgentWrite>, Path((provider, model)): OfProvider) -> Result<Done> {
     demand(&call, provider.0, model.0).await?;
     call.platform().remove_model(call.actor(), model.0).await?;
     Ok(Done)
