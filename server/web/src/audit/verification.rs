@@ -29,7 +29,7 @@ struct View {
 pub(super) struct Verdict {
     /// The state it looks like.
     pub(super) state: &'static str,
-    /// One or two words.
+    /// One word.
     pub(super) word: &'static str,
     pub(super) sentence: String,
 }
