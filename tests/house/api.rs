@@ -93,7 +93,7 @@ mod keys {
             house.acme.viewer.get("/t/acme/keys").await.expect(403);
             house.acme.viewer.post(&revocation, &[]).await.expect(403);
             house.acme.viewer.post(&format!("/account/keys/{}/revocation", key.id), &[]).await.expect(404);
-            let page = house.acme.admin.get("/t/acme/keys").await.expect(200).says(&["a program", "developer@acme.example"]);
+            let page = house.acme.admin.get("/t/acme/keys").await.expect(200).says(&["a program", "developer@acme.example", "run:read"]);
             assert!(!page.text.contains(key.text.expose()), "the key itself is shown to nobody");
             house.acme.admin.submit(&page, &revocation, &[]).await.expect(303);
             let program = house.acme.developer.with_key(key.text.expose());
@@ -143,7 +143,7 @@ mod keys {
             let (head, _) = text.split_at(31);
             let (_, tail) = other.text.expose().split_at(31);
             for (key, code) in [
-                (format!("{}x", &text[..text.len() - 1]), "malformed_key"),
+                (format!("{}{}", &text[..text.len() - 1], if text.ends_with('x') { 'y' } else { 'x' }), "malformed_key"),
                 (text[..text.len() - 1].to_owned(), "malformed_key"),
                 (format!("{head}{tail}"), "malformed_key"),
                 ("x".to_owned(), "invalid_token"),
@@ -151,7 +151,7 @@ mod keys {
             ] {
                 let refused = get(&house.acme.developer.with_key(&key), "/api/v1/whoami").await.expect(401);
                 assert_eq!(refused.code(), code);
-                assert!(!refused.text.contains(&key), "what was sent is not repeated");
+                assert!(key.len() < 10 || !refused.text.contains(&key), "what was sent is not repeated");
             }
             assert_eq!(get(&house.nobody, "/api/v1/whoami").await.expect(401).code(), "key_missing");
         }

@@ -9,7 +9,7 @@ use domain::{Permission, Timestamp};
 use platform::keys::{KeyShown, KeyState, MadeKey, NewKey};
 use serde::Deserialize;
 
-use crate::format::{self, Time};
+use crate::format::{self, ShownId, Time};
 
 /// What the forms show themselves.
 const IN_FORM: &[u16] = &[409, 422];
@@ -18,11 +18,12 @@ const DAYS: [u32; 4] = [7, 30, 90, 365];
 
 /// A key in a table.
 struct KeyRow {
-    id: String,
+    id: ShownId,
     name: String,
     /// Whose it is, or which tenant it is for.
     of: String,
-    scopes: Vec<&'static str>,
+    /// The permissions it is limited to, with commas.
+    scopes: String,
     expires: Time,
     used: Option<Time>,
     used_from: String,
@@ -84,10 +85,10 @@ fn row(key: KeyShown, of: String, revoke_href: String, now: Timestamp) -> KeyRow
         KeyState::Revoked => ("cancelled", "Revoked"),
     };
     KeyRow {
-        id: key.id.to_string(),
+        id: format::id(key.id),
         name: key.name,
         of,
-        scopes: key.scopes.iter().map(Permission::name).collect(),
+        scopes: key.scopes.iter().map(Permission::name).collect::<Vec<_>>().join(", "),
         expires: format::ago(key.expires_at, now),
         used: key.last_used_at.map(|at| format::ago(at, now)),
         used_from: key.last_used_from.unwrap_or_default(),
