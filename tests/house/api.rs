@@ -269,6 +269,12 @@ mod requests {
             let key = house.platform.create_service_key(&admin, robot, &new).await.unwrap();
             let refused = post(&house.acme.approver.with_key(key.text.expose()), &decision, yes.clone()).await.expect(403);
             assert_eq!(refused.code(), "not_your_decision");
+            // The record of a denial is not what was asked for: the same request is refused again, not taken for done.
+            let robot = house.acme.approver.with_key(key.text.expose());
+            for _ in 0..2 {
+                let again = robot.api(POST, &decision, &[("idempotency-key", "d")], Some(&yes)).await.expect(403);
+                assert_eq!(again.code(), "not_your_decision");
+            }
             let other = json!({"decision": "approve", "digest": "0".repeat(64)});
             assert_eq!(post(&house.acme.approver, &decision, other).await.expect(409).code(), "approval_changed");
             assert_eq!(post(&house.acme.approver, &decision, yes.clone()).await.expect(200).json()["state"], "approved");

@@ -190,6 +190,13 @@ impl Actor {
         self
     }
 
+    /// The same one for what is done beside the request: it is not what the client may ask for once.
+    #[must_use]
+    pub fn aside(mut self) -> Self {
+        self.once = None;
+        self
+    }
+
     /// That the request must be done once, where it must.
     pub fn once(&self) -> Option<&Once> {
         self.once.as_deref()

@@ -32,7 +32,7 @@ impl Platform {
     pub async fn record_denial(&self, actor: &Actor, denied: &Denied) -> Result<()> {
         let (Denied::NotFound { kind, permission, id } | Denied::Forbidden { kind, permission, id }) = denied;
         // What was denied may have to do with rights that changed just now.
-        let actor = self.renewed(actor).await?;
+        let actor = self.renewed(actor).await?.aside();
         let in_log = AuditActor::from(&actor);
         let denial = Denial {
             key: format!("{} {} {permission} {kind} {id}", in_log.kind, in_log.id),

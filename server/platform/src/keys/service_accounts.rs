@@ -4,7 +4,7 @@
 //! mails them, and no approval is theirs to decide: those who may be asked are people.
 
 use database::{
-    api_keys, roles,
+    api_keys, quotas, roles,
     service_accounts::{self as rows, NewServiceAccount, ServiceAccountRow},
     tenants,
 };
@@ -73,7 +73,7 @@ impl Platform {
     /// Makes a service account. It may do nothing before somebody gives it a role and a key.
     ///
     /// # Errors
-    /// 422 with every field that is wrong, a word that is taken among them.
+    /// 422 with every field that is wrong, a word that is taken among them; as for every member when there is no room.
     pub async fn create_service_account(&self, actor: &Actor, word: &str, name: &str) -> Result<PersonId> {
         demand_a_page(actor)?;
         let scope = Scope::<UserWrite>::of(actor, "service accounts")?;
@@ -98,6 +98,10 @@ impl Platform {
                 "Rights or accounts changed at the same moment, and nothing was done. Try again.",
             )
             .into());
+        }
+        if let Err(full) = self.room_for_joining(quotas::members_of(&mut tx, actor.tenant()).await?) {
+            drop(tx);
+            return Err(self.over_quota(actor, full).await);
         }
         let event = AuditEvent::done("user.created", "service account", new.person, &new.email).with("name", new.name.as_str());
         let intent = database::AuditIntent { chain: database::Chain::Tenant(actor.tenant()), actor: AuditActor::from(actor), event };

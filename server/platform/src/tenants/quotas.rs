@@ -217,7 +217,7 @@ impl Platform {
 
     /// Records that an actor was refused for want of room, and gives what they are told.
     pub(crate) async fn over_quota(&self, actor: &Actor, full: Full) -> Error {
-        if let Err(error) = self.record_full(actor, full).await {
+        if let Err(error) = self.record_full(&actor.clone().aside(), full).await {
             let request = &actor.request().id;
             tracing::error!(%request, %error, "request {request}: a refusal by a quota could not be recorded: {error}");
         }
