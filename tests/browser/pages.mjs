@@ -50,12 +50,12 @@ function kind(url) {
   return path.replace(/^\/(invitations|a|setup)\/.*/, "/$1/{token}") + (search ? "?" : "");
 }
 
-/** The pages that this one links to, without files and without what leaves the tenant. */
+/** The pages that this one links to, without files, without what is for programs and without what leaves the tenant. */
 function links(page) {
   return page.evaluate(() =>
     [...document.querySelectorAll("a[href]:not([download])")]
       .map((link) => link.href.split("#")[0])
-      .filter((href) => href.startsWith(location.origin) && !href.includes("/go/")),
+      .filter((href) => href.startsWith(location.origin) && !href.includes("/go/") && !href.includes("/api/")),
   );
 }
 
