@@ -1,7 +1,8 @@
-//! Runs: starting, listing, showing and cancelling them. What happened in one is told in `history`, why one waits in `waits`;
-//! following one is in `watch`, starting one once more in `repetition`.
+//! Runs: starting, showing and cancelling them. Lists of them are in `list`; what happened in one is told in
+//! `history`, why one waits in `waits`; following one is in `watch`, starting one once more in `repetition`.
 
 mod history;
+mod list;
 mod repetition;
 mod waits;
 mod watch;
@@ -12,7 +13,7 @@ use database::{
     tenants, variables, workflows,
 };
 use domain::{
-    Actor, ApprovalId, Authorized, Cursor, InboxId, Money, Page, Problem, RunId, Scope, Timestamp, VersionId,
+    Actor, ApprovalId, Authorized, InboxId, Money, Problem, RunId, Scope, Timestamp, VersionId,
     audit::{AuditEvent, AuditEvents},
     permission::{RunCancel, RunRead, WorkflowExecute, WorkflowRead},
     problem::FieldProblem,
@@ -40,6 +41,7 @@ use repetition::Repeated;
 
 pub use database::{runs::Filter as RunFilter, workflows::NameRow as WorkflowName};
 pub use history::{RoundShown, SaidShown, Sending, SendingEnd, Spent};
+pub use list::LOOKED_THROUGH;
 pub use waits::Wait;
 pub use watch::Watch;
 
@@ -273,10 +275,6 @@ pub struct CancelledShown {
     pub reason: Option<String>,
 }
 
-/// The most runs that one page is looked for in when no index answers: read in a few hundredths of a second.
-pub const LOOKED_THROUGH: u32 = 20_000;
-/// The longest text that runs are searched for, in signs.
-const LONGEST_TEXT: usize = 200;
 /// Facts read for one page.
 const JOURNAL_PAGE: u32 = 1_000;
 
@@ -363,42 +361,6 @@ impl Platform {
         Ok(inbox::create(tx, &inbox::InboxRow { id, run, kind, payload, created_at: self.now() }).await?)
     }
 
-    /// A page of runs, newest first. The text may also be `#` and a number, or the id of a run: then that run alone is looked
-    /// for. What no index answers is looked for in [`LOOKED_THROUGH`] runs at a time: a page may be short and have a next one.
-    ///
-    /// # Errors
-    /// 422 for a text to search for that is too long.
-    pub async fn runs(&self, actor: &Actor, filter: RunFilter, after: Option<Cursor>, limit: u32) -> Result<Page<RunLine>> {
-        let scope = Scope::<RunRead>::of(actor, "run")?;
-        for (field, text) in [("text", &filter.text), ("starter", &filter.starter)] {
-            let text = text.as_deref().unwrap_or_default();
-            if text.chars().count() > LONGEST_TEXT || text.contains('\0') {
-                return Err(Problem::field(field, format!("Search for at most {LONGEST_TEXT} signs.")).into());
-            }
-        }
-        let mut tx = self.parts().database.read(actor).await?;
-        let Some(named) = filter.text.as_deref().and_then(named) else {
-            return Ok(rows::list(&mut tx, &scope, &filter, after, limit, LOOKED_THROUGH).await?.map(line));
-        };
-        let found = match named {
-            Named::Id(id) => rows::find(&mut tx, id).await?,
-            Named::Number(number) => rows::find_by_number(&mut tx, number).await?,
-        };
-        let mut items = Vec::new();
-        if let Some(found) = found {
-            let run = found.authorize::<RunRead>(actor)?.into_inner();
-            items.extend(fits(&filter, &run.facts).then(|| line(run.facts)));
-        }
-        Ok(Page { items, next: None })
-    }
-
-    /// The workflows that runs are of, those that were removed among them, by name.
-    pub async fn run_workflows(&self, actor: &Actor) -> Result<Vec<WorkflowName>> {
-        let scope = Scope::<RunRead>::of(actor, "run")?;
-        let mut tx = self.parts().database.read(actor).await?;
-        Ok(workflows::names(&mut tx, &scope).await?)
-    }
-
     /// The text of the version that a run pinned, whatever became of its workflow.
     ///
     /// # Errors
@@ -412,13 +374,6 @@ impl Platform {
         let version = workflows::pinned_version(&mut tx, run.version).await?.ok_or_else(missing)?;
         let RunListRow { workflow_slug: slug, workflow_name: name, .. } = run.facts;
         Ok(SourceShown { slug, name, version: version.facts.into(), source: version.source })
-    }
-
-    /// How many runs wait for something, as far as lists count them.
-    pub async fn waiting_runs(&self, actor: &Actor) -> Result<i64> {
-        let scope = Scope::<RunRead>::of(actor, "run")?;
-        let mut tx = self.parts().database.read(actor).await?;
-        Ok(rows::count_by_status(&mut tx, &scope, RunStatus::Waiting).await?)
     }
 
     /// A run with everything its page shows.
@@ -484,30 +439,6 @@ async fn fold<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>
             return Ok((state, history, last_seq));
         }
     }
-}
-
-/// One run that a text names.
-enum Named {
-    Id(RunId),
-    Number(i64),
-}
-
-/// The run that a text names: its id, or `#` and its number.
-fn named(text: &str) -> Option<Named> {
-    let text = text.trim();
-    match text.strip_prefix('#') {
-        Some(number) => number.parse().ok().map(Named::Number),
-        None => text.parse().ok().map(Named::Id),
-    }
-}
-
-/// Whether a run is among those that a filter lets through, whatever its text.
-fn fits(filter: &RunFilter, run: &RunListRow) -> bool {
-    filter.status.is_none_or(|status| run.status == status)
-        && filter.workflow.is_none_or(|workflow| run.workflow == workflow)
-        && filter.starter.as_ref().is_none_or(|starter| run.starter_label == *starter)
-        && filter.since.is_none_or(|since| run.accepted_at >= since)
-        && filter.until.is_none_or(|until| run.accepted_at < until)
 }
 
 fn line(row: RunListRow) -> RunLine {
