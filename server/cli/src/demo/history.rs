@@ -21,7 +21,7 @@ const TICK: Duration = Duration::from_millis(60);
 /// Real time between two ticks.
 const TICK_EVERY: Duration = Duration::from_millis(3);
 /// A run that neither waits nor ends after this much real time never will.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Microseconds.
