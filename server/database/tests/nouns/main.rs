@@ -26,6 +26,7 @@ macro_rules! on_both_engines {
 }
 
 mod access;
+mod api;
 mod approvals;
 mod audit;
 mod budgets;
