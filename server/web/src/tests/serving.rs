@@ -18,7 +18,8 @@ async fn a_server_answers_until_it_is_told_to_stop() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let grace = Duration::from_secs(10);
-    let config = WebConfig { grace,
+    let config = WebConfig {
+        grace,
         trusted_proxies: Vec::new(),
         entropy: Arc::new(SeededEntropy::new(3)),
         workers: 1,
