@@ -316,7 +316,7 @@ h.journey(async ({ step, visitor }) => {
     await h.follow(bea, "Cancel run");
     await h.control(bea, "Reason").fill("Only a trial");
     await h.press(bea, "Cancel the run");
-    await bea.locator("#run-banner").getByText("Cancelled.").waitFor();
+    await bea.locator("#run-banner").getByText("Cancelled by").waitFor();
     assert.equal((await h.payments()).requests, 1);
   });
 

@@ -88,23 +88,29 @@ pub(crate) async fn drive<H: StepHost>(
             return Ok(());
         }
         look_again = false;
-        let pause = task.until_due();
-        tokio::select! {
-            biased;
-            Some((call, outcome)) = task.calls.next(), if !task.calls.is_empty() => {
-                task.in_flight.remove(&(call.step.clone(), call.attempt));
-                finished.push(Finished { call, outcome, chance: chance(shared.entropy.as_ref()) });
-            }
-            nudge = nudges.recv() => {
-                if nudge == Some(Nudge::Inbox) {
-                    for row in load::inbox(shared, &task.context).await? {
-                        look_again = true;
-                        consumed.push(row.id);
-                        inputs.push(row.input);
+        // What is out is waited for: an append that says nothing would only keep the writer busy.
+        loop {
+            let pause = task.until_due();
+            tokio::select! {
+                biased;
+                Some((call, outcome)) = task.calls.next(), if !task.calls.is_empty() => {
+                    task.in_flight.remove(&(call.step.clone(), call.attempt));
+                    finished.push(Finished { call, outcome, chance: chance(shared.entropy.as_ref()) });
+                }
+                nudge = nudges.recv() => {
+                    if nudge == Some(Nudge::Inbox) {
+                        for row in load::inbox(shared, &task.context).await? {
+                            look_again = true;
+                            consumed.push(row.id);
+                            inputs.push(row.input);
+                        }
                     }
                 }
+                () = tokio::time::sleep(pause) => {}
             }
-            () = tokio::time::sleep(pause) => {}
+            if !finished.is_empty() || look_again || task.more_is_due() {
+                break;
+            }
         }
     }
 }
