@@ -24,10 +24,15 @@ use fixture::Engine;
 #[tokio::main]
 async fn main() {
     let seconds: f64 = env::args().nth(1).map_or(10.0, |text| text.parse().expect("seconds for each figure"));
+    // One figure alone: `memory`, `sqlite-1`, `postgres-50`.
     let only = env::args().nth(2);
     tools::install_crypto();
     database::testing::durable();
     println!("disk: {:.0} fsyncs a second", disk::fsyncs_a_second());
+    // Before anything else has used memory.
+    if only.as_ref().is_none_or(|only| only == "memory") {
+        memory::measure(10_000).await;
+    }
     if only.is_none() {
         decisions::measure().await;
     }
@@ -37,8 +42,5 @@ async fn main() {
                 runs::measure(engine, concurrency, seconds).await;
             }
         }
-    }
-    if only.is_none() {
-        memory::measure(10_000).await;
     }
 }

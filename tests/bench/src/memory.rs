@@ -17,7 +17,6 @@ fn resident_mib() -> f64 {
 
 /// Starts that many runs that wait, and prints what memory they take.
 pub async fn measure(runs: usize) {
-    let before = resident_mib();
     let fixture = Arc::new(Fixture::new(Engine::Sqlite, WAITS).await);
     let driver = Embedded::new(
         fixture.platform.database().clone(),
@@ -28,6 +27,8 @@ pub async fn measure(runs: usize) {
     );
     let (stop, stopped) = watch::channel(false);
     let driver = tokio::spawn(async move { driver.work(stopped).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = resident_mib();
     let started = std::time::Instant::now();
     let tasks: Vec<_> = (0..50)
         .map(|_| {
@@ -51,7 +52,7 @@ pub async fn measure(runs: usize) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     println!(
-        "memory: {:.0} MiB resident before, {:.0} MiB with {runs} runs waiting for approval (all accepted and waiting after {:.1} s)",
+        "memory: {:.0} MiB resident idle, {:.0} MiB with {runs} runs waiting for approval (all accepted and waiting after {:.1} s)",
         before,
         resident_mib(),
         started.elapsed().as_secs_f64()
