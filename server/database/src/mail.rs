@@ -7,7 +7,7 @@ use domain::{MailId, TenantId, Timestamp};
 use serde_json::Value;
 
 use crate::{
-    Result,
+    Query, Result,
     announce::Topic,
     param::Json,
     row::{FromRow, Row},
@@ -111,37 +111,31 @@ static CREATE: Statement = Statement::tenant(
 
 pub(crate) static ALL: &[&Statement] = &[&CREATE];
 
+impl NewMail {
+    /// Binds it to a statement that has its tenant already.
+    fn bind<'t>(&self, query: Query<'t>) -> Query<'t> {
+        query
+            .bind(self.id)
+            .bind(&self.recipient)
+            .bind(&self.subject)
+            .bind(&self.text_body)
+            .bind(self.html_body.as_deref())
+            .bind(Json(self.headers.clone()))
+            .bind(&self.reference)
+            .bind(self.created_at)
+    }
+}
+
 /// Writes a mail; it is sent after the commit, or never if there is none.
 pub async fn create(tx: &mut WriteTx<'_>, new: &NewMail) -> Result<()> {
-    tx.query(&CREATE)
-        .bind(new.id)
-        .bind(&new.recipient)
-        .bind(&new.subject)
-        .bind(&new.text_body)
-        .bind(new.html_body.as_deref())
-        .bind(Json(new.headers.clone()))
-        .bind(&new.reference)
-        .bind(new.created_at)
-        .execute()
-        .await?;
+    new.bind(tx.query(&CREATE)).execute().await?;
     tx.announce(Topic::Outbox);
     Ok(())
 }
 
 /// Writes a mail to a person about what is theirs alone, into the outbox of a tenant of theirs.
 pub async fn create_to_person(tx: &mut SystemTx, tenant: TenantId, new: &NewMail) -> Result<()> {
-    tx.query(&system::MAIL_CREATE)
-        .bind(tenant)
-        .bind(new.id)
-        .bind(&new.recipient)
-        .bind(&new.subject)
-        .bind(&new.text_body)
-        .bind(new.html_body.as_deref())
-        .bind(Json(new.headers.clone()))
-        .bind(&new.reference)
-        .bind(new.created_at)
-        .execute()
-        .await?;
+    new.bind(tx.query(&system::MAIL_CREATE).bind(tenant)).execute().await?;
     tx.announce(tenant, Topic::Outbox);
     Ok(())
 }

@@ -252,14 +252,19 @@ macro_rules! window_select {
 
 macro_rules! run_select {
     ($rest:literal) => {
+        run_select!("", "", $rest)
+    };
+    ($more:literal, $join:literal, $rest:literal) => {
         concat!(
             "select r.id, r.number, r.workflow_id, w.slug as workflow_slug, w.name as workflow_name, r.starter_label, r.status,
                     r.waiting_for, r.spent, r.held, r.accepted_at, r.started_at, r.ended_at,
-                    r.version_id, v.number as version_number, r.plan_hash, r.starter, r.inputs, r.outputs, r.error, r.last_seq
-             from run r
+                    r.version_id, v.number as version_number, r.plan_hash, r.starter, r.inputs, r.outputs, r.error, r.last_seq",
+            $more,
+            " from run r
              join workflow w on w.tenant_id = r.tenant_id and w.id = r.workflow_id
-             join version v on v.tenant_id = r.tenant_id and v.id = r.version_id
-             where r.tenant_id = $1",
+             join version v on v.tenant_id = r.tenant_id and v.id = r.version_id",
+            $join,
+            " where r.tenant_id = $1",
             $rest
         )
     };
@@ -337,16 +342,11 @@ static ACCEPT: Statement = Statement::tenant_each(
 /// A run with each row of its inbox; without any the columns of the inbox are null.
 static TAKE_UP: Statement = Statement::tenant(
     "runs.take_up",
-    "select r.id, r.number, r.workflow_id, w.slug as workflow_slug, w.name as workflow_name, r.starter_label, r.status,
-            r.waiting_for, r.spent, r.held, r.accepted_at, r.started_at, r.ended_at,
-            r.version_id, v.number as version_number, r.plan_hash, r.starter, r.inputs, r.outputs, r.error, r.last_seq,
-            i.id as letter_id, i.kind as letter_kind, i.payload as letter_payload, i.created_at as letter_at
-     from run r
-     join workflow w on w.tenant_id = r.tenant_id and w.id = r.workflow_id
-     join version v on v.tenant_id = r.tenant_id and v.id = r.version_id
-     left join inbox i on i.tenant_id = r.tenant_id and i.run_id = r.id
-     where r.tenant_id = $1 and r.id = $2
-     order by i.created_at, i.id",
+    run_select!(
+        ", i.id as letter_id, i.kind as letter_kind, i.payload as letter_payload, i.created_at as letter_at",
+        " left join inbox i on i.tenant_id = r.tenant_id and i.run_id = r.id",
+        " and r.id = $2 order by i.created_at, i.id"
+    ),
 );
 static COUNT_BY_STATUS: Statement = Statement::tenant(
     "runs.count_by_status",

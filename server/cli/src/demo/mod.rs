@@ -20,7 +20,6 @@ use domain::{
 };
 use engine::{Driver, Embedded, EmbeddedSettings};
 use platform::{Platform, Settings, execution::Execution, tenants::Quotas};
-use rehearsal::Rehearsal;
 use tokio::sync::watch;
 use tools::Egress;
 
@@ -107,13 +106,9 @@ async fn make(config: &Config) -> Result<(), Failure> {
     let database = Database::open(config.location()?, database_settings).await.map_err(Failure::new)?;
     let platform = Platform::new(database.clone(), Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&entropy), keyring, egress, settings);
     let made = with_engine(&platform, &clock, now).await;
-    rehearsal_stopped(rehearsal).await;
+    rehearsal.stop().await;
     database.close().await;
     keys::write(&people::file(&config.data.directory), &people::list(&made?))
-}
-
-async fn rehearsal_stopped(rehearsal: Rehearsal) {
-    rehearsal.stop().await;
 }
 
 /// Lets the history happen while a driver works.
