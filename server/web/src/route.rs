@@ -26,7 +26,7 @@
 //! let _ = route(Member(RunRead), Method::POST, "/t/{slug}/runs/{id}/cancellation", cancel);
 //! ```
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, rc::Rc, sync::Arc, time::Duration};
+use std::{any::Any, collections::BTreeMap, panic::AssertUnwindSafe, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::{
     Handler, HttpRequest, HttpResponse,
@@ -35,7 +35,7 @@ use actix_web::{
     http::header::{ALLOW, HeaderValue},
     web,
 };
-use domain::{Permission, Problem};
+use domain::{Actor, Permission, Problem};
 use futures_util::FutureExt;
 use serde::Serialize;
 
@@ -128,25 +128,38 @@ where
     H: Handler<Args, Output = Answer> + Send + Sync,
     Args: Arguments<A::Door> + 'static,
 {
-    let name = match method {
+    let info = RouteInfo { path, method: method_name(&method), access: A::NAME, permission: A::PERMISSION.map(Permission::name) };
+    let build = move || {
+        let handler = handler.clone();
+        for_method(&method).to(move |request: HttpRequest, payload: web::Payload| {
+            let handler = handler.clone();
+            async move { answer(access, handler, request, payload.into_inner()).await }
+        })
+    };
+    Route { info, permission: A::PERMISSION, is_unlimited: false, build: Box::new(build), describe: None }
+}
+
+/// How the tables of routes call a method.
+pub(crate) fn method_name(method: &Method) -> &'static str {
+    match *method {
         Method::GET => "GET",
         Method::POST => "POST",
         Method::PUT => "PUT",
         Method::DELETE => "DELETE",
         Method::PATCH => "PATCH",
         _ => "another method",
-    };
-    let info = RouteInfo { path, method: name, access: A::NAME, permission: A::PERMISSION.map(Permission::name) };
-    let build = move || {
-        let handler = handler.clone();
-        let route = web::method(method.clone());
-        let route = if method == Method::GET { web::route().guard(guard::Any(guard::Get()).or(guard::Head())) } else { route };
-        route.to(move |request: HttpRequest, payload: web::Payload| {
-            let handler = handler.clone();
-            async move { answer(access, handler, request, payload.into_inner()).await }
-        })
-    };
-    Route { info, permission: A::PERMISSION, is_unlimited: false, build: Box::new(build), describe: None }
+    }
+}
+
+/// What takes a method. GET answers HEAD as well.
+pub(crate) fn for_method(method: &Method) -> actix_web::Route {
+    if *method == Method::GET { web::route().guard(guard::Any(guard::Get()).or(guard::Head())) } else { web::method(method.clone()) }
+}
+
+/// The error of a handler that panicked.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> platform::Error {
+    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    platform::Error::Broken(format!("a handler panicked: {}", message.unwrap_or("without a message")))
 }
 
 /// Hands the routes to actix, path by path; what a path does not know answers 405, what no path is answers 404.
@@ -204,14 +217,12 @@ where
         Ok(Ok(response)) => response,
         Ok(Err(Shut::SignedOut)) => visit.sign_in_first(),
         Ok(Err(Shut::Refused(error))) => {
-            record_denial(&caller, &error).await;
+            if let Some(actor) = caller.actor() {
+                record_denial(&visit, &actor, &error).await;
+            }
             problems::answer(&caller, &error).await
         }
-        Err(panic) => {
-            let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-            let error = platform::Error::Broken(format!("a handler panicked: {}", message.unwrap_or("without a message")));
-            problems::answer(&caller, &error).await
-        }
+        Err(panic) => problems::answer(&caller, &panicked(panic.as_ref())).await,
     }
 }
 
@@ -282,10 +293,10 @@ fn check_token(visit: &Visit, request: &HttpRequest, mut sent: Vec<String>) -> R
 }
 
 /// The one place where denials are recorded: on the only way out of every handler and of every door.
-async fn record_denial(caller: &Caller, error: &platform::Error) {
-    let (Some(actor), platform::Error::Denied(denied)) = (caller.actor(), error) else { return };
-    if let Err(error) = caller.visit.platform().record_denial(&actor, denied).await {
-        let request = &caller.visit.facts().id;
+pub(crate) async fn record_denial(visit: &Visit, actor: &Actor, error: &platform::Error) {
+    let platform::Error::Denied(denied) = error else { return };
+    if let Err(error) = visit.platform().record_denial(actor, denied).await {
+        let request = &visit.facts().id;
         tracing::error!(%request, %error, "request {request}: a denial could not be recorded: {error}");
     }
 }

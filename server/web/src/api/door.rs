@@ -10,7 +10,6 @@ use std::{future::Future, marker::PhantomData, panic::AssertUnwindSafe, rc::Rc, 
 use actix_web::{
     HttpRequest, HttpResponse,
     dev::Payload,
-    guard,
     http::{
         Method,
         header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName},
@@ -30,7 +29,7 @@ use super::{
     schema::{Components, Operation},
 };
 use crate::{
-    route::{Route, RouteInfo},
+    route::{Route, RouteInfo, for_method, method_name, panicked, record_denial},
     visit::Visit,
 };
 
@@ -99,13 +98,7 @@ where
     I: Ask + 'static,
     O: Reply + 'static,
 {
-    let name = match method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        _ => "another method",
-    };
+    let name = method_name(&method);
     let permission = A::PERMISSION.map(Permission::name);
     let info = RouteInfo { path, method: name, access: "api", permission };
     let is_unsafe = method != Method::GET;
@@ -139,9 +132,7 @@ where
     };
     let build = move || {
         let handler = handler.clone();
-        let route = web::method(method.clone());
-        let route = if method == Method::GET { web::route().guard(guard::Any(guard::Get()).or(guard::Head())) } else { route };
-        route.to(move |request: HttpRequest, payload: web::Payload| {
+        for_method(&method).to(move |request: HttpRequest, payload: web::Payload| {
             let handler = handler.clone();
             async move { answer::<A, H, F, I, O>(handler, request, payload.into_inner()).await }
         })
@@ -163,11 +154,7 @@ where
     match attempt {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => problem::refuse(&visit, &error),
-        Err(panic) => {
-            let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-            let error = Error::Broken(format!("a handler panicked: {}", message.unwrap_or("without a message")));
-            problem::refuse(&visit, &error)
-        }
+        Err(panic) => problem::refuse(&visit, &panicked(panic.as_ref())),
     }
 }
 
@@ -182,11 +169,8 @@ where
     let bearer = bearer(request.headers())?;
     let caller = visit.platform().api_caller(bearer, visit.facts().clone()).await?;
     let done = attempt_as::<A, H, F, I, O>(handler, request, &mut payload, visit, caller.clone()).await;
-    if let Err(Error::Denied(denied)) = &done
-        && let Err(error) = visit.platform().record_denial(&caller.actor, denied).await
-    {
-        let request = &visit.facts().id;
-        tracing::error!(%request, %error, "request {request}: a denial could not be recorded: {error}");
+    if let Err(error) = &done {
+        record_denial(visit, &caller.actor, error).await;
     }
     done
 }
