@@ -1,5 +1,8 @@
 //! Measures what docs/benchmarks.md records, and prints it: `make bench`.
 //!
+//! One alone: `cargo run --release -p bench -- NAME` with a name of [`FIGURES`]. A new figure is a name there, a file with a
+//! `measure`, and a section of docs/benchmarks.md.
+//!
 //! Each figure is a ratio to a peer in the same process and the same minutes, or an absolute with the machine's own limits
 //! beside it. Nothing here asserts anything.
 #![allow(
@@ -21,25 +24,53 @@ use std::env;
 
 use fixture::Engine;
 
+/// What can be measured, in the order in which it is. Memory comes before anything else has used any.
+const FIGURES: [&str; 7] = ["disk", "memory", "authorization", "sqlite-1", "sqlite-50", "postgres-1", "postgres-50"];
+
+/// What was asked for on the command line: `bench [SECONDS] [FIGURE …]`, in any order.
+struct Asked {
+    /// For each figure that is measured for a time.
+    seconds: f64,
+    /// All of them when none is named.
+    figures: Vec<String>,
+}
+
+impl Asked {
+    fn read() -> Self {
+        let mut asked = Self { seconds: 10.0, figures: Vec::new() };
+        for argument in env::args().skip(1) {
+            match argument.parse() {
+                Ok(seconds) => asked.seconds = seconds,
+                Err(_) if FIGURES.contains(&argument.as_str()) => asked.figures.push(argument),
+                Err(_) => panic!("there is no figure `{argument}`; there are {}", FIGURES.join(", ")),
+            }
+        }
+        asked
+    }
+
+    fn wants(&self, figure: &str) -> bool {
+        self.figures.is_empty() || self.figures.iter().any(|asked| asked == figure)
+    }
+}
+
 #[tokio::main]
 async fn main() {
-    let seconds: f64 = env::args().nth(1).map_or(10.0, |text| text.parse().expect("seconds for each figure"));
-    // One figure alone: `memory`, `sqlite-1`, `postgres-50`.
-    let only = env::args().nth(2);
+    let asked = Asked::read();
     tools::install_crypto();
     database::testing::durable();
-    println!("disk: {:.0} fsyncs a second", disk::fsyncs_a_second());
-    // Before anything else has used memory.
-    if only.as_ref().is_none_or(|only| only == "memory") {
+    if asked.wants("disk") {
+        println!("disk: {:.0} fsyncs a second", disk::fsyncs_a_second());
+    }
+    if asked.wants("memory") {
         memory::measure(10_000).await;
     }
-    if only.is_none() {
+    if asked.wants("authorization") {
         decisions::measure().await;
     }
     for engine in [Engine::Sqlite, Engine::Postgres] {
         for concurrency in [1, 50] {
-            if only.as_ref().is_none_or(|only| *only == format!("{engine:?}-{concurrency}").to_lowercase()) {
-                runs::measure(engine, concurrency, seconds).await;
+            if asked.wants(&format!("{engine:?}-{concurrency}").to_lowercase()) {
+                runs::measure(engine, concurrency, asked.seconds).await;
             }
         }
     }
