@@ -46,6 +46,7 @@ use tools::egress::Egress;
 use vault::{HashingPool, Keyring, Passwords};
 
 pub use error::Error;
+pub use workflow::parse::nearest;
 
 /// What a verb gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -48,7 +48,7 @@
 mod access;
 mod account;
 mod address;
-mod api;
+pub mod api;
 mod approvals;
 mod arguments;
 mod assets;
@@ -90,7 +90,7 @@ mod site;
 mod tenants;
 #[cfg(test)]
 mod tests;
-mod text;
+pub mod text;
 mod things;
 mod variables;
 pub mod view;

@@ -11,7 +11,7 @@ const LONGEST: usize = 64 * 1024;
 const LONGEST_IN_LINE: usize = 400;
 
 /// Control characters, invisible ones, and those that turn the direction of writing (Unicode UAX #9 and #31).
-const fn hides(sign: char) -> bool {
+pub const fn hides(sign: char) -> bool {
     matches!(
         sign,
         '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
@@ -23,7 +23,7 @@ const fn hides(sign: char) -> bool {
 
 /// The text with everything that hides written out as `\u{…}`, and cut where it is longer than a page should be. Line
 /// breaks and tabs stay.
-pub(crate) fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     limited(text, LONGEST)
 }
 
@@ -44,7 +44,7 @@ fn limited(text: &str, most: usize) -> String {
 }
 
 /// The text on one line, at most 400 signs of it.
-pub(crate) fn in_line(text: &str) -> String {
+pub fn in_line(text: &str) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut signs = words.chars();
     let mut kept: String = signs.by_ref().take(LONGEST_IN_LINE).collect();
@@ -55,7 +55,7 @@ pub(crate) fn in_line(text: &str) -> String {
 }
 
 /// A sentence: with a capital and a full stop. Nothing stays nothing.
-pub(crate) fn sentence(words: &str) -> String {
+pub fn sentence(words: &str) -> String {
     let mut signs = words.chars();
     let Some(first) = signs.next() else { return String::new() };
     let stop = if words.ends_with(['.', '!', '?', '…']) { "" } else { "." };
@@ -106,7 +106,7 @@ pub(crate) fn pretty(value: &Value) -> String {
 }
 
 /// A value alone, as people read it: a text as it is, everything else as JSON.
-pub(crate) fn readable(value: &Value) -> String {
+pub fn readable(value: &Value) -> String {
     value.as_str().map_or_else(|| pretty(value), visible)
 }
 

@@ -18,23 +18,30 @@ use super::{Body, Call, Dollars, IdText, Json, Moment, PageOf, Paging, Path, Que
 const ENDED: &str = "ended approvals";
 
 /// What became of an approval.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "ApprovalState")]
-enum StateJson {
+pub enum StateJson {
+    /// It waits for a decision.
     Pending,
+    /// As many agreed as must.
     Approved,
+    /// Somebody said no.
     Rejected,
+    /// Nobody decided in time.
     Expired,
+    /// The run was cancelled before.
     Cancelled,
+    /// What was to happen changed; it was asked anew.
     Voided,
+    /// Others were asked instead.
     Escalated,
 }
 
 /// Which approvals.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum WhichJson {
+pub enum WhichJson {
     /// Those that wait for a decision, the one that expires first in front.
     #[default]
     Pending,
@@ -43,212 +50,222 @@ enum WhichJson {
 }
 
 /// An approval in a list.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ApprovalLine")]
-pub(crate) struct LineJson {
+pub struct LineJson {
     /// Its id.
-    id: IdText<kind::Approval>,
+    pub id: IdText<kind::Approval>,
     /// Its run.
-    run: IdText<kind::Run>,
+    pub run: IdText<kind::Run>,
     /// The number of the run.
-    run_number: i64,
+    pub run_number: i64,
     /// The name of the workflow.
-    workflow_name: String,
+    pub workflow_name: String,
     /// What is asked.
-    title: String,
+    pub title: String,
     /// Who started the run.
-    starter: String,
+    pub starter: String,
     /// Who is asked, in words.
-    approvers: String,
+    pub approvers: String,
     /// How much is at stake: low, medium or high.
-    risk: String,
+    pub risk: String,
     /// What became of it.
-    state: StateJson,
+    pub state: StateJson,
     /// How many agreed.
-    agreed: i64,
+    pub agreed: i64,
     /// How many must.
-    needed: i64,
+    pub needed: i64,
     /// Since when.
-    requested_at: Moment,
+    pub requested_at: Moment,
     /// Until when.
-    expires_at: Moment,
+    pub expires_at: Moment,
     /// When it ended.
-    ended_at: Option<Moment>,
+    pub ended_at: Option<Moment>,
     /// Who ended it.
-    ended_by: Option<String>,
+    pub ended_by: Option<String>,
     /// Whether the caller may decide it.
-    is_mine: bool,
+    pub is_mine: bool,
     /// Why not, when they may not.
-    not_mine_because: Option<String>,
+    pub not_mine_because: Option<String>,
 }
 
 /// An approval: everything that whoever decides is shown.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Approval")]
-pub(crate) struct ApprovalJson {
+pub struct ApprovalJson {
     /// Its line in the list.
     #[serde(flatten)]
-    line: LineJson,
+    pub line: LineJson,
     /// The workflow's own words.
-    description: Option<String>,
+    pub description: Option<String>,
     /// Labels and values put before the approver.
-    shows: Vec<LabelledJson>,
+    pub shows: Vec<LabelledJson>,
     /// The calls that go out after a yes.
-    effects: Vec<EffectJson>,
+    pub effects: Vec<EffectJson>,
     /// What the run has spent, in US dollars.
-    spent: Dollars,
+    pub spent: Dollars,
     /// The most that may be spent after a yes, in US dollars.
-    ceiling: Dollars,
+    pub ceiling: Dollars,
     /// What exactly is approved, as 64 hexadecimal signs; a decision sends it back.
-    digest: String,
+    pub digest: String,
     /// How often it was asked.
-    round: i64,
+    pub round: i64,
     /// What is to be filled in.
-    fields: Vec<FieldJson>,
+    pub fields: Vec<FieldJson>,
     /// What each said, in order.
-    decisions: Vec<SaidJson>,
+    pub decisions: Vec<SaidJson>,
     /// What was written with the end of it.
-    comment: Option<String>,
+    pub comment: Option<String>,
 }
 
 /// A label and its value.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Labelled")]
-struct LabelledJson {
+pub struct LabelledJson {
     /// The label.
-    label: String,
+    pub label: String,
     /// The value.
-    value: String,
+    pub value: String,
 }
 
 /// One call that goes out after a yes.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Effect")]
-struct EffectJson {
+pub struct EffectJson {
     /// The name of the step.
-    name: String,
+    pub name: String,
     /// `http.request` and so on.
-    kind: String,
+    pub kind: String,
     /// `POST`, for HTTP.
-    method: Option<String>,
+    pub method: Option<String>,
     /// The address, or the text of its expression.
-    url: Option<String>,
+    pub url: Option<String>,
     /// Hosts it reaches.
-    hosts: Vec<String>,
+    pub hosts: Vec<String>,
     /// Credentials it uses.
-    credentials: Vec<String>,
+    pub credentials: Vec<String>,
     /// What is sent, name by name; what is not known yet stands as the text of its expression.
-    arguments: Vec<LabelledJson>,
+    pub arguments: Vec<LabelledJson>,
     /// The key under which the other side does it once.
-    key: Option<String>,
+    pub key: Option<String>,
     /// The condition, if it may not run at all.
-    only_if: Option<String>,
+    pub only_if: Option<String>,
     /// The expressions whose values are not known yet.
-    unknown: Vec<String>,
+    pub unknown: Vec<String>,
 }
 
 /// What a field of a form takes.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "FormKind")]
-enum KindJson {
+pub enum KindJson {
+    /// A text on one line.
     String,
+    /// A text over several lines.
     Text,
+    /// A number.
     Number,
+    /// Yes or no.
     Boolean,
+    /// One of the options.
     Select,
+    /// A day such as `2026-11-24`.
     Date,
+    /// An e-mail address.
     Email,
+    /// An address of the web.
     Url,
 }
 
 /// One field of the form that whoever decides fills in.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "FormField")]
-struct FieldJson {
+pub struct FieldJson {
     /// Its name.
-    name: String,
+    pub name: String,
     /// What it takes.
-    kind: KindJson,
+    pub kind: KindJson,
     /// Its name for people.
-    label: String,
+    pub label: String,
     /// What it is for.
-    description: Option<String>,
+    pub description: Option<String>,
     /// Whether a yes needs it.
-    required: bool,
+    pub required: bool,
     /// What stands in it at first; null is nothing.
-    value: Value,
+    pub value: Value,
     /// What a choice offers.
-    options: Vec<String>,
+    pub options: Vec<String>,
 }
 
 /// What one of those who decide said.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Decided")]
-struct SaidJson {
+pub struct SaidJson {
     /// Their e-mail address.
-    who: String,
+    pub who: String,
     /// approved or rejected.
-    verdict: String,
+    pub verdict: String,
     /// What they wrote.
-    comment: String,
+    pub comment: String,
     /// What they filled in, by name.
-    fields: Map<String, Value>,
+    pub fields: Map<String, Value>,
     /// When.
-    at: Moment,
+    pub at: Moment,
 }
 
 /// Which approvals, and which page.
-#[derive(Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListJson {
+pub struct ListJson {
     /// Those that wait, or those that ended; the first when left out.
-    state: Option<WhichJson>,
+    pub state: Option<WhichJson>,
     /// How many rows at most; 50 when left out.
     #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
+    pub limit: Option<u32>,
     /// What the page before gave as `next`.
-    cursor: Option<String>,
+    pub cursor: Option<String>,
 }
 
 /// Yes or no.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Verdict")]
-enum VerdictJson {
+pub enum VerdictJson {
+    /// Yes.
     Approve,
+    /// No.
     Reject,
 }
 
 /// A decision.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Decision")]
-pub(crate) struct DecisionJson {
+pub struct DecisionJson {
     /// Yes or no.
-    decision: VerdictJson,
+    pub decision: VerdictJson,
     /// Why; needed for a no.
     #[serde(default)]
     #[schemars(length(max = 2000))]
-    comment: String,
+    pub comment: String,
     /// The digest of what was shown.
     #[schemars(length(equal = 64))]
-    digest: String,
+    pub digest: String,
     /// What is filled in, by name.
     #[serde(default)]
-    fields: Map<String, Value>,
+    pub fields: Map<String, Value>,
 }
 
 /// What came of a decision.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "DecisionOutcome")]
-pub(crate) struct OutcomeJson {
+pub struct OutcomeJson {
     /// What became of the approval; pending while others have to agree too.
-    state: StateJson,
+    pub state: StateJson,
     /// How many agreed, while others have to agree too.
-    agreed: Option<i64>,
+    pub agreed: Option<i64>,
     /// How many must, while others have to agree too.
-    needed: Option<i64>,
+    pub needed: Option<i64>,
 }
 
 impl From<State> for StateJson {

@@ -10,7 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Call, Json, Moment, PageOf, Paging, Query, Result, reply::Lines};
+use super::{
+    Call, Json, Moment, PageOf, Paging, Query, Result,
+    reply::{Lines, LinesKind},
+};
 use crate::audit;
 
 /// The name of the list, in cursors.
@@ -89,6 +92,26 @@ pub(crate) struct ListJson {
     cursor: Option<String>,
 }
 
+/// How a log is written down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "AuditFormat")]
+pub enum FormatJson {
+    /// One JSON object a line, with what it takes to verify the chain: `mandate audit verify` accepts it.
+    #[default]
+    Jsonl,
+    /// A table for a spreadsheet.
+    Csv,
+}
+
+/// How the log is to be written down.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExportJson {
+    /// `jsonl` when left out.
+    pub format: Option<FormatJson>,
+}
+
 impl From<AuditLine> for EventJson {
     fn from(line: AuditLine) -> Self {
         Self {
@@ -142,10 +165,13 @@ pub(crate) async fn state(call: Call<AuditRead>, (): ()) -> Result<Json<StateJso
     Ok(Json(call.platform().audit_state(call.actor()).await?.into()))
 }
 
-/// `GET /api/v1/audit/export`: the whole log, oldest row first; `mandate audit verify` accepts the file.
-pub(crate) async fn export(call: Call<AuditExport>, (): ()) -> Result<Lines> {
+/// `GET /api/v1/audit/export`: the whole log, oldest row first.
+pub(crate) async fn export(call: Call<AuditExport>, Query(asked): Query<ExportJson>) -> Result<Lines> {
     let tenant = call.platform().tenant(call.actor()).await?;
-    let export = call.platform().audit_export(call.actor()).await?;
-    let name = audit::file_name(&tenant.slug, call.platform().now(), "jsonl");
-    Ok(Lines::file(&name, audit::lines(export, call.actor().request().id.to_string())))
+    let (export, ending, kind) = match asked.format.unwrap_or_default() {
+        FormatJson::Jsonl => (call.platform().audit_export(call.actor()).await?, "jsonl", LinesKind::Json),
+        FormatJson::Csv => (call.platform().audit_export_csv(call.actor()).await?, "csv", LinesKind::Table),
+    };
+    let name = audit::file_name(&tenant.slug, call.platform().now(), ending);
+    Ok(Lines::file(&name, kind, audit::lines(export, call.actor().request().id.to_string())))
 }

@@ -11,55 +11,55 @@ use super::{
 };
 
 /// Who calls, for which tenant, and what may be done.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Whoami")]
-pub(crate) struct WhoamiJson {
+pub struct WhoamiJson {
     /// The tenant of the key.
-    tenant: TenantJson,
+    pub tenant: TenantJson,
     /// The owner of the key.
-    member: OwnerJson,
+    pub member: OwnerJson,
     /// What was shown.
-    key: ShownJson,
+    pub key: ShownJson,
     /// What may be done now: what the key is for, as far as its owner may.
-    permissions: Vec<Scope>,
+    pub permissions: Vec<Scope>,
 }
 
 /// A tenant.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Tenant")]
-struct TenantJson {
+pub struct TenantJson {
     /// Its id.
-    id: IdText<kind::Tenant>,
+    pub id: IdText<kind::Tenant>,
     /// The word for it in addresses.
-    slug: String,
+    pub slug: String,
     /// Its name.
-    name: String,
+    pub name: String,
 }
 
 /// The owner of a key.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Owner")]
-struct OwnerJson {
+pub struct OwnerJson {
     /// Their id.
-    id: IdText<kind::Person>,
+    pub id: IdText<kind::Person>,
     /// Their e-mail address, or what stands for it at a service account.
-    email: String,
+    pub email: String,
 }
 
 /// A key, or an access token made from it.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ShownKey")]
-struct ShownJson {
+pub struct ShownJson {
     /// The id of the key.
-    id: IdText<kind::ApiKey>,
+    pub id: IdText<kind::ApiKey>,
     /// What it is for.
-    name: String,
+    pub name: String,
     /// Whether an access token was shown and not the key itself.
-    is_token: bool,
+    pub is_token: bool,
     /// What it is limited to.
-    scopes: Vec<Scope>,
+    pub scopes: Vec<Scope>,
     /// Until when it works.
-    expires_at: Moment,
+    pub expires_at: Moment,
 }
 
 /// An access token to be made.

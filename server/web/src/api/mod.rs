@@ -12,30 +12,31 @@
 //! 2. One line in `routes.rs`: `api::route(Key(RunRead), GET, "/api/v1/runs/{run}", "Show a run", api::runs::show)`.
 //! 3. `UPDATE_EXPECT=1` on the tests renews `docs/openapi.json`; the difference is the review.
 
-pub(crate) mod approvals;
+pub mod approvals;
 pub(crate) mod ask;
-pub(crate) mod audit;
+pub mod audit;
 pub(crate) mod budgets;
 pub(crate) mod credentials;
 pub(crate) mod document;
 mod door;
-pub(crate) mod identity;
+pub mod identity;
 pub(crate) mod members;
-pub(crate) mod problem;
+pub mod problem;
 pub(crate) mod providers;
 pub(crate) mod reply;
-pub(crate) mod runs;
+pub mod runs;
 mod schema;
-pub(crate) mod values;
+pub mod values;
 pub(crate) mod variables;
-pub(crate) mod workflows;
+pub mod workflows;
 
 pub(crate) use ask::{Body, Conditions, Path, Query};
 pub(crate) use door::{AnyKey, Call, Key, route};
 pub(crate) use problem::refuse;
 pub(crate) use reply::{Created, Done, Json, Tagged};
 pub(crate) use schema::Describe;
-pub(crate) use values::{Dollars, IdText, Moment, PageOf, Paging, Word};
+pub(crate) use values::Paging;
+pub use values::{Dollars, IdText, Moment, PageOf, Word};
 
 /// What handlers and what helps them give.
 pub(crate) type Result<T, E = platform::Error> = std::result::Result<T, E>;

@@ -1,5 +1,7 @@
 //! What went wrong, as programs read it (RFC 9457): a stable code, a sentence, the fields at fault, the id of the request.
 
+use std::borrow::Cow;
+
 use actix_web::{
     HttpResponse,
     http::{
@@ -9,7 +11,7 @@ use actix_web::{
 };
 use domain::id::kind;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::values::IdText;
 use crate::visit::Visit;
@@ -18,34 +20,34 @@ use crate::visit::Visit;
 const BUSY_SECONDS: u64 = 5;
 
 /// Why something was not done.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Problem")]
-pub(crate) struct ProblemJson {
+pub struct ProblemJson {
     /// A name for the kind of problem, made of the code.
     #[serde(rename = "type")]
-    kind: String,
+    pub kind: String,
     /// The meaning of the status in words.
-    title: String,
+    pub title: String,
     /// The status of the answer.
-    status: u16,
+    pub status: u16,
     /// A stable word for the kind of problem; programs decide by it.
-    code: &'static str,
+    pub code: Cow<'static, str>,
     /// What happened and what to do, for people.
-    detail: String,
+    pub detail: String,
     /// The id of the request; the log and the audit log have it too.
-    request: IdText<kind::Request>,
+    pub request: IdText<kind::Request>,
     /// The fields at fault, if any.
-    errors: Vec<FieldJson>,
+    pub errors: Vec<FieldJson>,
 }
 
 /// One field at fault.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "FieldProblem")]
-struct FieldJson {
+pub struct FieldJson {
     /// The name of the field.
-    field: String,
+    pub field: String,
     /// What is wrong with it.
-    message: String,
+    pub message: String,
 }
 
 /// The answer that tells of an error.
@@ -74,7 +76,7 @@ pub(crate) fn refuse(visit: &Visit, error: &platform::Error) -> HttpResponse {
         kind: format!("urn:mandate:problem:{}", problem.code),
         title: status.canonical_reason().unwrap_or("Problem").to_owned(),
         status: problem.status,
-        code: problem.code,
+        code: problem.code.into(),
         detail: problem.detail,
         request: IdText(request),
         errors: problem.fields.into_iter().map(|field| FieldJson { field: field.field, message: field.message }).collect(),

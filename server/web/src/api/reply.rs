@@ -74,14 +74,35 @@ pub(crate) struct Done;
 /// 200 with lines that come one after another.
 pub(crate) struct Lines(pub HttpResponse);
 
+/// What the lines of a file are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum LinesKind {
+    /// A JSON object each.
+    Json,
+    /// Rows of a table.
+    Table,
+}
+
+impl LinesKind {
+    const ALL: [Self; 2] = [Self::Json, Self::Table];
+
+    /// The media type, without what it may say of itself.
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/jsonl",
+            Self::Table => "text/csv",
+        }
+    }
+}
+
 impl Lines {
-    /// A file of JSON lines.
-    pub(crate) fn file<S>(name: &str, lines: S) -> Self
+    /// A file of lines.
+    pub(crate) fn file<S>(name: &str, kind: LinesKind, lines: S) -> Self
     where
         S: Stream<Item = std::result::Result<actix_web::web::Bytes, actix_web::Error>> + 'static,
     {
         let mut response = HttpResponse::Ok();
-        response.insert_header((CONTENT_TYPE, "application/jsonl; charset=utf-8"));
+        response.insert_header((CONTENT_TYPE, format!("{}; charset=utf-8", kind.media_type())));
         response.insert_header(("content-disposition", format!("attachment; filename=\"{name}\"")));
         Self(response.streaming(lines))
     }
@@ -170,8 +191,11 @@ impl Reply for Lines {
     }
 
     fn describe(operation: &mut Operation, _components: &mut Components) {
-        let content = json!({"application/jsonl": {"schema": {"type": "string"}}});
-        operation.answers.push((200, json!({"description": "One JSON object a line.", "content": content})));
+        let content: Map<String, Value> =
+            LinesKind::ALL.iter().map(|kind| (kind.media_type().to_owned(), json!({"schema": {"type": "string"}}))).collect();
+        operation
+            .answers
+            .push((200, json!({"description": "Line by line: one JSON object each, or the rows of a table.", "content": content})));
     }
 }
 

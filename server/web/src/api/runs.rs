@@ -26,7 +26,7 @@ const LONGEST_WAIT: u64 = 30;
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "RunStatus")]
-pub(crate) enum StatusJson {
+pub enum StatusJson {
     /// Accepted, not begun.
     Queued,
     /// At work.
@@ -42,36 +42,36 @@ pub(crate) enum StatusJson {
 }
 
 /// A run in a list.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "RunLine")]
-pub(crate) struct LineJson {
+pub struct LineJson {
     /// Its id.
-    id: IdText<kind::Run>,
+    pub id: IdText<kind::Run>,
     /// Its number in the tenant.
-    number: i64,
+    pub number: i64,
     /// The word for its workflow in addresses.
-    workflow: String,
+    pub workflow: String,
     /// The name of its workflow.
-    workflow_name: String,
+    pub workflow_name: String,
     /// Who started it.
-    starter: String,
+    pub starter: String,
     /// How far it is.
-    status: StatusJson,
+    pub status: StatusJson,
     /// What it waits for, when that is not its own work.
-    waiting: Option<WaitingJson>,
+    pub waiting: Option<WaitingJson>,
     /// What it spent, in US dollars.
-    spent: Dollars,
+    pub spent: Dollars,
     /// When it was accepted.
-    accepted_at: Moment,
+    pub accepted_at: Moment,
     /// When it ended.
-    ended_at: Option<Moment>,
+    pub ended_at: Option<Moment>,
 }
 
 /// What a run waits for.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[schemars(rename = "Waiting")]
-enum WaitingJson {
+pub enum WaitingJson {
     /// Somebody has to decide.
     Approval {
         /// The step.
@@ -95,186 +95,195 @@ enum WaitingJson {
 }
 
 /// A run.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Run")]
-pub(crate) struct RunJson {
+pub struct RunJson {
     /// Its line in the list.
     #[serde(flatten)]
-    line: LineJson,
+    pub line: LineJson,
     /// The number of the version that it runs.
-    version: i64,
+    pub version: i64,
     /// What it was started with.
-    inputs: Value,
+    pub inputs: Value,
     /// What it gave, when it has ended well.
-    outputs: Option<Value>,
+    pub outputs: Option<Value>,
     /// What went wrong.
-    failure: Option<FailureJson>,
+    pub failure: Option<FailureJson>,
     /// The steps in their order.
-    steps: Vec<StepJson>,
+    pub steps: Vec<StepJson>,
     /// What is set aside for calls under way, in US dollars.
-    held: Dollars,
+    pub held: Dollars,
     /// When its first step began.
-    started_at: Option<Moment>,
+    pub started_at: Option<Moment>,
     /// The place in its journal that this is true for; ask with it as `after` for what comes next.
-    last_seq: i64,
+    pub last_seq: i64,
 }
 
 /// What went wrong.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Failure")]
-struct FailureJson {
+pub struct FailureJson {
     /// The step.
-    step: Option<String>,
+    pub step: Option<String>,
     /// A stable word for the kind of failure.
-    code: String,
+    pub code: String,
     /// What happened.
-    message: String,
+    pub message: String,
 }
 
 /// How a step stands.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "StepStatus")]
-enum StandingJson {
+pub enum StandingJson {
+    /// Not reached yet.
     Idle,
+    /// Not taken, because of its condition.
     Skipped,
+    /// At work.
     Running,
+    /// Failed, and tried again soon.
     Retrying,
+    /// Waits for a person, a time or money.
     Waiting,
+    /// Ended with its result.
     Completed,
+    /// Ended with an error, and the run with it.
     Failed,
+    /// Ended with an error that the run goes on after.
     PassedOver,
+    /// Stopped with its run.
     Stopped,
 }
 
 /// One step of a run.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Step")]
-struct StepJson {
+pub struct StepJson {
     /// Its id.
-    id: String,
+    pub id: String,
     /// Its name.
-    name: String,
+    pub name: String,
     /// Its kind, as files write it.
-    kind: String,
+    pub kind: String,
     /// How it stands.
-    status: StandingJson,
+    pub status: StandingJson,
     /// Why it was not taken.
-    skipped_because: Option<String>,
+    pub skipped_because: Option<String>,
     /// When the next attempt is made.
-    retries_at: Option<Moment>,
+    pub retries_at: Option<Moment>,
     /// When it was taken up.
-    started_at: Option<Moment>,
+    pub started_at: Option<Moment>,
     /// When it came to its end.
-    ended_at: Option<Moment>,
+    pub ended_at: Option<Moment>,
     /// Attempts so far.
-    attempts: u32,
+    pub attempts: u32,
     /// Whether an attempt was sent again because a restart left its first sending unanswered.
-    resent: bool,
+    pub resent: bool,
     /// The key under which it was sent.
-    idempotency_key: Option<String>,
+    pub idempotency_key: Option<String>,
     /// The model that was chosen.
-    model: Option<String>,
+    pub model: Option<String>,
     /// Tokens in, cached ones included.
-    input_tokens: Option<u64>,
+    pub input_tokens: Option<u64>,
     /// Tokens out.
-    output_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
     /// What it cost, in US dollars.
-    cost: Option<Dollars>,
+    pub cost: Option<Dollars>,
     /// Whether the cost is the most it may have been, because the provider did not say.
-    cost_estimated: bool,
+    pub cost_estimated: bool,
     /// What was sent, credentials as references.
-    request: Option<Value>,
+    pub request: Option<Value>,
     /// The result.
-    output: Option<Value>,
+    pub output: Option<Value>,
     /// What went wrong last.
-    failure: Option<FailureJson>,
+    pub failure: Option<FailureJson>,
 }
 
 /// A line that a step logged.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "LogLine")]
-struct LogJson {
+pub struct LogJson {
     /// When.
-    at: Moment,
+    pub at: Moment,
     /// The step.
-    step: String,
+    pub step: String,
     /// debug, info, warning or error.
-    level: String,
+    pub level: String,
     /// What it said.
-    message: String,
+    pub message: String,
 }
 
 /// What the steps of a run said.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "RunLog")]
-pub(crate) struct RunLogJson {
+pub struct RunLogJson {
     /// How far the run is.
-    status: StatusJson,
+    pub status: StatusJson,
     /// The place in its journal that this is true for; ask with it as `after` for what comes next.
-    last_seq: i64,
+    pub last_seq: i64,
     /// Every line so far, the oldest first.
-    lines: Vec<LogJson>,
+    pub lines: Vec<LogJson>,
 }
 
 /// A run to be started.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "NewRun")]
-pub(crate) struct StartJson {
+pub struct StartJson {
     /// The word for the workflow in addresses.
-    workflow: String,
+    pub workflow: String,
     /// What it is started with, by name.
     #[serde(default)]
-    inputs: Map<String, Value>,
+    pub inputs: Map<String, Value>,
 }
 
 /// A run that was accepted.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AcceptedRun")]
-pub(crate) struct AcceptedJson {
+pub struct AcceptedJson {
     /// Its id.
-    id: IdText<kind::Run>,
+    pub id: IdText<kind::Run>,
     /// Its number in the tenant.
-    number: i64,
+    pub number: i64,
 }
 
 /// Which runs.
-#[derive(Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListJson {
+pub struct ListJson {
     /// Only those that are this far.
-    status: Option<StatusJson>,
+    pub status: Option<StatusJson>,
     /// Only those of this workflow.
-    workflow: Option<String>,
+    pub workflow: Option<String>,
     /// How many rows at most; 50 when left out.
     #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
+    pub limit: Option<u32>,
     /// What the page before gave as `next`.
-    cursor: Option<String>,
+    pub cursor: Option<String>,
 }
 
 /// From where on, and how long to wait.
-#[derive(Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct FollowJson {
+pub struct FollowJson {
     /// What an answer before gave as `last_seq`.
     #[schemars(range(min = 0))]
-    after: Option<i64>,
+    pub after: Option<i64>,
     /// How many seconds the answer may wait for something after that; 0 when left out.
     #[schemars(range(min = 0, max = 30))]
-    wait: Option<u64>,
+    pub wait: Option<u64>,
 }
 
 /// Why a run is to stop.
-#[derive(Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Cancellation")]
-pub(crate) struct CancelJson {
+pub struct CancelJson {
     /// For those who read it later.
     #[serde(default)]
     #[schemars(length(max = 2000))]
-    reason: Option<String>,
+    pub reason: Option<String>,
 }
 
 impl From<RunStatus> for StatusJson {

@@ -1,6 +1,6 @@
 //! The small values that requests and answers are made of: ids, moments, amounts, words, pages of lists.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, str::FromStr};
 
 use domain::{Cursor, Id, Money, Page, Permission, Timestamp, id::Kind};
 use platform::Error;
@@ -17,20 +17,25 @@ const USUAL: u32 = 50;
 const LONGEST_WORD: usize = 100;
 
 /// The id of a thing.
-pub(crate) struct IdText<K>(pub Id<K>);
+pub struct IdText<K>(pub Id<K>);
 
 /// A moment: RFC 3339 in UTC with microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Moment(#[serde(serialize_with = "as_text")] pub Timestamp);
+pub struct Moment(#[serde(serialize_with = "as_text")] pub Timestamp);
 
 /// An amount of US dollars, exact, as a text such as `12.5`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Dollars(pub Money);
+pub struct Dollars(pub Money);
 
 /// The word for a thing in addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Word(pub String);
+pub struct Word(pub String);
+
+/// A text that is no word for a thing in addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a word in an address has letters, digits, `-`, `_` and `.`, and begins with a letter or a digit")]
+pub struct NotAWord;
 
 /// A number in an address, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +43,7 @@ pub(crate) struct Number(pub i64);
 
 /// A permission by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Scope(pub Permission);
+pub struct Scope(pub Permission);
 
 /// Which page of a list.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -52,14 +57,32 @@ pub(crate) struct Paging {
 }
 
 /// A page of a list.
-#[derive(Debug, Serialize)]
-pub(crate) struct PageOf<T> {
-    items: Vec<T>,
-    next: Option<String>,
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PageOf<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// What the next page is asked for with; nothing on the last.
+    pub next: Option<String>,
 }
 
 fn as_text<T: ToString, S: Serializer>(value: &T, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_str(&value.to_string())
+}
+
+/// A moment as it is written out: RFC 3339 in UTC with microseconds, and nothing else.
+fn moment(text: &str) -> Option<Timestamp> {
+    let (date, time) = text.split_once('T')?;
+    let parts = [(0, 2, ""), (2, 5, ":"), (5, 8, ":"), (8, 15, ".")];
+    let mut numbers = parts.into_iter().map(|(from, to, before)| {
+        let digits = time.get(from..to)?.strip_prefix(before)?;
+        digits.bytes().all(|sign| sign.is_ascii_digit()).then(|| digits.parse::<i64>().ok())?
+    });
+    let (hour, minute, second, micro) = (numbers.next()??, numbers.next()??, numbers.next()??, numbers.next()??);
+    if time.get(15..)? != "Z" || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let of_day = ((hour * 60 + minute) * 60 + second) * 1_000_000 + micro;
+    Some(Timestamp::from_micros(crate::day::day(date)?.micros() + of_day))
 }
 
 impl<K> Clone for IdText<K> {
@@ -105,6 +128,13 @@ impl<K: Kind> JsonSchema for IdText<K> {
 impl<K: Kind> PathPart for IdText<K> {
     fn read(text: &str) -> Option<Self> {
         text.parse().ok().map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        moment(&text).map(Self).ok_or_else(|| de::Error::custom("a moment is a text such as \"2026-11-24T09:41:03.112000Z\""))
     }
 }
 
@@ -168,13 +198,21 @@ impl JsonSchema for Word {
     }
 }
 
-impl PathPart for Word {
-    fn read(text: &str) -> Option<Self> {
+impl FromStr for Word {
+    type Err = NotAWord;
+
+    fn from_str(text: &str) -> std::result::Result<Self, NotAWord> {
         let bare = |sign: u8| sign.is_ascii_alphanumeric();
         let is_word = text.len() <= LONGEST_WORD
             && text.bytes().next().is_some_and(bare)
             && text.bytes().all(|sign| bare(sign) || matches!(sign, b'-' | b'_' | b'.'));
-        is_word.then(|| Self(text.to_owned()))
+        is_word.then(|| Self(text.to_owned())).ok_or(NotAWord)
+    }
+}
+
+impl PathPart for Word {
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
     }
 }
 
@@ -213,6 +251,24 @@ impl JsonSchema for Scope {
         let names: Vec<&str> = Permission::ALL.iter().map(|permission| permission.name()).collect();
         json_schema!({"type": "string", "enum": names, "description": "A permission."})
     }
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let name = Cow::<'de, str>::deserialize(deserializer)?;
+        name.parse().map(Self).map_err(|_| de::Error::custom(format!("`{name}` is no permission")))
+    }
+}
+
+/// The words that a type of words knows, in its order.
+pub fn words<T: JsonSchema>() -> Vec<String> {
+    let schema = T::json_schema(&mut SchemaGenerator::default());
+    let text = |word: &serde_json::Value| word.as_str().map(str::to_owned);
+    let of = |member: &str| schema.get(member).and_then(serde_json::Value::as_array).into_iter().flatten();
+    // Words that say what they mean stand one by one, others in one list.
+    let alone = of("oneOf")
+        .flat_map(|case| case.get("const").into_iter().chain(case.get("enum").and_then(|list| list.as_array()).into_iter().flatten()));
+    of("enum").chain(alone).filter_map(text).collect()
 }
 
 /// The permissions of a set, by their names.
@@ -278,6 +334,32 @@ mod tests {
             assert_eq!(read(wrong), None, "{wrong}");
         }
         assert_eq!(serde_json::to_string(&Dollars(Money::from_nanos(12_500_000_000))).unwrap(), "\"12.5\"");
+    }
+
+    #[test]
+    fn a_moment_is_read_as_it_is_written() {
+        for micros in [0, 1_795_257_663_112_000, 951_782_399_999_999, -1] {
+            let written = serde_json::to_string(&Moment(Timestamp::from_micros(micros))).unwrap();
+            assert_eq!(serde_json::from_str::<Moment>(&written).unwrap().0.micros(), micros, "{written}");
+        }
+        for wrong in [
+            "",
+            "2026-11-24",
+            "2026-11-24T09:41:03Z",
+            "2026-11-24T09:41:03.112000",
+            "2026-11-24T24:00:00.000000Z",
+            "2026-02-30T00:00:00.000000Z",
+            "2026-11-24T+9:41:03.112000Z",
+        ] {
+            assert!(serde_json::from_str::<Moment>(&format!("\"{wrong}\"")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn words_are_known_by_their_type() {
+        use crate::api::{approvals, runs};
+        assert_eq!(words::<runs::StatusJson>(), ["queued", "running", "waiting", "completed", "failed", "cancelled"]);
+        assert_eq!(words::<approvals::WhichJson>(), ["pending", "ended"]);
     }
 
     #[test]

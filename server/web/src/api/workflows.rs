@@ -5,7 +5,7 @@ use domain::{
     permission::{WorkflowDelete, WorkflowRead, WorkflowWrite},
 };
 use platform::workflows::{
-    Checked, FieldType, Finding, InputShown, NeedKind, SaveError, Severity, StepOutline, VersionLine, WorkflowLine, WorkflowShown,
+    Checked, Excerpt, FieldType, Finding, InputShown, NeedKind, SaveError, Severity, StepOutline, VersionLine, WorkflowLine, WorkflowShown,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,73 +14,73 @@ use serde_json::Value;
 use super::{Body, Call, Conditions, Done, IdText, Json, Moment, PageOf, Path, Result, Tagged, Word, runs::StatusJson, values::Number};
 
 /// A workflow in a list.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "WorkflowLine")]
-pub(crate) struct LineJson {
+pub struct LineJson {
     /// Its id.
-    id: IdText<kind::Workflow>,
+    pub id: IdText<kind::Workflow>,
     /// The word for it in addresses: the id that its file gives.
-    slug: String,
+    pub slug: String,
     /// Its name.
-    name: String,
+    pub name: String,
     /// What it does.
-    description: String,
+    pub description: String,
     /// The number of the version that runs.
-    version: i64,
+    pub version: i64,
     /// How many runs it had; more than 10,000 are counted as 10,001.
-    runs: i64,
+    pub runs: i64,
     /// How many of them have not ended, counted alike.
-    unfinished: i64,
+    pub unfinished: i64,
     /// Its newest run.
-    last_run: Option<LastRunJson>,
+    pub last_run: Option<LastRunJson>,
 }
 
 /// The newest run of a workflow.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "LastRun")]
-struct LastRunJson {
+pub struct LastRunJson {
     /// Its number.
-    number: i64,
+    pub number: i64,
     /// How far it is.
-    status: StatusJson,
+    pub status: StatusJson,
     /// Since when.
-    accepted_at: Moment,
+    pub accepted_at: Moment,
 }
 
 /// A saved version.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Version")]
-pub(crate) struct VersionJson {
+pub struct VersionJson {
     /// The number within the workflow, from 1.
-    number: i64,
+    pub number: i64,
     /// The version that the file calls itself, or nothing.
-    label: String,
+    pub label: String,
     /// SHA-256 of what it does, as 64 hexadecimal signs: versions that do the same have the same.
-    plan_hash: String,
+    pub plan_hash: String,
     /// The address of who saved it, while they are a member.
-    saved_by: Option<String>,
+    pub saved_by: Option<String>,
     /// When.
-    saved_at: Moment,
+    pub saved_at: Moment,
 }
 
 /// A workflow.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Workflow")]
-pub(crate) struct WorkflowJson {
+pub struct WorkflowJson {
     /// Its id.
-    id: IdText<kind::Workflow>,
+    pub id: IdText<kind::Workflow>,
     /// The word for it in addresses.
-    slug: String,
+    pub slug: String,
     /// Its name.
-    name: String,
+    pub name: String,
     /// What it does.
-    description: String,
+    pub description: String,
     /// The version that runs.
-    current: VersionJson,
+    pub current: VersionJson,
     /// That version as it stands in this tenant now.
-    checked: CheckedJson,
+    pub checked: CheckedJson,
     /// All versions, newest first.
-    versions: Vec<VersionJson>,
+    pub versions: Vec<VersionJson>,
 }
 
 /// A version with its text.
@@ -96,133 +96,159 @@ pub(crate) struct SourceJson {
 }
 
 /// A workflow file to be looked at or saved.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "WorkflowFile")]
-pub(crate) struct FileJson {
+pub struct FileJson {
     /// The whole text of the file.
-    source: String,
+    pub source: String,
 }
 
 /// A workflow file, looked at.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "CheckedWorkflow")]
-pub(crate) struct CheckedJson {
+pub struct CheckedJson {
     /// Whether the file has no errors.
-    is_sound: bool,
+    pub is_sound: bool,
     /// The word for the workflow in addresses; nothing while the file has errors.
-    slug: Option<String>,
+    pub slug: Option<String>,
     /// Its name.
-    name: Option<String>,
+    pub name: Option<String>,
     /// All errors and hints, in the order of the file.
-    findings: Vec<FindingJson>,
+    pub findings: Vec<FindingJson>,
     /// Every step, in the order of the file.
-    steps: Vec<StepJson>,
+    pub steps: Vec<StepJson>,
     /// What has to be given at a start.
-    inputs: Vec<InputJson>,
+    pub inputs: Vec<InputJson>,
     /// What has to be there before a run can start, and whether it is.
-    needs: Vec<NeedJson>,
+    pub needs: Vec<NeedJson>,
 }
 
 /// One thing to say about one place of a file.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Finding")]
-struct FindingJson {
+pub struct FindingJson {
     /// Whether it keeps the file from being saved.
-    is_error: bool,
+    pub is_error: bool,
     /// The line, from 1.
-    line: u32,
+    pub line: u32,
     /// The column in characters, from 1.
-    column: u32,
+    pub column: u32,
     /// The id of the step, if it is about one.
-    step: Option<String>,
+    pub step: Option<String>,
     /// A stable word for the kind of finding.
-    code: String,
+    pub code: String,
     /// What is wrong, as a sentence without its full stop.
-    message: String,
+    pub message: String,
     /// What to write instead, or what to do.
-    suggestion: Option<String>,
+    pub suggestion: Option<String>,
+    /// The line of the file; nothing for an empty one.
+    pub excerpt: Option<ExcerptJson>,
+}
+
+/// A line of a file in three parts, cut where it is very long.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Excerpt")]
+pub struct ExcerptJson {
+    /// What stands before the place that is meant.
+    pub before: String,
+    /// The place.
+    pub marked: String,
+    /// What stands behind it.
+    pub after: String,
 }
 
 /// One step of a file.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "StepOutline")]
-struct StepJson {
+pub struct StepJson {
     /// Its id.
-    id: String,
+    pub id: String,
     /// Its name, or its heading.
-    name: String,
+    pub name: String,
     /// The action (`http.request`) or kind (`approval`), as written.
-    kind: String,
+    pub kind: String,
     /// The line of its block, from 1.
-    line: u32,
+    pub line: u32,
     /// The text of its condition.
-    condition: Option<String>,
+    pub condition: Option<String>,
 }
 
 /// The type of a value.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "ValueType")]
-enum TypeJson {
+pub enum TypeJson {
+    /// A text.
     String,
+    /// A whole number.
     Integer,
+    /// A number.
     Number,
+    /// True or false.
     Boolean,
+    /// Values by name.
     Object,
+    /// A list.
     Array,
 }
 
 /// Something given at the start of a run.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Input")]
-struct InputJson {
+pub struct InputJson {
     /// Its name.
-    name: String,
+    pub name: String,
     /// Its type.
     #[serde(rename = "type")]
-    kind: TypeJson,
+    pub kind: TypeJson,
     /// The type of the elements of a list.
-    items: Option<TypeJson>,
+    pub items: Option<TypeJson>,
     /// Whether a run cannot start without it.
-    required: bool,
+    pub required: bool,
     /// What it is when it is not given.
-    default: Option<Value>,
+    pub default: Option<Value>,
     /// The only values it may have, if limited.
-    one_of: Option<Vec<Value>>,
+    pub one_of: Option<Vec<Value>>,
     /// The smallest number, or the shortest length.
-    min: Option<f64>,
+    pub min: Option<f64>,
     /// The largest number, or the longest length.
-    max: Option<f64>,
+    pub max: Option<f64>,
     /// A regular expression that a text matches, anywhere in it.
-    pattern: Option<String>,
+    pub pattern: Option<String>,
     /// What it is for.
-    description: Option<String>,
+    pub description: Option<String>,
 }
 
 /// What a workflow may need.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "NeedKind")]
-enum NeedKindJson {
+pub enum NeedKindJson {
+    /// A variable of the tenant.
     Variable,
+    /// A credential.
     Credential,
+    /// A model that is set up.
     Model,
+    /// A default model.
     DefaultModel,
+    /// Somebody who has a role.
     Role,
+    /// A member with an address.
     Person,
 }
 
 /// One thing that has to be there.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Need")]
-struct NeedJson {
+pub struct NeedJson {
     /// What kind of thing.
-    kind: NeedKindJson,
+    pub kind: NeedKindJson,
     /// Its name; empty for the default model.
-    name: String,
+    pub name: String,
     /// What to do about it when it is not there; nothing when it is.
-    missing: Option<String>,
+    pub missing: Option<String>,
 }
 
 /// A file that was saved.
@@ -301,6 +327,7 @@ impl From<Finding> for FindingJson {
             code: finding.code.to_owned(),
             message: finding.message,
             suggestion: finding.suggestion,
+            excerpt: finding.excerpt.map(|Excerpt { before, marked, after }| ExcerptJson { before, marked, after }),
         }
     }
 }

@@ -173,7 +173,7 @@ impl Report {
 }
 
 /// The word of `known` nearest to a misspelt one, if any is near.
-pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // Longer words are no slip, and comparing them is quadratic in their length.
     if word.len() > 64 {
         return None;

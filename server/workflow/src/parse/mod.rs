@@ -32,7 +32,7 @@ mod yaml;
 use std::collections::HashMap;
 
 pub use blocks::Block;
-pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Severity};
+pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Severity, nearest};
 pub use outline::StepOutline;
 
 use blocks::Sorted;
