@@ -8,6 +8,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")
 )]
 
+pub mod bundle;
 pub mod call;
 pub mod core;
 pub mod coverage;
