@@ -71,6 +71,8 @@ pub struct Checked {
 pub struct Finding {
     /// An error keeps the file from being saved; a hint does not.
     pub severity: Severity,
+    /// The file of the bundle; nothing for a file alone, and for what is about the bundle as a whole.
+    pub file: Option<String>,
     /// The line, from 1.
     pub line: u32,
     /// The column in characters, from 1.
@@ -237,6 +239,7 @@ fn finding(diagnostic: Diagnostic, lines: &[&str]) -> Finding {
     Finding {
         excerpt: line.and_then(|line| excerpt(line, diagnostic.column, diagnostic.length)),
         severity: diagnostic.severity,
+        file: diagnostic.file,
         line: diagnostic.line,
         column: diagnostic.column,
         step: diagnostic.step,
@@ -267,6 +270,7 @@ fn about(step: &Step, key: &str, lines: &[&str], severity: Severity, code: &'sta
     let (line, column, length) = place_of(key, of_block).unwrap_or((step.line, 1, 1));
     Diagnostic {
         severity,
+        file: None,
         line,
         column,
         length,
@@ -281,6 +285,7 @@ fn about(step: &Step, key: &str, lines: &[&str], severity: Severity, code: &'sta
 fn unusable(source_lines: &[&str], plan: Option<&Plan>) -> Vec<Diagnostic> {
     let error = |(line, column, length): (u32, u32, u32), code, message: String, suggestion: &str| Diagnostic {
         severity: Severity::Error,
+        file: None,
         line,
         column,
         length,

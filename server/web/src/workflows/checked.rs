@@ -69,6 +69,8 @@ pub(super) struct BlockLine {
 
 /// One thing to say about one place.
 pub(super) struct FindingLine {
+    /// The file of the bundle; empty for a file alone.
+    pub(super) file: String,
     pub(super) line: u32,
     pub(super) column: u32,
     pub(super) step: String,
@@ -238,6 +240,7 @@ fn block_line(block: Block) -> BlockLine {
 
 fn finding_line(finding: Finding) -> FindingLine {
     FindingLine {
+        file: finding.file.as_deref().map(text::in_line).unwrap_or_default(),
         line: finding.line,
         column: finding.column,
         step: finding.step.as_deref().map(text::in_line).unwrap_or_default(),
@@ -261,6 +264,7 @@ pub(super) mod tests {
             |name: &str, kind: &str| StepOutline { name: name.to_owned(), kind: kind.to_owned(), complete: true, ..StepOutline::default() };
         let finding = |severity, message: &str| Finding {
             severity,
+            file: None,
             line: 73,
             column: 18,
             step: Some("read".to_owned()),

@@ -1,8 +1,8 @@
-//! What is carried through the reading of one file: the report and the names that were used.
+//! What is carried through the reading of one file: the report, the names that were used, and the bundle it is in.
 
 use std::collections::BTreeSet;
 
-use super::{diagnostic::Report, names::Use, source::Place, yaml::Node};
+use super::{bundle::Bundled, diagnostic::Report, names::Use, source::Place, yaml::Node};
 use crate::expression::Reference;
 
 /// See the module.
@@ -10,6 +10,8 @@ use crate::expression::Reference;
 pub(super) struct Context {
     pub(super) report: Report,
     pub(super) uses: Vec<Use>,
+    /// The bundle that the file is in; nothing for a file alone.
+    pub(super) bundled: Option<Bundled>,
     /// How many steps come before what is read at the moment.
     pub(super) position: usize,
     step: Option<String>,
@@ -21,6 +23,11 @@ pub(super) struct Context {
 const MAX_PATTERNS: usize = 500;
 
 impl Context {
+    /// For a file of that bundle, or for one alone.
+    pub(super) fn of(bundled: Option<Bundled>) -> Self {
+        Self { bundled, ..Self::default() }
+    }
+
     /// From here on the step at that position is read.
     pub(super) fn enter_step(&mut self, id: &str, position: usize) {
         self.report.enter(Some(id));
@@ -56,6 +63,13 @@ impl Context {
         references.sort_by_key(|reference| reference.offset);
         let offsets: Vec<(usize, usize)> = references.iter().map(|reference| (reference.offset, reference.root.chars().count())).collect();
         for (reference, place) in references.into_iter().zip(node.places_at(&offsets)) {
+            self.uses.push(Use { root: reference.root, path: reference.path, place, step: self.step.clone(), position: self.position });
+        }
+    }
+
+    /// Notes the names that a text of another file refers to: their place is where this file names the other.
+    pub(super) fn note_at(&mut self, place: Place, references: BTreeSet<Reference>) {
+        for reference in references {
             self.uses.push(Use { root: reference.root, path: reference.path, place, step: self.step.clone(), position: self.position });
         }
     }

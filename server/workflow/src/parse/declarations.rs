@@ -140,7 +140,7 @@ fn bare_default(report: &mut Report, entry: &Entry) -> Option<(FieldType, Value)
 }
 
 /// A default is data: expressions and credentials in it would stay text, so they are refused.
-fn plain_data(report: &mut Report, node: &Node) -> Option<()> {
+pub(super) fn plain_data(report: &mut Report, node: &Node) -> Option<()> {
     match &node.content {
         Content::Scalar(scalar) if is_template(&scalar.text) => {
             report.error(node.place, "not_evaluated", "a default is taken as it is written: expressions are not evaluated here");
@@ -350,7 +350,7 @@ fn regular_expression(report: &mut Report, node: &Node) -> Option<String> {
 }
 
 /// A value of the declared type, as it is written.
-fn typed(report: &mut Report, label: &str, node: &Node, check: &FieldCheck) -> Option<Value> {
+pub(super) fn typed(report: &mut Report, label: &str, node: &Node, check: &FieldCheck) -> Option<Value> {
     plain_data(report, node)?;
     match check.kind {
         FieldType::String => scalar::text(report, label, node).map(|text| Value::String(text.to_owned())),

@@ -37,6 +37,8 @@ impl Severity {
 pub struct Diagnostic {
     /// Error or hint.
     pub severity: Severity,
+    /// The file of the bundle; nothing for a file alone, and for what is about the bundle as a whole.
+    pub file: Option<String>,
     /// The line, from 1.
     pub line: u32,
     /// The column in characters, from 1.
@@ -141,6 +143,7 @@ impl Report {
         }
         self.diagnostics.push(Diagnostic {
             severity,
+            file: None,
             line: place.line,
             column: place.column,
             length: place.length.max(1),
@@ -159,6 +162,7 @@ impl Report {
             let last = self.diagnostics.last().map_or(1, |diagnostic| diagnostic.line);
             self.diagnostics.push(Diagnostic {
                 severity: Severity::Error,
+                file: None,
                 line: last,
                 column: 1,
                 length: 1,
@@ -203,6 +207,7 @@ mod tests {
     fn a_diagnostic_shows_the_line_with_the_place_underlined() {
         let diagnostic = Diagnostic {
             severity: Severity::Error,
+            file: None,
             line: 2,
             column: 2,
             length: 5,

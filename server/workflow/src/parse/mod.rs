@@ -7,13 +7,15 @@
 //!    `fields` reads a mapping so that no key is ignored.
 //! 3. `front_matter`, `declarations` and `limits` read what stands above the steps; `steps` has one
 //!    file a kind; `template` reads texts that are evaluated.
-//! 4. `names` says whether every name is set by the time it is used.
+//! 4. `bundle` reads a bundle as one: the main file and what it names.
+//! 5. `names` says whether every name is set by the time it is used.
 //!
 //! What runs and what is refused as not supported yet is decided in `steps` and `front_matter` alone.
 //! Whether a tenant has the variables, credentials, models and people that a file needs is not decided
 //! here: [`crate::needs`] says of a plan what they are.
 
 mod blocks;
+mod bundle;
 mod context;
 mod declarations;
 mod diagnostic;
@@ -32,10 +34,14 @@ mod yaml;
 use std::collections::HashMap;
 
 pub use blocks::Block;
+pub use bundle::{
+    CONFIG_FILE, DeclaredTool, Linked, MAIN_FILES, ParsedBundle, ProposedVariable, TOOLS_FILE, ToolKind, parse_bundle,
+};
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Severity, nearest};
 pub use outline::StepOutline;
 
 use blocks::Sorted;
+use bundle::Bundled;
 use context::Context;
 use diagnostic::Report;
 use front_matter::{Declarations, Header};
@@ -72,9 +78,19 @@ impl Parsed {
     }
 }
 
-/// Reads a workflow file.
+/// Reads a workflow file that stands alone.
 pub fn parse(source: &str) -> Parsed {
-    let mut context = Context::default();
+    parse_in(source, None).0
+}
+
+/// Reads a workflow file, perhaps one of a bundle; with the other workflow files that it names, and where.
+fn parse_in(source: &str, bundled: Option<Bundled>) -> (Parsed, Vec<(String, Place)>) {
+    let mut context = Context::of(bundled);
+    let parsed = parse_with(&mut context, source);
+    (parsed, context.bundled.map(|bundled| bundled.links).unwrap_or_default())
+}
+
+fn parse_with(context: &mut Context, source: &str) -> Parsed {
     if source.len() > MAX_BYTES {
         context.report.error(Place::line(1), "too_large", "a workflow file has at most 1 MiB");
         return finish(context, None, Vec::new(), Vec::new());
@@ -103,9 +119,10 @@ pub fn parse(source: &str) -> Parsed {
     }
 }
 
-fn finish(context: Context, plan: Option<Plan>, blocks: Vec<Block>, outline: Vec<StepOutline>) -> Parsed {
-    let plan = plan.filter(|_| !context.report.has_errors());
-    Parsed { plan, blocks, outline, diagnostics: context.report.finish() }
+fn finish(context: &mut Context, plan: Option<Plan>, blocks: Vec<Block>, outline: Vec<StepOutline>) -> Parsed {
+    let report = std::mem::take(&mut context.report);
+    let plan = plan.filter(|_| !report.has_errors());
+    Parsed { plan, blocks, outline, diagnostics: report.finish() }
 }
 
 /// A file that does not begin with `---`: another form of workflow, or no workflow.
@@ -144,7 +161,7 @@ fn other_form(report: &mut Report, text: &Excerpt) -> bool {
 }
 
 /// Reads a file that has front matter.
-fn read(mut context: Context, document: &Document, excerpt: &Excerpt) -> Parsed {
+fn read(context: &mut Context, document: &Document, excerpt: &Excerpt) -> Parsed {
     let front = yaml::read(excerpt);
     if front.node.is_none() && front.problems.is_empty() {
         let place = Place { length: 3, ..Place::line(excerpt.first_line.saturating_sub(1)) };
@@ -155,7 +172,7 @@ fn read(mut context: Context, document: &Document, excerpt: &Excerpt) -> Parsed 
     let steps_in_front = front.as_ref().is_some_and(|node| node.entry("steps").is_some());
     let Sorted { steps: mut blocks, continuations, others } = blocks::sort(document, steps_in_front, &mut context.report);
     let (header, declarations) = match &front {
-        Some(node) => front_matter::read(&mut context, node, &continuations),
+        Some(node) => front_matter::read(context, node, &continuations),
         None => (Header::default(), Declarations::default()),
     };
     if blocks.len() > MAX_STEPS {
@@ -167,26 +184,26 @@ fn read(mut context: Context, document: &Document, excerpt: &Excerpt) -> Parsed 
         no_steps(&mut context.report, document, &others);
     }
 
-    let identities: Vec<Identity> = blocks.iter().map(|block| steps::identify(&mut context, block)).collect();
+    let identities: Vec<Identity> = blocks.iter().map(|block| steps::identify(context, block)).collect();
     let identities = unique(&mut context.report, identities, &blocks);
     let mut plan_steps: Vec<Step> = Vec::new();
     let mut all_read = true;
     let mut outline = Vec::new();
     let mut sets: Vec<Sets> = Vec::new();
     for (position, (block, identity)) in blocks.iter().zip(identities).enumerate() {
-        let read = steps::read(&mut context, block, identity, position, &header);
+        let read = steps::read(context, block, identity, position, &header);
         all_read &= read.steps.is_some();
         plan_steps.extend(read.steps.into_iter().flatten());
         outline.push(read.outline);
         sets.push(read.sets);
     }
     context.leave_steps(blocks.len());
-    let outputs = front_matter::outputs(&mut context, &declarations);
+    let outputs = front_matter::outputs(context, &declarations);
     let all_steps_known = all_read && !steps_in_front;
     check_outputs(&mut context.report, &outputs, &declarations, &plan_steps, all_steps_known);
     let inputs = front.is_some().then(|| header.input_names.iter().map(String::as_str).collect());
     if !steps_in_front {
-        names::check(&mut context, &Known { inputs, steps: &sets });
+        names::check(context, &Known { inputs, steps: &sets });
     }
     steps::check_gates(&mut context.report, &plan_steps);
     let plan = all_read.then(|| plan(header, outputs, plan_steps));

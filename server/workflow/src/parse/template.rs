@@ -45,6 +45,32 @@ fn parsed(context: &mut Context, node: &Node, text: &str) -> Option<Template> {
     }
 }
 
+/// The text of the file that a node names, read as a template.
+pub(super) fn of_file(context: &mut Context, node: &Node, path: &str, text: &str) -> Option<Template> {
+    if text.contains(CREDENTIAL) {
+        let message = format!("there is `cred://` in `{path}`: a credential can only stand in a header of an `http.request`");
+        context.report.error(node.place, "credential_misplaced", message);
+        return None;
+    }
+    if !context.admits(node, text) {
+        return None;
+    }
+    match Template::parse(text) {
+        Ok(template) => {
+            context.note_at(node.place, template.names());
+            Some(template)
+        }
+        Err(error) => {
+            let before = text.get(..error.offset).unwrap_or(text);
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().map_or(1, |line| line.chars().count() + 1);
+            let help = error.suggestion.map(|help| format!("did you mean `{help}`?"));
+            context.report.error_with(node.place, "invalid_expression", format!("{path}:{line}:{column}: {}", error.message), help);
+            None
+        }
+    }
+}
+
 /// An expression; its braces are optional.
 pub(super) fn expression(context: &mut Context, label: &str, node: &Node) -> Option<Expression> {
     let text = scalar::text(&mut context.report, label, node)?;

@@ -4,4 +4,5 @@
 mod hostile;
 mod making;
 mod mutated;
+mod opened;
 mod plain;

@@ -302,7 +302,9 @@ fn the_keys_of_a_prompt_stand_on_the_step_or_below_inputs() {
     );
     errors(
         &step("id: a\naction: agent.generate\nprompt: prompts/x.md"),
-        &["7:9+12 not_supported [a] a prompt in a file of its own is not supported yet"],
+        &[
+            "7:9+12 bundle_needed [a] `prompts/x.md` is the path of a file, and this workflow is one file alone; put the file and this one into a bundle, or write its text here",
+        ],
     );
 }
 

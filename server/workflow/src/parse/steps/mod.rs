@@ -16,6 +16,7 @@ pub(super) use gate::check_gates;
 
 use super::{
     blocks::StepBlock,
+    bundle,
     context::Context,
     diagnostic::nearest,
     fields::Fields,
@@ -298,6 +299,9 @@ impl Reader<'_> {
                 }
                 if kinds::LATER_ACTIONS.contains(&text) {
                     report.not_supported(action.node.place, format!("`{text}`"));
+                } else if let Some(tool) = self.context.bundled.as_ref().and_then(|bundled| bundled.tool_of(text)) {
+                    let message = format!("the tool `{tool}` of `tools.yaml` is not available yet");
+                    report.error(action.node.place, "tool_not_available", message);
                 } else {
                     let known = kinds::ACTIONS.iter().chain(kinds::LATER_ACTIONS).copied();
                     let help = nearest(text, known).map_or_else(
@@ -330,6 +334,9 @@ impl Reader<'_> {
                             );
                         } else {
                             report.not_supported(entry.key_place, format!("`{}`", entry.key));
+                            if let Some(path) = entry.node.scalar().filter(|scalar| *key == "workflow" && bundle::is_path(&scalar.text)) {
+                                let _ = bundle::link(self.context, &entry.node, path.text.trim());
+                            }
                         }
                         return None;
                     }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Reader;
 use crate::{
     parse::{
+        bundle,
         context::Context,
         fields::{Fields, required, take_from_either},
         scalar::{self, is_template},
@@ -57,8 +58,7 @@ fn prompt_text(context: &mut Context, node: &Node) -> Option<crate::expression::
     let text = node.scalar().map(|scalar| scalar.text.trim()).unwrap_or_default();
     let is_path = !text.contains(char::is_whitespace) && [".md", ".txt", ".prompt"].iter().any(|ending| text.ends_with(ending));
     if is_path {
-        context.report.not_supported(node.place, "a prompt in a file of its own");
-        return None;
+        return bundle::text_of_file(context, "prompt", node, text);
     }
     if node.scalar().is_some_and(|scalar| !scalar.is_null()) && text.is_empty() {
         context.report.error(node.place, "value_missing", "`prompt` is empty");
