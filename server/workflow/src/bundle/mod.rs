@@ -207,7 +207,7 @@ impl Files {
     /// The same files seen from inside the one folder that all of them are in, if there is one: an archive of a folder
     /// begins with its name.
     #[must_use]
-    fn from_inside(self) -> Self {
+    fn below_top_folder(self) -> Self {
         let Some((top, _)) = self.paths().next().and_then(|path| path.split_once('/')) else { return self };
         let prefix = format!("{top}/");
         if !self.paths().all(|path| path.starts_with(&prefix)) {
@@ -290,7 +290,7 @@ pub fn read(archive: &[u8]) -> Result<Files, Refusal> {
             return Err(Refusal::whole(Reason::NotAnArchive, words));
         }
     };
-    Ok(files.from_inside())
+    Ok(files.below_top_folder())
 }
 
 /// Numbers and pieces, taken from the front of some bytes.

@@ -204,7 +204,8 @@ fn extended(head: &Head<'_>, before: &mut Before) -> Result<(), Refusal> {
         match key {
             "path" => named(before, value.to_vec())?,
             "size" if before.size.is_none() => {
-                before.size = Some(std::str::from_utf8(value).ok().and_then(|size| size.parse().ok()).unwrap_or(usize::MAX))
+                let size = std::str::from_utf8(value).ok().and_then(|size| size.parse().ok());
+                before.size = Some(size.unwrap_or(usize::MAX));
             }
             "linkpath" => return Err(Refusal::of(Reason::Link, &head.name, "carries the target of a link")),
             key if is_harmless(key) => {}

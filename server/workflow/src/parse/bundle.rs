@@ -238,7 +238,8 @@ fn main_file(files: &Files) -> Result<&str, String> {
         [first, ..] => return Ok(first),
         [] => {}
     }
-    let candidates: Vec<&str> = files.paths().filter(|path| !path.contains('/') && path.ends_with(".md")).collect();
+    let is_markdown = |path: &str| path.rsplit_once('.').is_some_and(|(_, ending)| ending == "md");
+    let candidates: Vec<&str> = files.paths().filter(|path| !path.contains('/') && is_markdown(path)).collect();
     match candidates.as_slice() {
         [only] => Ok(only),
         [] => Err("the bundle has no main file: `workflow.md`, `main.md`, `workflow.yaml` or a single `.md` file at its top".to_owned()),
@@ -523,7 +524,7 @@ fn tool(files: &Files, report: &mut Report, entry: &Entry) -> Option<DeclaredToo
         url: url.map_or(Some(None), |url| url.map(Some))?,
         server: server.map_or(Some(None), |server| server.map(Some))?,
         credential: auth.map_or(Some(None), |auth| auth.map(Some))?,
-        operations: operations.map_or_else(|| Some(Vec::new()), |operations| operations)?,
+        operations: operations.unwrap_or_else(|| Some(Vec::new()))?,
     })
 }
 

@@ -55,7 +55,7 @@ fn names_that_lead_elsewhere_are_refused_in_both_forms() {
         refused_entry(entry(name, ""), reason, "a name in bytes");
         refused_tarred(&[of_kind(b'5', name, "")], reason, "a name in bytes");
     }
-    refused_entry(entry(&[b'a'; 200], "x"), Reason::Name, "a long part");
+    refused_entry(entry([b'a'; 200], "x"), Reason::Name, "a long part");
     refused_entry(entry("a/".repeat(200) + "b", "x"), Reason::Name, "a deep path");
     refused_entry(Zipped { flags: 0, ..entry("größe", "x") }, Reason::Name, "a name that does not say its encoding");
     refused_tarred(&[of_kind(b'x', "x", record("path", [b'a'; 5000])), tarred("x", "x")], Reason::Name, "a long name");

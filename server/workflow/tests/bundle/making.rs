@@ -62,11 +62,15 @@ fn crc(content: &[u8]) -> u32 {
 }
 
 fn u16s(out: &mut Vec<u8>, numbers: &[u16]) {
-    numbers.iter().for_each(|number| out.extend(number.to_le_bytes()));
+    for number in numbers {
+        out.extend(number.to_le_bytes());
+    }
 }
 
 fn u32s(out: &mut Vec<u8>, numbers: &[u32]) {
-    numbers.iter().for_each(|number| out.extend(number.to_le_bytes()));
+    for number in numbers {
+        out.extend(number.to_le_bytes());
+    }
 }
 
 pub(crate) fn zip(entries: &[Zipped]) -> Vec<u8> {
@@ -103,7 +107,7 @@ pub(crate) fn zip_ending(entries: &[Zipped], end: End) -> Vec<u8> {
         archive.extend(&entry.gap);
 
         directory.extend(b"PK\x01\x02");
-        u16s(&mut directory, &[3 << 8 | 20, 20, flags, method, 0, 0x21]);
+        u16s(&mut directory, &[0x0314, 20, flags, method, 0, 0x21]);
         u32s(&mut directory, &[crc, packed_size, size]);
         u16s(&mut directory, &[u16::try_from(entry.name.len()).unwrap(), u16::try_from(entry.extra.len()).unwrap(), 0, entry.disk, 0]);
         u32s(&mut directory, &[entry.external, offset]);
