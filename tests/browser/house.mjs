@@ -4,8 +4,9 @@
 // A journey is a file of its own that calls `journey(...)`; tests/house/browser.rs starts it beside a server.
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { connect, createServer as createRelay } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
@@ -13,17 +14,19 @@ import { chromium } from "playwright-core";
 
 const need = (name) => process.env[name] ?? assert.fail(`${name} is not set: run this through \`cargo test --package tests --test house\``);
 
-/** Where the server is and what belongs to it. */
+/** Where the server is and what belongs to it; houses of the test's own process have no more than an address and a folder. */
 export const house = {
   url: need("JOURNEY_URL"),
-  setupLink: need("JOURNEY_SETUP_LINK"),
-  binary: need("JOURNEY_BINARY"),
   folder: need("JOURNEY_FOLDER"),
+  get setupLink() { return need("JOURNEY_SETUP_LINK"); },
+  get binary() { return need("JOURNEY_BINARY"); },
   /** The one port beside the rehearsal services that runs may reach. */
-  port: Number(need("JOURNEY_PORT")),
-  invoiceBook: need("JOURNEY_INVOICE_BOOK"),
-  paymentDesk: need("JOURNEY_PAYMENT_DESK"),
-  model: need("JOURNEY_MODEL"),
+  get port() { return Number(need("JOURNEY_PORT")); },
+  get invoiceBook() { return need("JOURNEY_INVOICE_BOOK"); },
+  get paymentDesk() { return need("JOURNEY_PAYMENT_DESK"); },
+  get model() { return need("JOURNEY_MODEL"); },
+  /** What a house of the test's own process tells of itself. */
+  told: (name) => JSON.parse(need(name)),
 };
 
 export const DESKTOP = { width: 1280, height: 860 };
@@ -34,7 +37,7 @@ export const PASSWORD = "harbour violet trombone 7";
 /** The longest that one thing may take until it is seen. */
 const PATIENCE = 30_000;
 /** The longest that a whole journey may take. */
-const WHOLE = 300_000;
+const WHOLE = 840_000;
 
 const CHROMIUMS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
@@ -268,15 +271,42 @@ export async function furnish(visitor, options = {}, admin = undefined) {
   return { admin, approver };
 }
 
-/** Starts the sample workflow from its page; ends on the page of the run. */
-export async function startPayment(page, invoice, fields = {}) {
+/** Starts a workflow from its page with these inputs; ends on the page of the run. */
+export async function start(page, workflow, inputs) {
   await toPage(page, "Workflows");
-  await follow(page, "Vendor payment");
+  await follow(page, workflow);
   await follow(page, "Start a run");
-  await control(page, "invoice_id").fill(invoice);
-  for (const [label, value] of Object.entries(fields)) await control(page, label).fill(value);
+  for (const [label, value] of Object.entries(inputs)) {
+    const field = control(page, label);
+    if ((await field.evaluate((element) => element.tagName)) === "SELECT") await field.selectOption(value);
+    else await field.fill(value);
+  }
   await press(page, "Start the run");
   await page.waitForURL(/\/runs\/run_/);
+}
+
+/** Starts the sample that pays an invoice. */
+export const startPayment = (page, invoice, fields = {}) => start(page, "Vendor payment", { invoice_id: invoice, ...fields });
+
+/** Makes an API key of the one who is signed in, with these scopes, and gives it. */
+export async function makeKey(page, name, scopes) {
+  await open(page, "/account/keys");
+  await control(page, "What it is for").fill(name);
+  for (const scope of scopes) await page.getByRole("checkbox", { name: scope, exact: true }).check();
+  await press(page, "Make the key");
+  return (await page.locator("#new-key").innerText()).trim();
+}
+
+/** Starts a run through the API, and gives what it answers. */
+export async function startByKey(key, workflow, inputs) {
+  const response = await fetch(`${house.url}/api/v1/runs`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json", "idempotency-key": randomUUID() },
+    body: JSON.stringify({ workflow, inputs }),
+  });
+  const answer = await response.text();
+  assert.ok(response.ok, answer);
+  return JSON.parse(answer);
 }
 
 /** The row of a step on the page of a run. */
@@ -362,12 +392,52 @@ export async function slowServices(invoice) {
   };
 }
 
-/** Keeps a picture for the documentation. */
-export async function picture(page, name, { viewport = DESKTOP } = {}) {
-  await page.setViewportSize(viewport);
-  const png = await page.screenshot({ animations: "disabled" });
-  assert.ok(png.length < 200_000, `${name} is larger than 200 kB`);
-  const folder = new URL("../../docs/screenshots/", import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL(name, folder), png);
+/**
+ * What stands between a browser and the server, and dies: a relay of connections on a port of its own. `asked` holds the head of
+ * every request that went through it.
+ */
+export async function relay() {
+  const { hostname, port } = new URL(house.url);
+  const open = new Set();
+  const asked = [];
+  let isDown = false;
+  let halve = false;
+  const server = createRelay((near) => {
+    if (isDown) return near.destroy();
+    const far = connect(Number(port), hostname);
+    const end = () => [near, far].forEach((socket) => socket.destroy());
+    open.add(end);
+    near.on("data", (bytes) => {
+      asked.push(bytes.toString("latin1").split("\r\n\r\n")[0]);
+      far.write(bytes);
+    });
+    far.on("data", (bytes) => {
+      if (halve && bytes.includes("hx-partial")) {
+        halve = false;
+        isDown = true;
+        return near.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => cut());
+      }
+      near.write(bytes);
+    });
+    for (const socket of [near, far]) socket.on("error", end).on("close", end).on("close", () => open.delete(end));
+  });
+  const cut = () => [...open].forEach((end) => end());
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    asked,
+    /** Every connection through it ends at once, and no other gets through until it is up again. */
+    goDown() {
+      isDown = true;
+      cut();
+    },
+    goUp: () => (isDown = false),
+    /** It goes down in the middle of the next event of a live page. */
+    goDownWithinTheNextEvent: () => (halve = true),
+    isDown: () => isDown,
+    close() {
+      cut();
+      server.close();
+    },
+  };
 }

@@ -1,5 +1,6 @@
 // Without JavaScript: everything that has to be done can be done, by links and forms alone.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import * as h from "./house.mjs";
 
 /** Reloads the page of a run until it says this. */
@@ -55,6 +56,28 @@ h.journey(async ({ step, visitor }) => {
     await h.press(admin, "Cancel the run");
     await refreshUntil(admin, "Cancelled");
     assert.equal((await h.payments()).payments.length, 1);
+  });
+
+  await step("the audit log is searched, a row is read, and the chain is verified", async () => {
+    await h.toPage(admin, "Audit");
+    await h.control(admin, "Act begins with").fill("approval.approved");
+    await h.press(admin, "Search", admin.getByRole("search"));
+    const rows = admin.locator("#rows tbody tr");
+    assert.equal(await rows.count(), 1);
+    await rows.locator("details.more > summary").first().click();
+    await rows.getByText("As recorded").click();
+    assert.match(await h.words(rows.locator("pre")), /"action": ?"approval\.approved"/);
+    await h.follow(admin, /Whole/);
+    await h.says(admin, /as they were written, and each follows the one before/);
+  });
+
+  await step("the log is exported, and verified offline", async () => {
+    await h.toPage(admin, "Audit");
+    const file = join(h.house.folder, "audit.jsonl");
+    const [download] = await Promise.all([admin.waitForEvent("download"), admin.getByRole("link", { name: "Export as JSONL" }).click()]);
+    await download.saveAs(file);
+    const said = await h.mandate("audit", "verify", file);
+    assert.equal(said.code, 0, said.complaints);
   });
 
   await step("a setting is changed", async () => {

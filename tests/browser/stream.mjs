@@ -1,5 +1,5 @@
-// A live page and a server that dies: the page comes back by itself and ends with the right state; no step is lost, one in
-// flight is sent again under the same key, and the approval still waits.
+// A live page and a server that dies, and one whose way to the server dies: the page comes back by itself and ends with the
+// right state; no event is lost, a step in flight is sent again under the same key, and the approval still waits.
 import assert from "node:assert/strict";
 import * as h from "./house.mjs";
 
@@ -77,5 +77,48 @@ h.journey(async ({ step, visitor }) => {
     await admin.reload();
     assert.equal(await h.words(admin.locator("#run-steps")), before);
   });
+  const way = await h.relay();
+  const distant = await visitor("somebody behind a proxy", { baseURL: way.url, storageState: await admin.context().storageState() });
+  await step("a run is watched through a proxy that is cut in the middle of an event", async () => {
+    services.hold();
+    await h.startPayment(admin, "INV-20418");
+    await h.open(distant, new URL(admin.url()).pathname);
+    await h.stepIs(distant, "Read the invoice", "running");
+    h.mayLoseStream(distant);
+    notReloaded = await h.neverReloaded(distant);
+    way.goDownWithinTheNextEvent();
+    services.answer();
+    await h.stepIs(admin, "Finance agrees", "waiting");
+    await h.until(way.isDown, "half an event");
+  });
+
+  await step("what it missed comes when the way is open again", async () => {
+    way.goUp();
+    for (const name of STEPS.slice(0, 3)) await h.stepIs(distant, name, "completed");
+    await h.stepIs(distant, "Finance agrees", "waiting");
+  });
+
+  await step("it is cut again, and the run goes on to its end meanwhile", async () => {
+    way.goDown();
+    await h.open(approver, "/t/acme/approvals");
+    await h.follow(approver, /^Review/);
+    await h.press(approver, "Approve");
+    await admin.locator("#run-banner").getByText("Completed").waitFor();
+    await h.stepIs(distant, "Finance agrees", "waiting");
+    const before = way.asked.length;
+    way.goUp();
+    await distant.locator("#run-banner").getByText("Completed").waitFor();
+    for (const name of STEPS) await h.stepIs(distant, name, "completed");
+    await notReloaded();
+    const again = way.asked.slice(before).find((head) => head.includes("/live"));
+    assert.match(again ?? "", /^last-event-id: \d+$/im, "it says how far it had come");
+  });
+
+  await step("both pages say the same, event for event", async () => {
+    for (const part of ["#run-steps", "#run-outputs", "#run-banner strong"]) {
+      assert.equal(await h.words(distant.locator(part)), await h.words(admin.locator(part)));
+    }
+  });
+  way.close();
   services.close();
 });

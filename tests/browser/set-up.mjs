@@ -1,8 +1,7 @@
-// One payment, signed off: from the set-up link to an audit export that is verified offline, at 1280 px, with the decision at
-// 360 px; and beside it a second tenant that sets everything up by hand and sees nothing of the first.
+// From the set-up link to a first run under way, at 1280 px; and beside it a second tenant that sets everything up by hand,
+// with an invoice book of its own, and sees nothing of the first.
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import * as h from "./house.mjs";
 
 const { house } = h;
@@ -72,10 +71,9 @@ h.journey(async ({ step, visitor }) => {
     await h.says(admin, "No runs yet");
   });
 
-  let notReloaded;
-  await step("a run is started and its page comes to the approval by itself", async () => {
+  await step("a first run is started, and its page comes to the approval by itself", async () => {
     await h.startPayment(admin, "INV-20417");
-    notReloaded = await h.neverReloaded(admin);
+    const unchanged = await h.neverReloaded(admin);
     await h.says(admin, "Waiting for approval");
     await h.stepIs(admin, "Look for anything unusual", "completed");
     await h.stepIs(admin, "Finance agrees", "waiting");
@@ -83,109 +81,8 @@ h.journey(async ({ step, visitor }) => {
     const banner = await h.words(admin.locator("#run-banner"));
     assert.match(banner, /^Waiting for 1 of role approver\. Asked .* ago\. Rejects itself on /);
     assert.match(banner, /Nothing of that has been sent yet\. After approval: POST to .* with the credential payment-desk/);
+    await unchanged();
     assert.equal((await h.payments()).requests, 0);
-  });
-
-  await step("the one who started it may not decide it", async () => {
-    const second = await admin.context().newPage();
-    await h.open(second, "/t/acme/approvals");
-    await second.getByRole("link", { name: /^Pay 1840.5 EUR to Nordlicht Druck/ }).first().click();
-    await second.locator("#why-not").waitFor();
-    assert.equal(await second.locator('button[name="decision"]').count(), 0);
-    await second.close();
-  });
-
-  await step("the approver opens the mail's link on a phone, signs in, and looks at it as often as they like", async () => {
-    await approver.setViewportSize(h.PHONE);
-    await h.openMail(approver, "approver@acme.example", /Nordlicht Druck/);
-    const link = await approver.locator(".mail-text a", { hasText: "/a/" }).getAttribute("href");
-    await h.open(approver, link);
-    await approver.waitForURL(/\/sign-in/);
-    await h.signIn(approver, "approver@acme.example");
-    await approver.waitForURL(/\/t\/acme\/approvals\/apr_/);
-    for (let times = 0; times < 4; times++) await h.open(approver, link);
-    await h.noSideways(approver);
-    const page = await h.words(approver.locator("main"));
-    for (const part of ["Pay 1840.5 EUR to Nordlicht Druck", "INV-20417", "DE02120300000000202051", "cred://payment-desk", "POST", host(house.paymentDesk), "A model wrote parts of it, and what "]) {
-      assert.ok(page.includes(part), `the approval does not say ${part}: ${page}`);
-    }
-    const { width, height } = await approver.getByRole("button", { name: "Approve", exact: true }).boundingBox();
-    assert.ok(width >= 48 && height >= 48, `Approve is ${width} by ${height} px`);
-    assert.equal((await h.payments()).requests, 0);
-    await h.stepIs(admin, "Finance agrees", "waiting");
-  });
-
-  await step("without a remark nothing is rejected", async () => {
-    await approver.getByRole("button", { name: "Reject", exact: true }).click();
-    assert.equal(await h.control(approver, "Remark").evaluate((field) => field.validity.valueMissing), true);
-  });
-
-  await step("the approver approves, once", async () => {
-    await h.press(approver, "Approve");
-    await approver.locator(".pill.is-completed").first().waitFor();
-    assert.equal(await approver.locator('button[name="decision"]').count(), 0);
-  });
-
-  await step("the page of the run completes by itself, with outputs, durations and cost", async () => {
-    for (const name of ["Finance agrees", "Pay", "Say what was done"]) await h.stepIs(admin, name, "completed");
-    await admin.locator("#run-banner").getByText("Completed").waitFor();
-    const outputs = await h.words(admin.locator("#run-outputs"));
-    assert.match(outputs, /payment_id \S+ .*amount 1840\.5 .*decided_by approver@acme\.example|amount 1840\.5.*decided_by approver@acme\.example.*payment_id/);
-    assert.match(await h.words(h.stepRow(admin, "Read the invoice").locator(".length")), /\d+ (ms|s)$/);
-    assert.match(await h.words(h.stepRow(admin, "Look for anything unusual")), /\d+ tokens/);
-    assert.match(await h.words(h.stepRow(admin, "Look for anything unusual").locator(".cost")), /\$0\.\d*[1-9]/);
-    assert.match(await h.words(admin.locator("#facts")), /Cost \$0\.\d*[1-9]/);
-    await notReloaded();
-    const { requests, payments } = await h.payments();
-    assert.deepEqual([requests, payments.length], [1, 1]);
-    await h.follow(admin, "Look for anything unusual");
-    assert.match(await h.words(admin.locator("#step-detail dl")), /\bTokens \d+/);
-  });
-
-  await step("the budgets show what was spent, and a limit is set", async () => {
-    const cost = /\$0\.\d+/.exec(await h.words(admin.locator("#facts")))[0];
-    await h.toPage(admin, "Budgets");
-    assert.ok((await h.words(admin.locator("#figures .figure").first())).startsWith(`${cost} spent, $0.00 held`));
-    await h.says(admin.getByRole("row", { name: /Vendor payment/ }), cost);
-    await h.control(admin, "Limit").fill("25");
-    await h.press(admin, "Set it");
-    await h.says(admin, "$25.00 limit");
-    await h.control(admin, "Limit").fill("plenty");
-    await h.refused(admin, 422, () => h.press(admin, "Set it"));
-    await admin.locator("#errors").waitFor();
-  });
-
-  await step("the audit tells each act, and is searched", async () => {
-    await h.toPage(admin, "Audit");
-    const all = await h.words(admin.locator("#rows"));
-    const acts = ["tenant.created", "user.invited", "workflow.created", "workflow.executed", "credential.used", "approval.requested", "approval.approved"];
-    for (const act of [...acts, "workflow.completed", "budget.changed"]) assert.ok(all.includes(act), `the audit does not tell ${act}: ${all}`);
-    await h.control(admin, "Act begins with").fill("approval.");
-    await h.until(async () => !(await h.words(admin.locator("#rows"))).includes("budget."), "narrowed list");
-    const rows = await h.words(admin.locator("#rows"));
-    assert.ok(rows.includes("approver@acme.example") && rows.includes("127.0.0.1"), rows);
-    await h.press(admin, "Search");
-    assert.match(admin.url(), /action=approval/);
-  });
-
-  await step("the export is verified offline, and one byte changed is found", async () => {
-    await h.toPage(admin, "Audit");
-    const file = join(house.folder, "audit.jsonl");
-    const [download] = await Promise.all([admin.waitForEvent("download"), admin.getByRole("link", { name: "Export as JSONL" }).click()]);
-    await download.saveAs(file);
-    const whole = await h.mandate("audit", "verify", file);
-    assert.equal(whole.code, 0, whole.complaints);
-    assert.match(whole.out, /rows of .* are whole and in order, #1 to #/);
-
-    const lines = readFileSync(file, "utf8").split("\n");
-    const row = lines.findIndex((line) => line.includes("approver@acme.example"));
-    assert.ok(row > 0);
-    lines[row] = lines[row].replace("approver@acme.example", "approver@acme.exbmple");
-    const changed = join(house.folder, "audit-changed.jsonl");
-    writeFileSync(changed, lines.join("\n"));
-    const bad = await h.mandate("audit", "verify", changed);
-    assert.notEqual(bad.code, 0);
-    assert.match(bad.complaints, new RegExp(`\\b(line|row|#) ?${row + 1}\\b`), bad.complaints);
   });
 
   await step("a member changes their password, and the old one is none any more", async () => {
@@ -283,19 +180,11 @@ h.journey(async ({ step, visitor }) => {
     await h.says(bea, "The model rehearsal-model is set up.");
   });
 
-  await step("a broken workflow is refused with all its errors, and the whole one is taken", async () => {
-    const text = readFileSync(new URL("../../examples/vendor-payment.md", import.meta.url), "utf8");
+  await step("the same workflow is put in by its text", async () => {
     await h.toPage(bea, "Workflows");
     await h.follow(bea, /New workflow|Add a workflow/);
-    const source = bea.locator("textarea.source-input");
-    await source.fill(text.replace("inputs.invoice_id", "inputs.invioce_id").replace("output_variable: review", "output_varaible: review"));
-    await h.refused(bea, 422, () => h.press(bea, "Check it"));
-    const errors = await h.words(bea.locator("section").filter({ has: bea.locator("#errors-title") }));
-    for (const part of ["output_varaible", "output_variable", "invioce_id", "invoice_id", "line ", "column "]) {
-      assert.ok(errors.includes(part), `the errors do not say ${part}: ${errors}`);
-    }
-    await source.fill(text);
-    await h.press(bea, "Check again");
+    await bea.locator("textarea.source-input").fill(readFileSync(new URL("../../examples/vendor-payment.md", import.meta.url), "utf8"));
+    await h.press(bea, "Check it");
     await h.says(bea, "The file is sound.");
     await h.press(bea, "Save", bea.locator(".banner"));
     await bea.waitForURL(/\/workflows\/vendor-payment$/);
@@ -310,14 +199,6 @@ h.journey(async ({ step, visitor }) => {
     await h.stepIs(bea, "Read the invoice", "completed");
     await h.stepIs(bea, "Finance agrees", "waiting");
     await unchanged();
-  });
-
-  await step("it is cancelled while it waits", async () => {
-    await h.follow(bea, "Cancel run");
-    await h.control(bea, "Reason").fill("Only a trial");
-    await h.press(bea, "Cancel the run");
-    await bea.locator("#run-banner").getByText("Cancelled by").waitFor();
-    assert.equal((await h.payments()).requests, 1);
   });
 
   await step("it sees nothing of the first tenant", async () => {
