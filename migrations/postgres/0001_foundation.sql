@@ -275,6 +275,7 @@ create table workflow (
     slug text collate "C" not null,
     name text collate "C" not null,
     description text collate "C" not null,
+    tags text not null,
     current_version bigint not null,
     created_by uuid,
     created_at bigint not null,

@@ -273,6 +273,7 @@ create table workflow (
     slug text not null,
     name text not null,
     description text not null,
+    tags text not null,
     current_version integer not null,
     created_by blob check (length(created_by) = 16),
     created_at integer not null,

@@ -2,6 +2,7 @@
 //! lists, and the document that says it all.
 
 mod document;
+mod filters;
 mod schemathesis;
 
 use std::time::Duration;

@@ -6,7 +6,7 @@
 //! may decide and whether the requester is among them is `platform`'s to know.
 
 use domain::{
-    ApprovalId, Authorized, Cursor, Guarded, Money, Page, PersonId, Protected, RunId, Scope, Timestamp,
+    ApprovalId, Authorized, Cursor, Guarded, Money, Page, PersonId, Protected, RunId, Scope, Timestamp, WorkflowId,
     permission::{ApprovalApprove, ApprovalRead, RunRead},
 };
 use serde_json::Value;
@@ -14,6 +14,8 @@ use serde_json::Value;
 use crate::{
     ApprovalState, Result,
     announce::Topic,
+    audit::anywhere,
+    executor::Query,
     links,
     param::Json,
     read::Reads,
@@ -149,6 +151,21 @@ pub struct MailedRow {
     pub email: String,
 }
 
+/// Which approvals a list shows; what is left out filters nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// What became of them, of those that ended.
+    pub state: Option<ApprovalState>,
+    /// Asked for by a run of which workflow.
+    pub workflow: Option<WorkflowId>,
+    /// Who started the run: the name that the run keeps, exactly.
+    pub starter: Option<String>,
+    /// Asked for by which run.
+    pub run: Option<RunId>,
+    /// A text in what is asked; ASCII letters in upper and lower case alike.
+    pub text: Option<String>,
+}
+
 /// A decision to be counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDecision {
@@ -271,7 +288,7 @@ impl FromRow for MailedRow {
 }
 
 macro_rules! approval_select {
-    ($rest:literal) => {
+    ($($rest:expr),*) => {
         concat!(
             "select a.id, a.run_id, r.number as run_number, r.starter, r.starter_label, w.name as workflow_name, a.step, a.round,
                     a.kind, a.state, a.title, a.request, a.coverage, a.digest, a.ceiling, a.quorum,
@@ -281,20 +298,57 @@ macro_rules! approval_select {
              from approval a
              join run r on r.tenant_id = a.tenant_id and r.id = a.run_id
              join workflow w on w.tenant_id = r.tenant_id and w.id = r.workflow_id
-             where a.tenant_id = $1",
-            $rest
+             where a.tenant_id = $1"
+            $(, $rest)*
         )
     };
 }
 
-static PENDING: Statement =
-    Statement::tenant("approvals.pending", approval_select!(" and a.ended_at is null order by a.expires_at, a.id limit $2"));
-static ENDED: Statement = Statement::tenant(
-    "approvals.ended",
-    approval_select!(" and a.ended_at is not null and a.ended_at < $2 order by a.ended_at desc, a.id desc limit $3"),
-);
-static ENDED_AT: Statement =
-    Statement::tenant("approvals.ended_at", approval_select!(" and a.ended_at = $2 and a.id < $3 order by a.id desc"));
+/// What a list is narrowed by: `$4` the workflow, `$5` the starter, `$6` the run, `$7` the pattern.
+macro_rules! narrowed {
+    ($like:literal) => {
+        concat!(
+            " and (r.workflow_id = $4 or $4 is null) and (r.starter_label = $5 or $5 is null) and (a.run_id = $6 or $6 is null)
+             and (a.title ",
+            $like,
+            " $7 escape '\\' or $7 is null)"
+        )
+    };
+}
+
+macro_rules! pending_select {
+    ($like:literal) => {
+        approval_select!(" and a.ended_at is null and a.expires_at > $2", narrowed!($like), " order by a.expires_at, a.id limit $3")
+    };
+}
+
+macro_rules! pending_at_select {
+    ($like:literal) => {
+        approval_select!(" and a.ended_at is null and a.expires_at = $2 and a.id > $3", narrowed!($like), " order by a.id")
+    };
+}
+
+macro_rules! ended_select {
+    ($like:literal) => {
+        approval_select!(
+            " and a.ended_at is not null and a.ended_at < $2 and (a.state = $8 or $8 is null)",
+            narrowed!($like),
+            " order by a.ended_at desc, a.id desc limit $3"
+        )
+    };
+}
+
+macro_rules! ended_at_select {
+    ($like:literal) => {
+        approval_select!(" and a.ended_at = $2 and a.id < $3 and (a.state = $8 or $8 is null)", narrowed!($like), " order by a.id desc")
+    };
+}
+
+// A comparison that does not tell `a` from `A` has another name on each engine.
+static PENDING: Statement = Statement::tenant_each("approvals.pending", pending_select!("like"), pending_select!("ilike"));
+static PENDING_AT: Statement = Statement::tenant_each("approvals.pending_at", pending_at_select!("like"), pending_at_select!("ilike"));
+static ENDED: Statement = Statement::tenant_each("approvals.ended", ended_select!("like"), ended_select!("ilike"));
+static ENDED_AT: Statement = Statement::tenant_each("approvals.ended_at", ended_at_select!("like"), ended_at_select!("ilike"));
 static ROUNDS_OF_RUN: Statement = Statement::tenant(
     "approvals.rounds_of_run",
     "select id, step, round, state, quorum, requested_at, expires_at, ended_at, ended_by_label, comment
@@ -363,6 +417,7 @@ static END: Statement = Statement::tenant(
 
 pub(crate) static ALL: &[&Statement] = &[
     &PENDING,
+    &PENDING_AT,
     &ENDED,
     &ENDED_AT,
     &ROUNDS_OF_RUN,
@@ -378,9 +433,29 @@ pub(crate) static ALL: &[&Statement] = &[
     &END,
 ];
 
-/// The approvals that wait for a decision, those that expire first at the top, at most `limit`.
-pub async fn pending<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, ApprovalRead>, limit: u32) -> Result<Vec<ApprovalRow>> {
-    tx.query(&PENDING).bind(limit).all().await
+impl Filter {
+    fn narrow<'t>(&self, query: Query<'t>) -> Query<'t> {
+        query.bind(self.workflow).bind(self.starter.as_deref()).bind(self.run).bind(self.text.as_deref().map(anywhere))
+    }
+}
+
+/// A page of the approvals that wait for a decision, those that expire first at the top, from after `after`. A page ends only
+/// between two moments, so it may be longer than `limit`.
+pub async fn pending<'a>(
+    tx: &mut impl Reads<'a>,
+    _scope: &Scope<'_, ApprovalRead>,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: u32,
+) -> Result<Page<ApprovalRow>> {
+    let after = after.map_or(i64::MIN, |cursor| cursor.0);
+    let rows: Vec<ApprovalRow> = filter.narrow(tx.query(&PENDING).bind(after).bind(i64::from(limit) + 1)).all().await?;
+    let mut page = Page::from_rows(rows, limit as usize, |row| row.expires_at.micros());
+    if let (Some(_), Some(last)) = (page.next, page.items.last()) {
+        let same_moment: Vec<ApprovalRow> = filter.narrow(tx.query(&PENDING_AT).bind(last.expires_at).bind(last.id)).all().await?;
+        page.items.extend(same_moment);
+    }
+    Ok(page)
 }
 
 /// How many approvals wait, up to 10,000 and one more, which means "more".
@@ -394,14 +469,16 @@ pub async fn count_pending<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, Appro
 pub async fn ended<'a>(
     tx: &mut impl Reads<'a>,
     _scope: &Scope<'_, ApprovalRead>,
+    filter: &Filter,
     after: Option<Cursor>,
     limit: u32,
 ) -> Result<Page<ApprovalRow>> {
     let before = after.map_or(i64::MAX, |cursor| cursor.0);
-    let rows: Vec<ApprovalRow> = tx.query(&ENDED).bind(before).bind(i64::from(limit) + 1).all().await?;
+    let rows: Vec<ApprovalRow> = filter.narrow(tx.query(&ENDED).bind(before).bind(i64::from(limit) + 1)).bind(filter.state).all().await?;
     let mut page = Page::from_rows(rows, limit as usize, |row| row.ended_at.map_or(0, Timestamp::micros));
     if let (Some(_), Some(last)) = (page.next, page.items.last()) {
-        let same_moment: Vec<ApprovalRow> = tx.query(&ENDED_AT).bind(last.ended_at).bind(last.id).all().await?;
+        let same_moment: Vec<ApprovalRow> =
+            filter.narrow(tx.query(&ENDED_AT).bind(last.ended_at).bind(last.id)).bind(filter.state).all().await?;
         page.items.extend(same_moment);
     }
     Ok(page)

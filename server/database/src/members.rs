@@ -82,6 +82,10 @@ impl FromRow for MemberAndRole {
 pub struct Search<'a> {
     /// A part of the name or of the e-mail address, in whatever case; nothing for everybody.
     pub text: &'a str,
+    /// Only those whose membership is like this.
+    pub status: Option<MemberStatus>,
+    /// Only those who hold the role with this name.
+    pub role: Option<&'a str>,
     /// The last member of the page before.
     pub after: Option<PersonId>,
 }
@@ -120,6 +124,9 @@ static PAGE: Statement = Statement::tenant(
          join person p on p.id = m.person_id
          where m.tenant_id = $1 and p.tenant_id is null
            and (p.email like $2 escape '!' or lower(p.name) like $2 escape '!')
+           and (m.status = $5 or $5 is null)
+           and (exists (select 1 from role_binding held
+                        where held.tenant_id = m.tenant_id and held.person_id = m.person_id and held.role = $6) or $6 is null)
            and (p.email > (select last.email
                            from membership of_last
                            join person last on last.id = of_last.person_id
@@ -185,7 +192,15 @@ fn pattern(text: &str) -> String {
 
 /// A page of members, disabled ones among them and service accounts not, by e-mail address.
 pub async fn page<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, UserRead>, search: Search<'_>, limit: u32) -> Result<MemberPage> {
-    let rows = tx.query(&PAGE).bind(pattern(search.text)).bind(search.after).bind(i64::from(limit) + 1).all().await?;
+    let rows = tx
+        .query(&PAGE)
+        .bind(pattern(search.text))
+        .bind(search.after)
+        .bind(i64::from(limit) + 1)
+        .bind(search.status)
+        .bind(search.role)
+        .all()
+        .await?;
     let mut items = gather(rows);
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);

@@ -9,7 +9,9 @@ use domain::{
 };
 
 use crate::{
-    Result, RunStatus, quotas,
+    Result, RunStatus,
+    param::Json,
+    quotas,
     read::Reads,
     row::{FromRow, Row},
     runs::RunRow,
@@ -31,6 +33,8 @@ pub struct WorkflowRow {
     pub name: String,
     /// What it does.
     pub description: String,
+    /// The tags that its newest version has.
+    pub tags: Vec<String>,
     /// The number of the newest version.
     pub current_version: i64,
     /// Who saved it first.
@@ -136,6 +140,8 @@ pub struct NewVersion {
     pub plan_hash: [u8; 32],
     /// The version that the text calls itself, or nothing.
     pub label: String,
+    /// The tags it has.
+    pub tags: Vec<String>,
     /// Now.
     pub saved_at: Timestamp,
 }
@@ -165,6 +171,7 @@ impl FromRow for WorkflowRow {
             slug: row.text("slug")?,
             name: row.text("name")?,
             description: row.text("description")?,
+            tags: row.json("tags")?,
             current_version: row.i64("current_version")?,
             created_by: row.opt_id("created_by")?,
             created_at: row.timestamp("created_at")?,
@@ -222,7 +229,7 @@ impl FromRow for VersionRow {
 macro_rules! workflow_select {
     ($rest:literal) => {
         concat!(
-            "select id, slug, name, description, current_version, created_by, created_at
+            "select id, slug, name, description, tags, current_version, created_by, created_at
              from workflow
              where tenant_id = $1 and removed_at is null",
             $rest
@@ -259,7 +266,7 @@ macro_rules! of_newest_run {
 static LIST: Statement = Statement::tenant(
     "workflows.list",
     concat!(
-        "select w.id, w.slug, w.name, w.description, w.current_version, w.created_by, w.created_at, ",
+        "select w.id, w.slug, w.name, w.description, w.tags, w.current_version, w.created_by, w.created_at, ",
         of_newest_run!("id", "last_id"),
         ", ",
         of_newest_run!("number", "last_number"),
@@ -291,13 +298,13 @@ static CURRENT_VERSION: Statement = Statement::tenant(
 static FIND_BY_SLUG: Statement = Statement::tenant("workflows.find_by_slug", workflow_select!(" and slug = $2"));
 static CREATE: Statement = Statement::tenant(
     "workflows.create",
-    "insert into workflow (tenant_id, id, slug, name, description, current_version, created_by, created_at)
-     values ($1, $2, $3, $4, $5, 1, $6, $7)
+    "insert into workflow (tenant_id, id, slug, name, description, tags, current_version, created_by, created_at)
+     values ($1, $2, $3, $4, $5, $8, 1, $6, $7)
      on conflict do nothing",
 );
 static NEXT_VERSION: Statement = Statement::tenant(
     "workflows.next_version",
-    "update workflow set current_version = current_version + 1, name = $3, description = $4
+    "update workflow set current_version = current_version + 1, name = $3, description = $4, tags = $5
      where tenant_id = $1 and id = $2 and removed_at is null
      returning current_version",
 );
@@ -364,6 +371,7 @@ pub async fn create(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowWrite>, new
         .bind(&new.description)
         .bind(created_by)
         .bind(version.saved_at)
+        .bind(Json(version.tags.clone().into()))
         .execute()
         .await?;
     if made == 0 {
@@ -382,7 +390,8 @@ pub async fn add_version(
     description: &str,
     version: &NewVersion,
 ) -> Result<Option<i64>> {
-    let rows = tx.query(&NEXT_VERSION).bind(workflow.id).bind(name).bind(description).rows().await?;
+    let rows =
+        tx.query(&NEXT_VERSION).bind(workflow.id).bind(name).bind(description).bind(Json(version.tags.clone().into())).rows().await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let number = row.i64("current_version")?;
     create_version(tx, workflow.id, number, version).await?;

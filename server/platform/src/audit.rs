@@ -8,21 +8,19 @@ use std::io::{self, BufRead, Read as _};
 
 use database::audit::{self as rows, AuditEventRow};
 use domain::{
-    Actor, Cursor, Page, Problem, Scope, Timestamp,
+    Actor, Cursor, Page, Scope, Timestamp,
     audit::{AuditEvent, AuditEvents, Verifier, export_line},
     permission::{AuditExport, AuditRead},
 };
 use serde_json::{Map, Value};
 
-use crate::{Error, Platform, Result};
+use crate::{Error, Platform, Result, search::demand_searchable};
 
 pub use database::audit::Filter;
 pub use domain::audit::BadRow;
 
 /// The most rows of a page.
 const PAGE: u32 = 200;
-/// The longest text that is searched for, in signs.
-const LONGEST_TEXT: usize = 200;
 /// Rows read for an export at a time.
 const CHUNK: u32 = 500;
 /// The longest line of an export that is read, in bytes: far above any row, and a bound for a file that is none.
@@ -141,12 +139,12 @@ impl Platform {
     /// 422 for a text to search for that is too long.
     pub async fn audit(&self, actor: &Actor, filter: &Filter, after: Option<Cursor>, limit: u32) -> Result<Page<AuditLine>> {
         let scope = Scope::<AuditRead>::of(actor, "audit log")?;
-        for (field, text) in [("text", &filter.text), ("action", &filter.action), ("actor", &filter.actor), ("target", &filter.target)] {
-            let text = text.as_deref().unwrap_or_default();
-            if text.chars().count() > LONGEST_TEXT || text.contains('\0') {
-                return Err(Problem::field(field, format!("Search for at most {LONGEST_TEXT} signs.")).into());
-            }
-        }
+        demand_searchable(&[
+            ("text", filter.text.as_deref()),
+            ("action", filter.action.as_deref()),
+            ("actor", filter.actor.as_deref()),
+            ("target", filter.target.as_deref()),
+        ])?;
         let mut tx = self.parts().database.read(actor).await?;
         let page = rows::page(&mut tx, &scope, filter, after, limit.clamp(1, PAGE)).await?;
         Ok(Page { items: page.items.into_iter().map(line).collect::<Result<_>>()?, next: page.next })

@@ -32,6 +32,7 @@ pub mod readiness;
 pub mod roles;
 pub mod runs;
 pub mod samples;
+mod search;
 pub mod tenants;
 pub mod variables;
 mod words;

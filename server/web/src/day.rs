@@ -1,4 +1,5 @@
-//! Days as forms give them: `2026-11-24`, in UTC. A day is meant whole: from its first moment to the first of the next.
+//! Days as forms and queries give them: `2026-11-24`, in UTC. A day is meant whole: from its first moment to the first of the next.
+//! Where a day may stand, a moment may: `2026-11-24T10:41:03Z`.
 
 use domain::{Timestamp, problem::FieldProblem, time::Civil};
 
@@ -27,23 +28,40 @@ pub(crate) fn day(text: &str) -> Option<Timestamp> {
     ((y, m, d) == (year, month, day)).then_some(at)
 }
 
-/// The moments of a range of days: its first, and the first after its last day. Empty texts are no bounds.
+/// The moment that RFC 3339 writes in UTC, such as `2026-11-24T10:41:03Z`, with at most six decimals of a second.
+fn moment(text: &str) -> Option<Timestamp> {
+    let (date, time) = text.split_once('T')?;
+    let (clock, decimals) = time.strip_suffix('Z').map(|time| time.split_once('.').unwrap_or((time, "0")))?;
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|sign| sign.is_ascii_digit());
+    let parts: Vec<i64> = clock.split(':').filter(|part| part.len() == 2 && is_number(part)).filter_map(|part| part.parse().ok()).collect();
+    let [hour @ 0..24, minute @ 0..60, second @ 0..60] = parts[..] else { return None };
+    if clock.len() != "10:41:03".len() || !is_number(decimals) || decimals.len() > 6 {
+        return None;
+    }
+    let micros = format!("{decimals:0<6}").parse::<i64>().ok()?;
+    Some(Timestamp::from_micros(day(date)?.micros() + ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros))
+}
+
+/// The moments of a range of days: its first, and the first after its last day; a moment is itself, the last one excluded. Empty
+/// texts are no bounds.
 ///
 /// # Errors
 /// What is wrong with the fields `since` and `until`.
 pub(crate) fn range(since: &str, until: &str) -> Result<(Option<Timestamp>, Option<Timestamp>), Vec<FieldProblem>> {
     let mut wrong = Vec::new();
-    let mut moment = |field: &str, text: &str, days_after: i64| {
+    let mut bound = |field: &str, text: &str, days_after: i64| {
         if text.is_empty() {
             return None;
         }
-        let midnight = day(text);
-        if midnight.is_none() {
-            wrong.push(FieldProblem { field: field.to_owned(), message: "Enter a day such as 2026-11-24.".to_owned() });
+        let whole = day(text).map(|midnight| Timestamp::from_micros(midnight.micros().saturating_add(days_after * MICROS_PER_DAY)));
+        let at = whole.or_else(|| moment(text));
+        if at.is_none() {
+            let message = "Enter a day such as 2026-11-24, or a moment such as 2026-11-24T10:41:03Z.".to_owned();
+            wrong.push(FieldProblem { field: field.to_owned(), message });
         }
-        midnight.map(|midnight| Timestamp::from_micros(midnight.micros().saturating_add(days_after * MICROS_PER_DAY)))
+        at
     };
-    let range = (moment("since", since, 0), moment("until", until, 1));
+    let range = (bound("since", since, 0), bound("until", until, 1));
     if wrong.is_empty() { Ok(range) } else { Err(wrong) }
 }
 
@@ -62,6 +80,36 @@ mod tests {
         {
             assert_eq!(at(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_moment_is_written_in_full() {
+        let at = |text: &str| moment(text).map(|at| at.to_string());
+        assert_eq!(at("2026-11-24T10:41:03Z").as_deref(), Some("2026-11-24T10:41:03.000000Z"));
+        assert_eq!(at("2026-11-24T23:59:59.999999Z").as_deref(), Some("2026-11-24T23:59:59.999999Z"));
+        assert_eq!(at("2026-11-24T00:00:00.5Z").as_deref(), Some("2026-11-24T00:00:00.500000Z"));
+        for wrong in [
+            "2026-11-24",
+            "2026-11-24T",
+            "2026-11-24T10:41Z",
+            "2026-11-24T10:41:03",
+            "2026-11-24T10:41:03+01:00",
+            "2026-11-24T24:00:00Z",
+            "2026-11-24T10:60:00Z",
+            "2026-11-24T10:41:60Z",
+            "2026-11-24T1:41:03Z",
+            "2026-11-24T10:41:03:00Z",
+            "2026-11-24T10:41:03.Z",
+            "2026-11-24T10:41:03.1234567Z",
+            "2026-02-29T10:41:03Z",
+            "2026-11-24T+1:41:03Z",
+        ] {
+            assert_eq!(at(wrong), None, "{wrong}");
+        }
+        assert_eq!(
+            range("2026-11-24T10:41:03Z", "2026-11-24T10:41:04Z"),
+            Ok((moment("2026-11-24T10:41:03Z"), moment("2026-11-24T10:41:04Z")))
+        );
     }
 
     #[test]

@@ -23,9 +23,23 @@ use crate::body::Fields;
 pub(crate) struct Mismatch {
     field: String,
     message: String,
+    /// What there is instead of a field that is not known.
+    known: &'static [&'static str],
 }
 
 impl Mismatch {
+    fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into(), known: &[] }
+    }
+
+    /// As the problem of a query, which names what there is instead of a parameter that is not known.
+    pub(crate) fn of_query(self) -> Problem {
+        match self.known {
+            [] => self.into(),
+            known => unknown_parameter(&self.field, known),
+        }
+    }
+
     fn about(mut self, field: &str) -> Self {
         if self.field.is_empty() {
             field.clone_into(&mut self.field);
@@ -44,15 +58,15 @@ impl std::error::Error for Mismatch {}
 
 impl serde::de::Error for Mismatch {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { field: String::new(), message: format!("cannot be accepted: {message}.") }
+        Self::new("", format!("cannot be accepted: {message}."))
     }
 
-    fn unknown_field(field: &str, _expected: &'static [&'static str]) -> Self {
-        Self { field: field.to_owned(), message: "is no field of this form.".to_owned() }
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        Self { known: expected, ..Self::new(field, "is no field of this form.") }
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self { field: field.to_owned(), message: "is missing.".to_owned() }
+        Self::new(field, "is missing.")
     }
 }
 
@@ -61,6 +75,13 @@ impl From<Mismatch> for Problem {
         let message = mismatch.to_string();
         Self::invalid(vec![FieldProblem { field: mismatch.field, message }])
     }
+}
+
+/// The problem of a parameter that is not known, which names those that are.
+pub(crate) fn unknown_parameter(name: &str, known: &[&str]) -> Problem {
+    let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let known = if known.is_empty() { "none".to_owned() } else { known };
+    Problem::field(name, format!("`{name}` is no parameter of this. Those that are: {known}."))
 }
 
 /// Turns fields into a type.
@@ -136,7 +157,7 @@ impl Values {
         let Self { name, mut values } = self;
         match (values.pop(), values.is_empty()) {
             (Some(value), true) => Ok((name, value)),
-            _ => Err(Mismatch { field: name, message: "was sent more than once.".to_owned() }),
+            _ => Err(Mismatch::new(name, "was sent more than once.")),
         }
     }
 }
@@ -153,7 +174,7 @@ macro_rules! whole_numbers {
     ($($method:ident $visit:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
             let (field, value) = self.single()?;
-            let number = value.trim().parse().map_err(|_| Mismatch { field, message: "must be a whole number in range.".to_owned() })?;
+            let number = value.trim().parse().map_err(|_| Mismatch::new(field, "must be a whole number in range."))?;
             visitor.$visit(number)
         }
     )*};
@@ -171,7 +192,7 @@ impl<'de> Deserializer<'de> for Values {
         match value.as_str() {
             "true" | "on" => visitor.visit_bool(true),
             "false" => visitor.visit_bool(false),
-            _ => Err(Mismatch { field: name, message: "must be true or false.".to_owned() }),
+            _ => Err(Mismatch::new(name, "must be true or false.")),
         }
     }
 
@@ -202,7 +223,7 @@ impl<'de> Deserializer<'de> for Values {
     ) -> Result<V::Value, Mismatch> {
         let (field, value) = self.single()?;
         let choice: StringDeserializer<Mismatch> = value.into_deserializer();
-        let wrong = Mismatch { field, message: format!("must be one of: {}.", variants.join(", ")) };
+        let wrong = Mismatch::new(field, format!("must be one of: {}.", variants.join(", ")));
         choice.deserialize_enum(name, variants, visitor).map_err(|_| wrong)
     }
 

@@ -196,7 +196,7 @@ fn next_href(list_href: &str, text: &str, after: PersonId) -> String {
 /// `GET /t/{slug}/members`: everybody, or those who were searched for, and the open invitations.
 pub(crate) async fn list(grant: Grant<UserRead>, Query(wanted): Query<Wanted>) -> Answer {
     let empty = Sent { email: String::new(), name: String::new(), role: Role::Viewer.name().to_owned() };
-    let search = MemberSearch { text: wanted.q.unwrap_or_default().trim().to_owned(), after: wanted.after };
+    let search = MemberSearch { text: wanted.q.unwrap_or_default().trim().to_owned(), after: wanted.after, ..MemberSearch::default() };
     view::html(&list_view(&grant, search, empty, FormErrors::none()).await?)
 }
 

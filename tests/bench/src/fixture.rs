@@ -152,6 +152,7 @@ async fn save(platform: &Platform, actor: &Actor, source: &str) -> (workflows::N
         source: source.to_owned(),
         plan: serde_json::to_string(&plan).unwrap(),
         plan_hash: plan.hash().unwrap(),
+        tags: Vec::new(),
         label: String::new(),
         saved_at: platform.now(),
     };

@@ -140,6 +140,7 @@ impl House {
             source: String::new(),
             plan: "{}".to_owned(),
             plan_hash: [1; 32],
+            tags: Vec::new(),
             label: String::new(),
             saved_at: START,
         };

@@ -1,8 +1,8 @@
 //! Approvals, the decisions on them, and the links that lead to them.
 
 use database::{
-    ApprovalState,
-    approvals::{self, Decided, NewDecision, Verdict},
+    ApprovalState, Keys,
+    approvals::{self, Decided, Filter, NewDecision, Verdict},
     batch::{ApprovalEnd, ApprovalLinkRow, ApprovalRequest},
     inbox, links,
 };
@@ -22,9 +22,14 @@ on_both_engines! {
     two_who_decide_at_once_are_both_counted
     the_links_to_an_approval_end_with_it
     the_ended_approvals_are_paged_without_losing_one
+    approvals_are_narrowed_and_paged_alike
 }
 
 async fn ask(site: &Site, run: RunId, quorum: i64, rounds: i64) -> Vec<ApprovalId> {
+    ask_under(site, site.claimed(&site.acme, run).await, quorum, rounds).await
+}
+
+async fn ask_under(site: &Site, keys: Keys, quorum: i64, rounds: i64) -> Vec<ApprovalId> {
     let ids: Vec<ApprovalId> = (0..rounds).map(|_| site.id()).collect();
     let asked: Vec<ApprovalRequest> = ids
         .iter()
@@ -46,16 +51,14 @@ async fn ask(site: &Site, run: RunId, quorum: i64, rounds: i64) -> Vec<ApprovalI
         .collect();
     let links: Vec<ApprovalLinkRow> = ids
         .iter()
-        .zip(1..)
-        .map(|(id, token)| ApprovalLinkRow {
+        .map(|id| ApprovalLinkRow {
             id: site.id(),
             approval: *id,
             person: site.acme.approver,
-            token_hash: [token; 32],
+            token_hash: std::array::from_fn(|at| id.uuid().as_bytes()[at % 16]),
             expires_at: at(5000),
         })
         .collect();
-    let keys = site.claimed(&site.acme, run).await;
     site.record(keys, move |batch| {
         asked.iter().try_for_each(|request| batch.ask_approval(request.clone()))?;
         for link in &links {
@@ -90,7 +93,7 @@ async fn an_approval_ends_when_enough_have_agreed(site: &Site) {
     let id = ask(site, run, 2, 1).await[0];
     let actor = site.actor(&site.acme).await;
     let mut tx = site.read(&actor).await;
-    let pending = approvals::pending(&mut tx, &scope(&actor), 10).await.unwrap();
+    let pending = approvals::pending(&mut tx, &scope(&actor), &Filter::default(), None, 10).await.unwrap().items;
     assert_eq!(pending.iter().map(|row| (row.id, row.agreed, row.quorum)).collect::<Vec<_>>(), [(id, 0, 2)]);
     assert_eq!((pending[0].run_number, pending[0].workflow_name.as_str()), (1, "Vendor payment"));
     assert_eq!((pending[0].ceiling, pending[0].digest, pending[0].starter), (Money::from_nanos(5), [3; 32], site.acme.admin));
@@ -214,7 +217,7 @@ async fn the_ended_approvals_are_paged_without_losing_one(site: &Site) {
     let mut tx = site.read(&actor).await;
     let (mut after, mut pages, mut seen) = (None, 0, Vec::new());
     loop {
-        let page = approvals::ended(&mut tx, &scope(&actor), after, 2).await.unwrap();
+        let page = approvals::ended(&mut tx, &scope(&actor), &Filter::default(), after, 2).await.unwrap();
         seen.extend(page.items.iter().map(|row| row.id));
         pages += 1;
         after = page.next;
@@ -227,6 +230,45 @@ async fn the_ended_approvals_are_paged_without_losing_one(site: &Site) {
     let mut expected = ids[..5].to_vec();
     expected.sort_unstable();
     assert_eq!((seen, pages), (expected, 2));
-    let pending = approvals::pending(&mut tx, &scope(&actor), 10).await.unwrap();
-    assert_eq!(pending.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[5]]);
+    let pending = approvals::pending(&mut tx, &scope(&actor), &Filter::default(), None, 10).await.unwrap();
+    assert_eq!(pending.items.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[5]]);
+}
+
+async fn approvals_are_narrowed_and_paged_alike(site: &Site) {
+    let (run, other) = (site.run(&site.acme, at(0)).await, site.run(&site.acme, at(1)).await);
+    // Claiming one claims both.
+    let ids = ask(site, run, 1, 3).await;
+    let others = ask_under(site, lease_of(&site.acme, other, 1), 1, 1).await;
+    decide(site, ids[0], &decision(site.acme.approver, Verdict::Approved, at(2000))).await;
+    decide(site, ids[1], &decision(site.acme.approver, Verdict::Rejected, at(2001))).await;
+    let actor = site.actor(&site.acme).await;
+    let mut tx = site.read(&actor).await;
+    let starter = "admin@acme.example".to_owned();
+    let of_run = Filter { run: Some(run), ..Filter::default() };
+    for (filter, waiting, ended) in [
+        (Filter::default(), 2, 2),
+        (of_run.clone(), 1, 2),
+        (Filter { run: Some(other), ..Filter::default() }, 1, 0),
+        (Filter { workflow: Some(site.acme.workflow), ..Filter::default() }, 2, 2),
+        (Filter { workflow: Some(site.globex.workflow), ..Filter::default() }, 0, 0),
+        (Filter { starter: Some(starter.clone()), ..Filter::default() }, 2, 2),
+        (Filter { starter: Some(starter.to_uppercase()), ..Filter::default() }, 0, 0),
+        (Filter { text: Some("pAY 18".to_owned()), ..Filter::default() }, 2, 2),
+        (Filter { text: Some("%".to_owned()), ..Filter::default() }, 0, 0),
+        (Filter { state: Some(ApprovalState::Rejected), ..of_run }, 1, 1),
+    ] {
+        let pending = approvals::pending(&mut tx, &scope(&actor), &filter, None, 10).await.unwrap();
+        let over = approvals::ended(&mut tx, &scope(&actor), &filter, None, 10).await.unwrap();
+        assert_eq!((pending.items.len(), over.items.len()), (waiting, ended), "{filter:?}");
+        assert_eq!((pending.next, over.next), (None, None));
+    }
+    // Both expire at the same moment, between which no page ends.
+    let page = approvals::pending(&mut tx, &scope(&actor), &Filter::default(), None, 1).await.unwrap();
+    let mut seen: Vec<ApprovalId> = page.items.iter().map(|row| row.id).collect();
+    seen.sort_unstable();
+    let mut expected = vec![ids[2], others[0]];
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
+    let rest = approvals::pending(&mut tx, &scope(&actor), &Filter::default(), page.next, 1).await.unwrap();
+    assert!(rest.items.is_empty() && rest.next.is_none());
 }

@@ -2,7 +2,7 @@
 
 use database::{
     Housekeeping,
-    members::{self, Search},
+    members::{self, MemberStatus, Search},
     people,
     person_links::{self, LinkPurpose, NewPersonLink},
     quotas,
@@ -151,7 +151,7 @@ async fn members_are_found_by_a_part_of_name_or_address_page_by_page(site: &Site
     let actor = site.actor(&site.acme).await;
     let mut tx = site.read(&actor).await;
     let mut found = async |text: &str, after, limit| {
-        let page = members::page(&mut tx, &scope::<UserRead>(&actor), Search { text, after }, limit).await.unwrap();
+        let page = members::page(&mut tx, &scope::<UserRead>(&actor), Search { text, after, ..Search::default() }, limit).await.unwrap();
         let names: Vec<String> = page.items.iter().map(|member| member.email.replace("@acme.example", "")).collect();
         (names.join(" "), page.next)
     };
@@ -163,6 +163,17 @@ async fn members_are_found_by_a_part_of_name_or_address_page_by_page(site: &Site
     assert_eq!(found("%", None, 4).await.0, "dan%");
     assert_eq!(found("!", None, 4).await.0, "");
     assert_eq!(found("", Some(site.globex.admin), 4).await.0, "", "somebody else's member is no place to go on from");
+    for (search, expected) in [
+        (Search { role: Some("viewer"), ..Search::default() }, 4),
+        (Search { role: Some("viewer"), text: "cy", ..Search::default() }, 2),
+        (Search { role: Some("nobody"), ..Search::default() }, 0),
+        (Search { status: Some(MemberStatus::Active), ..Search::default() }, 6),
+        (Search { status: Some(MemberStatus::Disabled), ..Search::default() }, 0),
+    ] {
+        let page = members::page(&mut tx, &scope::<UserRead>(&actor), search, 10).await.unwrap();
+        assert_eq!(page.items.len(), expected, "{search:?}");
+        assert!(page.items.iter().all(|member| !member.roles.is_empty()), "a member is shown with every role");
+    }
 }
 
 async fn what_is_stored_is_counted_for_its_tenant_alone(site: &Site) {

@@ -165,7 +165,7 @@ async fn no_list_of_one_tenant_shows_what_the_other_has(site: &Site) {
         let tx = &mut tx;
         let lists = [
             ("runs", runs::list(tx, &scope(&actor), &runs::Filter::default(), None, 10, 10).await.unwrap().items.len()),
-            ("approvals", approvals::pending(tx, &scope(&actor), 10).await.unwrap().len()),
+            ("approvals", approvals::pending(tx, &scope(&actor), &approvals::Filter::default(), None, 10).await.unwrap().items.len()),
             ("holds", budgets::holds(tx, &scope(&actor), HoldState::Open, 10).await.unwrap().len()),
             ("budgets", budgets::list(tx, &scope(&actor)).await.unwrap().len()),
             ("credentials", credentials::list(tx, &scope(&actor)).await.unwrap().len()),

@@ -226,6 +226,7 @@ pub fn version(id: VersionId) -> NewVersion {
         source: "# Vendor payment".to_owned(),
         plan: "{\"steps\":[]}".to_owned(),
         plan_hash: [7; 32],
+        tags: Vec::new(),
         label: "1.0.0".to_owned(),
         saved_at: START,
     }

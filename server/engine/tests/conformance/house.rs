@@ -250,6 +250,7 @@ async fn tenant(database: &Database, entropy: &SeededEntropy, slug: &str) -> Ten
         source: SOURCE.to_owned(),
         plan: serde_json::to_string(&plan).unwrap(),
         plan_hash: hash,
+        tags: Vec::new(),
         label: String::new(),
         saved_at: START,
     };

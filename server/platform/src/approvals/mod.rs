@@ -8,7 +8,7 @@ use database::{
     links, runs as run_rows, workflows,
 };
 use domain::{
-    Actor, ApprovalId, Authorized, Cursor, Denied, Money, Page, Permission, PersonId, Problem, RunId, Scope, Timestamp,
+    Actor, ApprovalId, Authorized, Cursor, Denied, Money, Page, Permission, PersonId, Problem, RunId, Scope, Timestamp, WorkflowId,
     audit::{AuditEvent, AuditEvents},
     permission::{ApprovalApprove, ApprovalRead},
 };
@@ -26,6 +26,7 @@ use crate::{
     execution::{approval::Deciding, directory::Directory},
     mandate::approvers_in_words,
     runs::Given,
+    search::demand_searchable,
 };
 
 pub use database::ApprovalState as State;
@@ -34,6 +35,9 @@ pub use workflow::plan::FormKind;
 
 pub(crate) use form::filled_shown;
 use form::{field_shown, filled, names_of};
+
+/// The most approvals that one page of somebody's own is looked for in.
+pub const LOOKED_THROUGH: u32 = 1_000;
 
 /// One line of the inbox.
 #[derive(Debug, Clone)]
@@ -70,6 +74,33 @@ pub struct ApprovalLine {
     pub ended_by: Option<String>,
     /// Whether this actor may decide it; else why not.
     pub mine: Result<(), String>,
+}
+
+/// Which of the two lists.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Which {
+    /// Those that wait for a decision, the one that expires first in front.
+    #[default]
+    Pending,
+    /// Those that ended, newest first; all of them, or those that ended like this.
+    Ended(Option<ApprovalState>),
+}
+
+/// Which approvals are asked for; what is left out filters nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApprovalFilter {
+    /// The list.
+    pub which: Which,
+    /// Only those that this actor may decide.
+    pub mine: bool,
+    /// Of runs of this workflow.
+    pub workflow: Option<WorkflowId>,
+    /// Of runs that somebody of this name started, exactly.
+    pub starter: Option<String>,
+    /// Of this run.
+    pub run: Option<RunId>,
+    /// A part of what is asked.
+    pub text: Option<String>,
 }
 
 /// One call that goes out after a yes.
@@ -171,18 +202,58 @@ pub enum Outcome {
 }
 
 impl Platform {
-    /// What waits for a decision, the one that expires first in front.
-    pub async fn pending_approvals(&self, actor: &Actor, limit: u32) -> Result<Vec<ApprovalLine>> {
+    /// A page of approvals, from after the cursor. A page ends only between two moments, so it may be longer than `limit`; those
+    /// that the actor may decide are looked for among [`LOOKED_THROUGH`] at a time, so that page may be shorter and have a next one.
+    ///
+    /// # Errors
+    /// 422 for a text to search for that is too long, and for those of the ended ones that the actor may decide: there are none.
+    pub async fn approvals(&self, actor: &Actor, filter: &ApprovalFilter, after: Option<Cursor>, limit: u32) -> Result<Page<ApprovalLine>> {
         let scope = Scope::<ApprovalRead>::of(actor, "approval")?;
-        let mut tx = self.parts().database.read(actor).await?;
-        let rows = rows::pending(&mut tx, &scope, limit).await?;
-        let mut lines = Vec::with_capacity(rows.len());
+        demand_searchable(&[("text", filter.text.as_deref()), ("starter", filter.starter.as_deref())])?;
         let deciders = self.deciders(actor).await?;
-        for row in rows {
-            let author = author_of(&mut tx, row.run).await?;
-            lines.push(line(row, &deciders, author)?);
+        let mut tx = self.parts().database.read(actor).await?;
+        let narrowed = rows::Filter {
+            state: None,
+            workflow: filter.workflow,
+            starter: filter.starter.clone(),
+            run: filter.run,
+            text: filter.text.clone(),
+        };
+        match filter.which {
+            Which::Ended(_) if filter.mine => {
+                Err(Problem::field("mine", "What has ended is nobody's to decide. Leave `mine` out, or ask for those that wait.").into())
+            }
+            Which::Ended(state) => {
+                let page = rows::ended(&mut tx, &scope, &rows::Filter { state, ..narrowed }, after, limit).await?;
+                let items = page.items.into_iter().map(|row| line(row, &deciders, None)).collect::<Result<_>>()?;
+                Ok(Page { items, next: page.next })
+            }
+            Which::Pending => {
+                let most = if filter.mine { LOOKED_THROUGH } else { limit };
+                let page = rows::pending(&mut tx, &scope, &narrowed, after, most).await?;
+                let mut items: Vec<ApprovalLine> = Vec::new();
+                for row in page.items {
+                    if let Some(last) = items.last()
+                        && items.len() >= limit as usize
+                        && last.expires_at < row.expires_at
+                    {
+                        let next = Some(Cursor(last.expires_at.micros()));
+                        return Ok(Page { items, next });
+                    }
+                    let author = author_of(&mut tx, row.run).await?;
+                    let line = line(row, &deciders, author)?;
+                    if !filter.mine || line.mine.is_ok() {
+                        items.push(line);
+                    }
+                }
+                Ok(Page { items, next: page.next })
+            }
         }
-        Ok(lines)
+    }
+
+    /// What waits for a decision, the one that expires first in front; about `limit` of them.
+    pub async fn pending_approvals(&self, actor: &Actor, limit: u32) -> Result<Vec<ApprovalLine>> {
+        Ok(self.approvals(actor, &ApprovalFilter::default(), None, limit).await?.items)
     }
 
     /// How many approvals this actor can decide now.
@@ -191,16 +262,6 @@ impl Platform {
             return Ok(0);
         }
         Ok(self.pending_approvals(actor, 100).await?.iter().filter(|line| line.mine.is_ok()).count())
-    }
-
-    /// A page of approvals that ended, newest first.
-    pub async fn ended_approvals(&self, actor: &Actor, after: Option<Cursor>, limit: u32) -> Result<Page<ApprovalLine>> {
-        let scope = Scope::<ApprovalRead>::of(actor, "approval")?;
-        let mut tx = self.parts().database.read(actor).await?;
-        let page = rows::ended(&mut tx, &scope, after, limit).await?;
-        let deciders = self.deciders(actor).await?;
-        let items = page.items.into_iter().map(|row| line(row, &deciders, None)).collect::<Result<_>>()?;
-        Ok(Page { items, next: page.next })
     }
 
     /// Everything the decision page shows. Changes nothing, however often it is asked.

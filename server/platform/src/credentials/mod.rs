@@ -14,7 +14,14 @@ use domain::{
 use sha2::{Digest, Sha256};
 use vault::{CREDENTIAL_VALUE, Context};
 
-use crate::{Error, Platform, Result, expected::Expected, identity::Fields, mail::text::one_line, names};
+use crate::{
+    Error, Platform, Result,
+    expected::Expected,
+    identity::Fields,
+    mail::text::one_line,
+    names,
+    search::{demand_searchable, is_in},
+};
 
 /// The kinds of credentials.
 pub const KINDS: &[&str] = &["api_key", "token", "password", "certificate", "ssh_key", "secret", "oauth_token", "custom"];
@@ -39,6 +46,15 @@ pub struct NewCredential {
     pub allowed_hosts: Vec<String>,
     /// What it is for.
     pub description: String,
+}
+
+/// Which credentials are asked for; what is left out filters nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CredentialSearch {
+    /// A part of the name, of what it is for or of a host it may be sent to.
+    pub text: Option<String>,
+    /// One of [`KINDS`].
+    pub kind: Option<String>,
 }
 
 /// The facts of a credential.
@@ -193,6 +209,21 @@ impl Platform {
         let scope = Scope::<CredentialRead>::of(actor, "credentials")?;
         let mut tx = self.parts().database.read(actor).await?;
         Ok(rows::list(&mut tx, &scope).await?.into_iter().map(CredentialLine::from).collect())
+    }
+
+    /// The credentials that are searched for, by name.
+    ///
+    /// # Errors
+    /// 422 for a text to search for that is too long.
+    pub async fn find_credentials(&self, actor: &Actor, search: &CredentialSearch) -> Result<Vec<CredentialLine>> {
+        demand_searchable(&[("text", search.text.as_deref())])?;
+        let mut lines = self.credentials(actor).await?;
+        lines.retain(|line| {
+            let hosts = line.allowed_hosts.join(" ");
+            is_in(search.text.as_deref(), &[&line.name, &line.description, &hosts])
+                && search.kind.as_ref().is_none_or(|kind| line.kind == *kind)
+        });
+        Ok(lines)
     }
 
     /// A credential with a page of the times it was sent out, newest first, from before `after`.

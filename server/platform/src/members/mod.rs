@@ -16,15 +16,13 @@ use domain::{
     permission::{RoleWrite, UserManage, UserRead},
 };
 
-use crate::{Error, Platform, Result, tenants::quotas::demand_room};
+use crate::{Error, Platform, Result, search::demand_searchable, tenants::quotas::demand_room};
 
 pub use policy::Role;
 pub use sessions::MemberSession;
 
 /// The most members of a page.
 const PAGE: u32 = 100;
-/// The longest text that is searched for, in signs.
-const LONGEST_TEXT: usize = 200;
 
 /// A member, to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +48,10 @@ pub struct MemberShown {
 pub struct MemberSearch {
     /// A part of the name or of the e-mail address; nothing for everybody.
     pub text: String,
+    /// Only those who may work, or only those who may not.
+    pub is_active: Option<bool>,
+    /// Only those who hold this role.
+    pub role: Option<Role>,
     /// The last member of the page before.
     pub after: Option<PersonId>,
 }
@@ -112,11 +114,11 @@ impl Platform {
     pub async fn members(&self, actor: &Actor, search: &MemberSearch) -> Result<MemberList> {
         let scope = Scope::<UserRead>::of(actor, "members")?;
         let text = search.text.trim();
-        if text.chars().count() > LONGEST_TEXT {
-            return Err(Problem::field("q", format!("Search for at most {LONGEST_TEXT} characters.")).into());
-        }
+        demand_searchable(&[("text", Some(text))])?;
         let mut tx = self.parts().database.read(actor).await?;
-        let page = members::page(&mut tx, &scope, members::Search { text, after: search.after }, PAGE).await?;
+        let status = search.is_active.map(|active| if active { MemberStatus::Active } else { MemberStatus::Disabled });
+        let wanted = members::Search { text, status, role: search.role.map(Role::name), after: search.after };
+        let page = members::page(&mut tx, &scope, wanted, PAGE).await?;
         let last_admin = last_admin(&mut tx).await?;
         let items = page.items.into_iter().map(|row| MemberShown::of(row, actor)).collect::<Result<_>>()?;
         Ok(MemberList { items, next: page.next, last_admin })

@@ -5,15 +5,13 @@ use database::{
     runs::{self as rows, RunListRow},
     workflows,
 };
-use domain::{Actor, Cursor, Page, Problem, RunId, Scope, permission::RunRead};
+use domain::{Actor, Cursor, Page, RunId, Scope, permission::RunRead};
 
 use super::{RunFilter, RunLine, WorkflowName, line};
-use crate::{Platform, Result};
+use crate::{Platform, Result, search::demand_searchable};
 
 /// The most runs that one page is looked for in when no index answers: a tenth of a second at most on a million of them.
 pub const LOOKED_THROUGH: u32 = 20_000;
-/// The longest text that runs are searched for, in signs.
-const LONGEST_TEXT: usize = 200;
 
 impl Platform {
     /// A page of runs, newest first. The text may also be `#` and a number, or the id of a run: then that run alone is looked
@@ -23,12 +21,7 @@ impl Platform {
     /// 422 for a text to search for that is too long.
     pub async fn runs(&self, actor: &Actor, filter: RunFilter, after: Option<Cursor>, limit: u32) -> Result<Page<RunLine>> {
         let scope = Scope::<RunRead>::of(actor, "run")?;
-        for (field, text) in [("text", &filter.text), ("starter", &filter.starter)] {
-            let text = text.as_deref().unwrap_or_default();
-            if text.chars().count() > LONGEST_TEXT || text.contains('\0') {
-                return Err(Problem::field(field, format!("Search for at most {LONGEST_TEXT} signs.")).into());
-            }
-        }
+        demand_searchable(&[("text", filter.text.as_deref()), ("starter", filter.starter.as_deref())])?;
         let mut tx = self.parts().database.read(actor).await?;
         let Some(named) = filter.text.as_deref().and_then(named) else {
             return Ok(rows::list(&mut tx, &scope, &filter, after, limit, LOOKED_THROUGH).await?.map(line));

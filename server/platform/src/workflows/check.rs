@@ -395,6 +395,7 @@ impl Compiled {
             plan: self.text.clone(),
             plan_hash: self.hash,
             label: cut(&one_line(self.plan.version.as_deref().unwrap_or_default()), LONGEST_NAME),
+            tags: self.plan.tags.iter().map(|tag| cut(&one_line(tag), LONGEST_NAME)).collect(),
             saved_at: platform.now(),
         }
     }

@@ -15,6 +15,7 @@ use crate::{
     Error, Platform, Result,
     expected::Expected,
     runs::{RunFilter, RunLine, read_plan},
+    search::{demand_searchable, is_in},
     tenants::quotas::demand_room,
 };
 
@@ -36,6 +37,8 @@ pub struct WorkflowLine {
     pub name: String,
     /// What it does.
     pub description: String,
+    /// The tags that its file gives it.
+    pub tags: Vec<String>,
     /// The number of the version that runs.
     pub version: i64,
     /// How many runs it had; more than 10,000 are counted as 10,001.
@@ -44,6 +47,15 @@ pub struct WorkflowLine {
     pub unfinished: i64,
     /// Its newest run: number, how far it is, since when.
     pub last_run: Option<(i64, RunStatus, Timestamp)>,
+}
+
+/// Which workflows are asked for; what is left out filters nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkflowSearch {
+    /// A part of the name, of the word in addresses or of what it does.
+    pub text: Option<String>,
+    /// One of its tags, exactly.
+    pub tag: Option<String>,
 }
 
 /// A saved version.
@@ -140,6 +152,7 @@ impl From<WorkflowListRow> for WorkflowLine {
             slug: workflow.slug,
             name: workflow.name,
             description: workflow.description,
+            tags: workflow.tags,
             version: workflow.current_version,
             runs,
             unfinished,
@@ -263,20 +276,32 @@ impl Platform {
         Ok(Saved { slug, version: number, new: true })
     }
 
-    /// The id of the workflow with this word in addresses.
+    /// The id of the workflow with this word in addresses. An id stands for itself: of one that was removed, runs are left.
     ///
     /// # Errors
     /// 404 when there is none.
     pub async fn workflow_id(&self, actor: &Actor, slug: &str) -> Result<WorkflowId> {
+        if let Ok(id) = slug.parse() {
+            return Ok(id);
+        }
         let mut tx = self.parts().database.read(actor).await?;
         Ok(rows::find_by_slug(&mut tx, slug).await?.ok_or_else(not_found)?.authorize::<WorkflowRead>(actor)?.id)
     }
 
     /// The workflows, by name.
-    pub async fn workflows(&self, actor: &Actor) -> Result<Vec<WorkflowLine>> {
+    ///
+    /// # Errors
+    /// 422 for a text to search for that is too long.
+    pub async fn workflows(&self, actor: &Actor, search: &WorkflowSearch) -> Result<Vec<WorkflowLine>> {
         let scope = Scope::<WorkflowRead>::of(actor, "workflows")?;
+        demand_searchable(&[("text", search.text.as_deref()), ("tag", search.tag.as_deref())])?;
         let mut tx = self.parts().database.read(actor).await?;
-        Ok(rows::list(&mut tx, &scope).await?.into_iter().map(WorkflowLine::from).collect())
+        let lines = rows::list(&mut tx, &scope).await?.into_iter().map(WorkflowLine::from);
+        let fits = |line: &WorkflowLine| {
+            is_in(search.text.as_deref(), &[&line.name, &line.slug, &line.description])
+                && search.tag.as_ref().is_none_or(|tag| line.tags.contains(tag))
+        };
+        Ok(lines.filter(fits).collect())
     }
 
     /// A workflow with everything its page shows.

@@ -125,6 +125,7 @@ impl Stage {
             source,
             plan: serde_json::to_string(&plan).unwrap(),
             plan_hash: plan.hash().unwrap(),
+            tags: Vec::new(),
             label: String::new(),
             saved_at: platform.now(),
         };

@@ -5,16 +5,17 @@ use domain::{
     permission::{ApprovalApprove, ApprovalRead},
 };
 use platform::{
-    approvals::{ApprovalLine, ApprovalShown, EffectShown, FieldShown, FormKind, Outcome, Said, Say, State},
+    approvals::{ApprovalFilter, ApprovalLine, ApprovalShown, EffectShown, FieldShown, FormKind, Outcome, Said, Say, State, Which},
     runs::Given,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Body, Call, Dollars, IdText, Json, Moment, PageOf, Paging, Path, Query, Result};
+use super::{Body, Call, Dollars, IdText, Json, Moment, PageOf, Paging, Path, Query, Result, runs::workflow_id};
 
-/// The name of the list of those that ended, in cursors.
+/// The names of the two lists, in cursors.
+const PENDING: &str = "pending approvals";
 const ENDED: &str = "ended approvals";
 
 /// What became of an approval.
@@ -47,6 +48,30 @@ pub enum WhichJson {
     Pending,
     /// Those that ended, newest first.
     Ended,
+    /// Of those that ended, the ones that were approved.
+    Approved,
+    /// Of those that ended, the ones that were rejected.
+    Rejected,
+    /// Of those that ended, the ones that nobody decided in time.
+    Expired,
+    /// Of those that ended, the ones whose run was cancelled.
+    Cancelled,
+    /// Of those that ended, the ones whose matter has changed.
+    Voided,
+}
+
+impl From<WhichJson> for Which {
+    fn from(which: WhichJson) -> Self {
+        match which {
+            WhichJson::Pending => Self::Pending,
+            WhichJson::Ended => Self::Ended(None),
+            WhichJson::Approved => Self::Ended(Some(State::Approved)),
+            WhichJson::Rejected => Self::Ended(Some(State::Rejected)),
+            WhichJson::Expired => Self::Ended(Some(State::Expired)),
+            WhichJson::Cancelled => Self::Ended(Some(State::Cancelled)),
+            WhichJson::Voided => Self::Ended(Some(State::Voided)),
+        }
+    }
 }
 
 /// An approval in a list.
@@ -219,6 +244,19 @@ pub struct SaidJson {
 pub struct ListJson {
     /// Those that wait, or those that ended; the first when left out.
     pub state: Option<WhichJson>,
+    /// `true` for those that the caller may decide, of those that wait. They are looked for among 1,000 at a time: a page may be
+    /// short, even empty, and have a `next`.
+    pub mine: Option<bool>,
+    /// Only those of runs of this workflow: the word for it in addresses, or its id, also of one that was removed.
+    pub workflow: Option<String>,
+    /// Only those of runs that somebody of exactly this name started: the `starter` of an approval.
+    #[schemars(length(max = 200))]
+    pub starter: Option<String>,
+    /// Only those of this run.
+    pub run: Option<IdText<kind::Run>>,
+    /// Only those with this text in what is asked.
+    #[schemars(length(max = 200))]
+    pub text: Option<String>,
     /// How many rows at most; 50 when left out.
     #[schemars(range(min = 1, max = 200))]
     pub limit: Option<u32>,
@@ -388,15 +426,20 @@ impl From<ApprovalShown> for ApprovalJson {
 
 /// `GET /api/v1/approvals`.
 pub(crate) async fn list(call: Call<ApprovalRead>, Query(asked): Query<ListJson>) -> Result<Json<PageOf<LineJson>>> {
-    let ListJson { state, limit, cursor } = asked;
-    let (limit, after) = Paging { limit, cursor }.read(&call, ENDED)?;
-    let platform = call.platform();
-    if state.unwrap_or_default() == WhichJson::Pending {
-        let lines = platform.pending_approvals(call.actor(), limit).await?;
-        return Ok(Json(PageOf::whole(lines.into_iter().map(LineJson::from).collect())));
-    }
-    let page = platform.ended_approvals(call.actor(), after, limit).await?;
-    Ok(Json(PageOf::of(&call, ENDED, page, LineJson::from)))
+    let ListJson { state, mine, workflow, starter, run, text, limit, cursor } = asked;
+    let which = Which::from(state.unwrap_or_default());
+    let list = if which == Which::Pending { PENDING } else { ENDED };
+    let (limit, after) = Paging { limit, cursor }.read(&call, list)?;
+    let filter = ApprovalFilter {
+        which,
+        mine: mine.unwrap_or(false),
+        workflow: workflow_id(&call, workflow).await?,
+        starter,
+        run: run.map(|run| run.0),
+        text,
+    };
+    let page = call.platform().approvals(call.actor(), &filter, after, limit).await?;
+    Ok(Json(PageOf::of(&call, list, page, LineJson::from)))
 }
 
 /// `GET /api/v1/approvals/{approval}`.

@@ -29,6 +29,8 @@ pub(crate) struct Asked<'r> {
 pub(crate) trait Ask: Sized {
     /// Whether it takes a body.
     const HAS_BODY: bool = false;
+    /// Whether it takes a query; else one is refused, so that nobody believes in a filter that is none.
+    const HAS_QUERY: bool = false;
 
     /// Takes it from the request.
     ///
@@ -113,6 +115,8 @@ impl<T: PathParts> Ask for Path<T> {
 }
 
 impl<T: DeserializeOwned + JsonSchema> Ask for Query<T> {
+    const HAS_QUERY: bool = true;
+
     fn take(asked: &Asked<'_>) -> Result<Self> {
         let fields = Fields::from_urlencoded(asked.request.query_string().as_bytes())?;
         if fields.0.iter().any(|(_, value)| value.contains('\0')) {
@@ -121,14 +125,13 @@ impl<T: DeserializeOwned + JsonSchema> Ask for Query<T> {
         if let Some((name, _)) = fields.0.iter().find(|(_, value)| value.is_empty()) {
             return Err(Problem::field(name.clone(), format!("`{name}` is empty. Leave it out.")).into());
         }
-        Ok(Self(form::parse(fields).map_err(Problem::from)?))
+        Ok(Self(form::parse(fields).map_err(form::Mismatch::of_query)?))
     }
 
     fn describe(operation: &mut Operation, components: &mut Components) {
         for (name, required, schema) in components.fields::<T>() {
             operation.parameter("query", &name, required, schema, None);
         }
-        operation.problems(&[422]);
     }
 }
 
@@ -237,6 +240,7 @@ impl Ask for Conditions {
 
 impl<A: Ask, B: Ask> Ask for (A, B) {
     const HAS_BODY: bool = A::HAS_BODY || B::HAS_BODY;
+    const HAS_QUERY: bool = A::HAS_QUERY || B::HAS_QUERY;
 
     fn take(asked: &Asked<'_>) -> Result<Self> {
         Ok((A::take(asked)?, B::take(asked)?))
@@ -250,6 +254,7 @@ impl<A: Ask, B: Ask> Ask for (A, B) {
 
 impl<A: Ask, B: Ask, C: Ask> Ask for (A, B, C) {
     const HAS_BODY: bool = A::HAS_BODY || B::HAS_BODY || C::HAS_BODY;
+    const HAS_QUERY: bool = A::HAS_QUERY || B::HAS_QUERY || C::HAS_QUERY;
 
     fn take(asked: &Asked<'_>) -> Result<Self> {
         Ok((A::take(asked)?, B::take(asked)?, C::take(asked)?))

@@ -1,17 +1,13 @@
 //! The audit log: searched page by page, and taken away whole.
 
-use domain::{
-    Problem,
-    permission::{AuditExport, AuditRead},
-    problem::FieldProblem,
-};
+use domain::permission::{AuditExport, AuditRead};
 use platform::audit::{AuditLine, AuditState, Filter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Call, Json, Moment, PageOf, Paging, Query, Result,
+    Bound, Call, Json, Moment, PageOf, Paging, Query, Result, range,
     reply::{Lines, LinesKind},
 };
 use crate::audit;
@@ -79,12 +75,10 @@ pub(crate) struct ListJson {
     /// The id of the target, exactly.
     #[schemars(length(max = 200))]
     target: Option<String>,
-    /// From the beginning of this day of UTC, such as `2026-11-24`.
-    #[schemars(extend("format" = "date"))]
-    since: Option<String>,
-    /// Before the beginning of this day of UTC.
-    #[schemars(extend("format" = "date"))]
-    until: Option<String>,
+    /// From the beginning of this day of UTC, such as `2026-11-24`, or from this moment.
+    since: Option<Bound>,
+    /// To the end of this day of UTC, or before this moment.
+    until: Option<Bound>,
     /// How many rows at most; 50 when left out.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
@@ -142,19 +136,7 @@ impl From<AuditState> for StateJson {
 pub(crate) async fn list(call: Call<AuditRead>, Query(asked): Query<ListJson>) -> Result<Json<PageOf<EventJson>>> {
     let ListJson { text, action, actor, target, since, until, limit, cursor } = asked;
     let (limit, after) = Paging { limit, cursor }.read(&call, LIST)?;
-    let mut wrong = Vec::new();
-    let mut day = |field: &str, text: Option<String>| {
-        let text = text?;
-        let day = crate::day::day(&text);
-        if day.is_none() {
-            wrong.push(FieldProblem { field: field.to_owned(), message: "This is not a day such as 2026-11-24.".to_owned() });
-        }
-        day
-    };
-    let (since, until) = (day("since", since), day("until", until));
-    if !wrong.is_empty() {
-        return Err(Problem::invalid(wrong).into());
-    }
+    let (since, until) = range(since, until)?;
     let filter = Filter { text, action, actor, target, since, until };
     let page = call.platform().audit(call.actor(), &filter, after, limit).await?;
     Ok(Json(PageOf::of(&call, LIST, page, EventJson::from)))

@@ -5,7 +5,7 @@ use domain::{
     id::kind,
     permission::{CredentialRead, CredentialWrite},
 };
-use platform::credentials::{CredentialLine, NewCredential, UseLine};
+use platform::credentials::{CredentialLine, CredentialSearch, NewCredential, UseLine};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,17 @@ pub(crate) struct UseJson {
     host: String,
     /// The number of the value.
     version: i64,
+}
+
+/// Which credentials.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListJson {
+    /// Only those with this text in their name, in what they are for or in a host they may be sent to.
+    #[schemars(length(max = 200))]
+    text: Option<String>,
+    /// Only those of this kind.
+    kind: Option<KindJson>,
 }
 
 /// A credential to be set.
@@ -166,8 +177,9 @@ fn tagged(line: CredentialLine) -> Tagged<CredentialJson> {
 }
 
 /// `GET /api/v1/credentials`.
-pub(crate) async fn list(call: Call<CredentialRead>, (): ()) -> Result<Json<PageOf<CredentialJson>>> {
-    let lines = call.platform().credentials(call.actor()).await?;
+pub(crate) async fn list(call: Call<CredentialRead>, Query(asked): Query<ListJson>) -> Result<Json<PageOf<CredentialJson>>> {
+    let search = CredentialSearch { text: asked.text, kind: asked.kind.map(|kind| kind.name().to_owned()) };
+    let lines = call.platform().find_credentials(call.actor(), &search).await?;
     Ok(Json(PageOf::whole(lines.into_iter().map(CredentialJson::from).collect())))
 }
 

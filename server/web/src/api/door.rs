@@ -29,6 +29,8 @@ use super::{
     schema::{Components, Operation},
 };
 use crate::{
+    body::Fields,
+    form,
     route::{Route, RouteInfo, for_method, method_name, panicked, record_denial},
     visit::Visit,
 };
@@ -111,7 +113,7 @@ where
             parameters: Vec::new(),
             body: None,
             answers: Vec::new(),
-            problems: [401, 429, 503].into(),
+            problems: [401, 422, 429, 503].into(),
         };
         I::describe(&mut operation, components);
         O::describe(&mut operation, components);
@@ -195,6 +197,11 @@ where
     let body = tokio::time::timeout(SLOWEST_BODY, read_body(request.headers(), payload, I::HAS_BODY)).await;
     let body =
         body.map_err(|_| Problem::new(408, "too_slow", "The body did not come to its end within 30 seconds, and nothing was done."))??;
+    if !I::HAS_QUERY
+        && let Some((name, _)) = Fields::from_urlencoded(request.query_string().as_bytes())?.0.into_iter().next()
+    {
+        return Err(form::unknown_parameter(&name, &[]).into());
+    }
     let mut once = None;
     if request.method() == Method::POST
         && O::MAY_BE_KEPT

@@ -54,6 +54,10 @@ pub(crate) struct ListJson {
     /// Only those with this text in their name or e-mail address.
     #[schemars(length(max = 200))]
     text: Option<String>,
+    /// Only those who hold this role.
+    role: Option<RoleJson>,
+    /// `true` for those who may work, `false` for those who may not.
+    is_active: Option<bool>,
     /// What the page before gave as `next`.
     cursor: Option<IdText<kind::Person>>,
 }
@@ -150,7 +154,12 @@ impl From<InvitationShown> for InvitationJson {
 
 /// `GET /api/v1/members`.
 pub(crate) async fn list(call: Call<UserRead>, Query(asked): Query<ListJson>) -> Result<Json<MembersJson>> {
-    let search = MemberSearch { text: asked.text.unwrap_or_default(), after: asked.cursor.map(|cursor| cursor.0) };
+    let search = MemberSearch {
+        text: asked.text.unwrap_or_default(),
+        is_active: asked.is_active,
+        role: asked.role.map(|role| role.0),
+        after: asked.cursor.map(|cursor| cursor.0),
+    };
     let page = call.platform().members(call.actor(), &search).await?;
     let items = page.items.into_iter().map(MemberJson::from).collect();
     Ok(Json(MembersJson { items, next: page.next.map(IdText) }))

@@ -35,8 +35,8 @@ pub(crate) use door::{AnyKey, Call, Key, route};
 pub(crate) use problem::refuse;
 pub(crate) use reply::{Created, Done, Json, Tagged};
 pub(crate) use schema::Describe;
-pub(crate) use values::Paging;
-pub use values::{Dollars, IdText, Moment, PageOf, Word};
+pub use values::{Bound, Dollars, IdText, Moment, PageOf, Word};
+pub(crate) use values::{Paging, range};
 
 /// What handlers and what helps them give.
 pub(crate) type Result<T, E = platform::Error> = std::result::Result<T, E>;

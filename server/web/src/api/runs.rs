@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{
-    Problem,
+    Problem, WorkflowId,
     id::kind,
     permission::{RunCancel, RunRead, WorkflowExecute},
 };
@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Body, Call, Created, Dollars, Done, IdText, Json, Moment, PageOf, Paging, Path, Query, Result};
+use super::{Body, Bound, Call, Created, Dollars, Done, IdText, Json, Moment, PageOf, Paging, Path, Query, Result, range};
 
 /// The name of the list, in cursors.
 const LIST: &str = "runs";
@@ -254,8 +254,19 @@ pub struct AcceptedJson {
 pub struct ListJson {
     /// Only those that are this far.
     pub status: Option<StatusJson>,
-    /// Only those of this workflow.
+    /// Only those of this workflow: the word for it in addresses, or its id, also of one that was removed.
     pub workflow: Option<String>,
+    /// Only those that somebody of exactly this name started: the `starter` of a run.
+    #[schemars(length(max = 200))]
+    pub starter: Option<String>,
+    /// Accepted from the beginning of this day of UTC, such as `2026-11-24`, or from this moment.
+    pub since: Option<Bound>,
+    /// To the end of this day of UTC, or before this moment.
+    pub until: Option<Bound>,
+    /// Only those with this text in their inputs, outputs or failure; `#` and a number, or an id, for that run alone. What no
+    /// index answers is looked for in 20,000 runs at a time: a page may be short, even empty, and have a `next`.
+    #[schemars(length(max = 200))]
+    pub text: Option<String>,
     /// How many rows at most; 50 when left out.
     #[schemars(range(min = 1, max = 200))]
     pub limit: Option<u32>,
@@ -399,15 +410,19 @@ impl From<LogLine> for LogJson {
     }
 }
 
+/// The workflow that a list is narrowed to.
+pub(super) async fn workflow_id<P>(call: &Call<P>, named: Option<String>) -> Result<Option<WorkflowId>> {
+    let Some(named) = named else { return Ok(None) };
+    call.platform().workflow_id(call.actor(), &named).await.map(Some)
+}
+
 /// `GET /api/v1/runs`.
 pub(crate) async fn list(call: Call<RunRead>, Query(asked): Query<ListJson>) -> Result<Json<PageOf<LineJson>>> {
-    let ListJson { status, workflow, limit, cursor } = asked;
+    let ListJson { status, workflow, starter, since, until, text, limit, cursor } = asked;
     let (limit, after) = Paging { limit, cursor }.read(&call, LIST)?;
-    let workflow = match workflow {
-        Some(slug) => Some(call.platform().workflow_id(call.actor(), &slug).await?),
-        None => None,
-    };
-    let filter = RunFilter { status: status.map(RunStatus::from), workflow, ..RunFilter::default() };
+    let (since, until) = range(since, until)?;
+    let filter =
+        RunFilter { status: status.map(RunStatus::from), workflow: workflow_id(&call, workflow).await?, starter, since, until, text };
     let page = call.platform().runs(call.actor(), filter, after, limit).await?;
     Ok(Json(PageOf::of(&call, LIST, page, LineJson::from)))
 }

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{Call, Result, ask::PathPart};
+use crate::day;
 
 /// The most rows of a page.
 const MOST: u32 = 200;
@@ -55,6 +56,11 @@ pub(crate) struct Paging {
     /// What the page before gave as `next`.
     pub cursor: Option<String>,
 }
+
+/// One end of a range of time: a day of UTC or a moment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bound(pub String);
 
 /// A page of a list.
 #[derive(Debug, Serialize, Deserialize)]
@@ -269,6 +275,29 @@ pub fn words<T: JsonSchema>() -> Vec<String> {
     let alone = of("oneOf")
         .flat_map(|case| case.get("const").into_iter().chain(case.get("enum").and_then(|list| list.as_array()).into_iter().flatten()));
     of("enum").chain(alone).filter_map(text).collect()
+}
+
+impl JsonSchema for Bound {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Bound".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,6})?Z)?$"})
+    }
+}
+
+/// The moments of a range of days or moments: its first, and the first after it.
+///
+/// # Errors
+/// 422 with what is wrong with `since` and `until`.
+pub(crate) fn range(since: Option<Bound>, until: Option<Bound>) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let text = |bound: &Option<Bound>| bound.as_ref().map_or_else(String::new, |bound| bound.0.clone());
+    Ok(day::range(&text(&since), &text(&until)).map_err(domain::Problem::invalid)?)
 }
 
 /// The permissions of a set, by their names.

@@ -5,13 +5,16 @@ use domain::{
     permission::{WorkflowDelete, WorkflowRead, WorkflowWrite},
 };
 use platform::workflows::{
-    Checked, Excerpt, FieldType, Finding, InputShown, NeedKind, SaveError, Severity, StepOutline, VersionLine, WorkflowLine, WorkflowShown,
+    Checked, Excerpt, FieldType, Finding, InputShown, NeedKind, SaveError, Severity, StepOutline, VersionLine, WorkflowLine,
+    WorkflowSearch, WorkflowShown,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Body, Call, Conditions, Done, IdText, Json, Moment, PageOf, Path, Result, Tagged, Word, runs::StatusJson, values::Number};
+use super::{
+    Body, Call, Conditions, Done, IdText, Json, Moment, PageOf, Path, Query, Result, Tagged, Word, runs::StatusJson, values::Number,
+};
 
 /// A workflow in a list.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +28,8 @@ pub struct LineJson {
     pub name: String,
     /// What it does.
     pub description: String,
+    /// The tags that its file gives it.
+    pub tags: Vec<String>,
     /// The number of the version that runs.
     pub version: i64,
     /// How many runs it had; more than 10,000 are counted as 10,001.
@@ -33,6 +38,18 @@ pub struct LineJson {
     pub unfinished: i64,
     /// Its newest run.
     pub last_run: Option<LastRunJson>,
+}
+
+/// Which workflows.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListJson {
+    /// Only those with this text in their name, in the word for them in addresses or in what they do.
+    #[schemars(length(max = 200))]
+    pub text: Option<String>,
+    /// Only those with exactly this tag.
+    #[schemars(length(max = 200))]
+    pub tag: Option<String>,
 }
 
 /// The newest run of a workflow.
@@ -271,6 +288,7 @@ impl From<WorkflowLine> for LineJson {
             slug: line.slug,
             name: line.name,
             description: line.description,
+            tags: line.tags,
             version: line.version,
             runs: line.runs,
             unfinished: line.unfinished,
@@ -382,8 +400,8 @@ impl From<NeedKind> for NeedKindJson {
 }
 
 /// `GET /api/v1/workflows`.
-pub(crate) async fn list(call: Call<WorkflowRead>, (): ()) -> Result<Json<PageOf<LineJson>>> {
-    let lines = call.platform().workflows(call.actor()).await?;
+pub(crate) async fn list(call: Call<WorkflowRead>, Query(asked): Query<ListJson>) -> Result<Json<PageOf<LineJson>>> {
+    let lines = call.platform().workflows(call.actor(), &WorkflowSearch { text: asked.text, tag: asked.tag }).await?;
     Ok(Json(PageOf::whole(lines.into_iter().map(LineJson::from).collect())))
 }
 

@@ -9,7 +9,7 @@ mod sent;
 
 use askama::Template;
 use domain::{Cursor, Timestamp, permission::ApprovalRead};
-use platform::approvals::{ApprovalLine, State};
+use platform::approvals::{ApprovalFilter, ApprovalLine, State, Which};
 use serde::Deserialize;
 
 use crate::{
@@ -112,7 +112,8 @@ pub(crate) async fn list(grant: Grant<ApprovalRead>, Query(wanted): Query<Wanted
     let (platform, actor) = (grant.platform(), grant.actor());
     let after = wanted.after.map(Cursor);
     let waiting = platform.pending_approvals(actor, MOST_WAITING).await?;
-    let ended = platform.ended_approvals(actor, after, PER_PAGE).await?;
+    let ended = ApprovalFilter { which: Which::Ended(None), ..ApprovalFilter::default() };
+    let ended = platform.approvals(actor, &ended, after, PER_PAGE).await?;
     let (mine, others): (Vec<_>, Vec<_>) =
         waiting.into_iter().map(|line| ApprovalRow::new(&grant, line)).partition(|row| row.not_mine.is_empty());
     let href = grant.path("/approvals");

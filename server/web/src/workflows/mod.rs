@@ -10,7 +10,7 @@ use domain::{
     Permission, Problem,
     permission::{WorkflowDelete, WorkflowRead},
 };
-use platform::workflows::{RunStatus, SourceShown, VersionLine, WorkflowLine, WorkflowShown};
+use platform::workflows::{RunStatus, SourceShown, VersionLine, WorkflowLine, WorkflowSearch, WorkflowShown};
 use serde::Deserialize;
 
 use crate::{
@@ -115,7 +115,7 @@ struct VersionView {
 
 /// `GET /t/{slug}/workflows`: every workflow with its last run.
 pub(crate) async fn list(grant: Grant<WorkflowRead>) -> Answer {
-    let workflows = grant.platform().workflows(grant.actor()).await?;
+    let workflows = grant.platform().workflows(grant.actor(), &WorkflowSearch::default()).await?;
     view::html(&ListView {
         page: grant.page().await?,
         rows: workflows.into_iter().map(|line| row(&grant, line)).collect(),

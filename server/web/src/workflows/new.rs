@@ -2,7 +2,7 @@
 
 use askama::Template;
 use domain::{Problem, permission::WorkflowWrite};
-use platform::workflows::{Checked, SaveError, Saved};
+use platform::workflows::{Checked, SaveError, Saved, WorkflowSearch};
 use serde::Deserialize;
 
 use super::checked::CheckedView;
@@ -168,7 +168,7 @@ async fn saving(grant: &Grant<WorkflowWrite>, slug: Option<&str>) -> Result<Stri
     if !grant.may(domain::Permission::WorkflowRead) {
         return Ok("Nothing is saved yet.".to_owned());
     }
-    let known = grant.platform().workflows(grant.actor()).await?;
+    let known = grant.platform().workflows(grant.actor(), &WorkflowSearch::default()).await?;
     Ok(match known.iter().find(|line| line.slug == slug) {
         Some(line) => format!(
             "Nothing is saved yet. Saving adds version {} to {}; runs that were started go on with theirs.",

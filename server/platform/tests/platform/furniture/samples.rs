@@ -1,7 +1,7 @@
 //! What the ticked box at the set-up puts in.
 
 use domain::Money;
-use platform::{audit::Filter, credentials::NewCredential, runs::Given, variables::VariableKind};
+use platform::{audit::Filter, credentials::NewCredential, runs::Given, variables::VariableKind, workflows::WorkflowSearch};
 
 use crate::{
     furniture::sentence,
@@ -56,7 +56,7 @@ in_a_rehearsing_house! {
         };
         let id = house.platform.create_credential(&admin, key).await.unwrap();
         assert!(sentence(house.platform.install_samples(&admin).await).contains("rehearsal-model-key"));
-        assert!(house.platform.workflows(&admin).await.unwrap().is_empty());
+        assert!(house.platform.workflows(&admin, &WorkflowSearch::default()).await.unwrap().is_empty());
         assert!(house.platform.variables(&admin).await.unwrap().is_empty());
         house.platform.remove_credential(&admin, id).await.unwrap();
         let own = house.platform.set_variable(&admin, "erp_url", VariableKind::String, "https://erp.example.com").await.unwrap();
@@ -70,7 +70,7 @@ in_a_rehearsing_house! {
     async fn samples_of_one_tenant_are_not_anothers(house) {
         let (acme, globex) = (house.acme_admin().await, house.globex_admin().await);
         house.platform.install_samples(&acme).await.unwrap();
-        assert!(house.platform.workflows(&globex).await.unwrap().is_empty());
+        assert!(house.platform.workflows(&globex, &WorkflowSearch::default()).await.unwrap().is_empty());
         assert_eq!(refusal(house.platform.start_run(&globex, "vendor-payment", given(), None).await), (404, "not_found"));
         house.platform.install_samples(&globex).await.unwrap();
         assert_eq!(house.platform.credentials(&globex).await.unwrap().len(), 4);
@@ -89,5 +89,5 @@ async fn without_rehearsal_services_there_are_no_samples() {
     let house = House::on_sqlite().await;
     let admin = house.acme_admin().await;
     assert_eq!(refusal(house.platform.install_samples(&admin).await), (409, "no_rehearsal"));
-    assert!(house.platform.workflows(&admin).await.unwrap().is_empty());
+    assert!(house.platform.workflows(&admin, &WorkflowSearch::default()).await.unwrap().is_empty());
 }

@@ -5,7 +5,7 @@ use platform::{
     Error,
     members::Role,
     runs::Given,
-    workflows::{FieldType, NeedKind, SaveError, Saved, Severity},
+    workflows::{FieldType, NeedKind, SaveError, Saved, Severity, WorkflowSearch},
 };
 use serde_json::json;
 
@@ -69,7 +69,7 @@ in_a_rehearsing_house! {
         let mandate = checked.mandate.unwrap();
         assert_eq!(mandate.asks.len(), 1);
         assert_eq!(mandate.uses[0].credential, "payment-desk");
-        assert!(house.platform.workflows(&admin).await.unwrap().is_empty());
+        assert!(house.platform.workflows(&admin, &WorkflowSearch::default()).await.unwrap().is_empty());
         assert_eq!(house.log(&admin).await, before);
     }
 
@@ -113,7 +113,7 @@ in_a_rehearsing_house! {
         assert!(checked.mandate.is_none() && checked.inputs.is_empty());
         let refused = error_of(house.platform.save_workflow(&admin, &source).await);
         assert_eq!(refusal(refused), (422, "workflow_errors"));
-        assert!(house.platform.workflows(&admin).await.unwrap().is_empty());
+        assert!(house.platform.workflows(&admin, &WorkflowSearch::default()).await.unwrap().is_empty());
         for source in ["", "---\n", "\u{0}", "a: [", &"x".repeat((1 << 20) + 1)] {
             let refused = house.platform.save_workflow(&admin, source).await;
             assert!(matches!(refused, Err(SaveError::Refused(_))));
@@ -191,7 +191,7 @@ in_a_rehearsing_house! {
     async fn a_tenant_sees_its_own_workflows_alone(house) {
         let (acme, globex) = (house.acme_admin().await, house.globex_admin().await);
         save(&house, &acme, VENDOR_PAYMENT).await;
-        assert!(house.platform.workflows(&globex).await.unwrap().is_empty());
+        assert!(house.platform.workflows(&globex, &WorkflowSearch::default()).await.unwrap().is_empty());
         assert_eq!(refusal(house.platform.workflow(&globex, "vendor-payment").await), (404, "not_found"));
         assert_eq!(refusal(house.platform.workflow_source(&globex, "vendor-payment", None).await), (404, "not_found"));
         assert_eq!(refusal(house.platform.remove_workflow(&globex, "vendor-payment").await), (404, "not_found"));
@@ -203,7 +203,7 @@ in_a_rehearsing_house! {
     async fn who_may_only_read_saves_and_removes_nothing(house) {
         let (admin, approver) = (house.acme_admin().await, house.acme_approver().await);
         save(&house, &admin, VENDOR_PAYMENT).await;
-        assert_eq!(house.platform.workflows(&approver).await.unwrap().len(), 1);
+        assert_eq!(house.platform.workflows(&approver, &WorkflowSearch::default()).await.unwrap().len(), 1);
         assert!(house.platform.workflow(&approver, "vendor-payment").await.is_ok());
         assert_eq!(refusal(house.platform.check_workflow(&approver, VENDOR_PAYMENT).await), (403, "forbidden"));
         let refused = error_of(house.platform.save_workflow(&approver, VENDOR_PAYMENT).await);
@@ -222,7 +222,7 @@ in_a_rehearsing_house! {
         let accepted = house.platform.start_run(&admin, "vendor-payment", given(), None).await.unwrap();
         let shown = house.platform.workflow(&admin, "vendor-payment").await.unwrap();
         assert_eq!(shown.recent_runs.iter().map(|run| run.id).collect::<Vec<_>>(), [accepted.run]);
-        let lines = house.platform.workflows(&admin).await.unwrap();
+        let lines = house.platform.workflows(&admin, &WorkflowSearch::default()).await.unwrap();
         let line = lines.iter().find(|line| line.slug == "vendor-payment").unwrap();
         assert_eq!((line.runs, line.unfinished, line.last_run.unwrap().0), (1, 1, accepted.number));
         house.platform.remove_workflow(&admin, "vendor-payment").await.unwrap();
