@@ -92,7 +92,7 @@ pub fn compute(plan: &Plan, run: &Run, approval_step: &str) -> Coverage {
         };
         match &step.kind {
             StepKind::Approval(_) if only_if.is_none() => break,
-            StepKind::Approval(_) | StepKind::Assert { .. } | StepKind::SetOutputs { .. } | StepKind::Log { .. } => {}
+            StepKind::Approval(_) | StepKind::Assert { .. } | StepKind::SetOutputs { .. } | StepKind::Log { .. } | StepKind::Data(_) => {}
             StepKind::Http(http) => effects.push(sketch.http(run, step, http, only_if)),
             StepKind::Model(model) => effects.push(sketch.model(run, step, model, only_if)),
         }

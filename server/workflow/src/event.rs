@@ -87,6 +87,9 @@ pub enum Event {
         failure: Failure,
         /// What it cost all the same.
         charge: Option<Charge>,
+        /// Whether it is of a kind that reaches nobody: its code may then be the author's own and says nothing about a call.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        inside: bool,
     },
     /// The run goes on past a step that failed, as its `on_error` says.
     PassedOver {

@@ -12,6 +12,7 @@ pub mod bundle;
 pub mod call;
 pub mod core;
 pub mod coverage;
+pub mod data;
 pub mod event;
 pub mod expression;
 pub mod form;

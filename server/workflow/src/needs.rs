@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    data::Argument,
     expression::{Expression, Reference, Template},
     plan::{Approver, CredentialPiece, HttpStepBody, OnError, Plan, StepKind, TemplateValue},
 };
@@ -82,6 +83,15 @@ impl Needs {
                 }
                 StepKind::SetOutputs { values } => needs.pairs(values),
                 StepKind::Log { message, .. } => needs.template(Some(message)),
+                StepKind::Data(data) => {
+                    for (_, argument) in &data.arguments {
+                        match argument {
+                            Argument::Value(value) => needs.value(value),
+                            Argument::Expression(expression) => needs.expression(Some(expression)),
+                            Argument::Word(_) => {}
+                        }
+                    }
+                }
             }
         }
         for output in &plan.outputs {

@@ -10,7 +10,10 @@ use domain::{Money, canonical};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::expression::{Expression, Template};
+use crate::{
+    data::DataStep,
+    expression::{Expression, Template},
+};
 
 /// A workflow, ready to run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -271,6 +274,8 @@ pub enum StepKind {
         /// What is said.
         message: Template,
     },
+    /// What reaches nobody and gives a value at once: `core.…`, `map`, `merge` and the like.
+    Data(DataStep),
 }
 
 impl StepKind {
@@ -283,6 +288,7 @@ impl StepKind {
             Self::Assert { .. } => "workflow.assert",
             Self::SetOutputs { .. } => "workflow.set_outputs",
             Self::Log { .. } => "workflow.log",
+            Self::Data(data) => data.action.name(),
         }
     }
 }

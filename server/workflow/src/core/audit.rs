@@ -38,7 +38,9 @@ pub fn of(event: &Event) -> Option<AuditEvent> {
         Event::AttemptFailed { step, attempt, failure, .. } => {
             Some(failed(on_step("tool.failed", step), failure).with("attempt", *attempt))
         }
-        Event::StepFailed { step, failure, .. } => match failure.code.as_str() {
+        Event::StepFailed { step, failure, inside, .. } => match failure.code.as_str() {
+            // The code is perhaps the author's own.
+            _ if *inside => None,
             "budget" => Some(failed(on_step("budget.exceeded", step), failure)),
             "denied" => Some(failed(on_step("security.permission_denied", step), failure).outcome(Outcome::Denied)),
             inside if INSIDE.contains(&inside) => None,

@@ -67,7 +67,7 @@ pub fn evolve(mut run: Run, at: Timestamp, event: &Event) -> Run {
             step.state = StepState::Completed { output: Arc::new(output.clone()), asked };
             step.ended_at = Some(at);
         }
-        Event::StepFailed { step, failure, charge } => {
+        Event::StepFailed { step, failure, charge, .. } => {
             spend(&mut run, step, *charge);
             let step = touched(&mut run, step, at);
             step.state = StepState::Failed { failure: failure.clone(), instead: None };

@@ -12,7 +12,7 @@ use super::{escape, scope::Names};
 use crate::{
     call::{self, Call, HttpBody, HttpCall, ModelCall, Piece},
     event::{ApprovalRequest, AskedField, Failure},
-    expression::{EvaluationError, Expression, Known, Limits, Template},
+    expression::{Evaluation, EvaluationError, Expression, Known, Limits, Template},
     form,
     plan::{ApprovalStep, CredentialPiece, FormField, HttpStep, HttpStepBody, ModelStep, Plan, Step, StepKind, TemplateValue},
 };
@@ -35,11 +35,11 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    fn expression(what: &str, message: impl std::fmt::Display) -> Self {
+    pub(crate) fn expression(what: &str, message: impl std::fmt::Display) -> Self {
         Self::Failed(Failure::last("expression", shortened(&format!("{what}: {message}"))))
     }
 
-    fn of(what: &str, error: &EvaluationError) -> Self {
+    pub(crate) fn of(what: &str, error: &EvaluationError) -> Self {
         match error {
             EvaluationError::NotYetKnown { .. } => Self::NotYetKnown,
             other => Self::expression(what, other),
@@ -74,6 +74,12 @@ impl<'a> Renderer<'a> {
     pub(crate) fn condition(&self, condition: &Expression) -> Result<bool, Trouble> {
         self.names.next_evaluation();
         condition.condition(&self.names).map_err(|error| Trouble::of("condition", &error))
+    }
+
+    /// Several evaluations under one meter, with these limits for all of them together.
+    pub(crate) fn evaluation(&self, limits: Limits) -> Evaluation<'_> {
+        self.names.next_evaluation();
+        Evaluation::new(&self.names, limits)
     }
 
     /// The value of a template; one lone `{{ }}` keeps its type.
@@ -143,7 +149,9 @@ impl<'a> Renderer<'a> {
         match &step.kind {
             StepKind::Http(http) => self.http(http).map(|http| Some(Call::Http(http))),
             StepKind::Model(model) => self.model(plan, model).map(|model| Some(Call::Model(model))),
-            StepKind::Approval(_) | StepKind::Assert { .. } | StepKind::SetOutputs { .. } | StepKind::Log { .. } => Ok(None),
+            StepKind::Approval(_) | StepKind::Assert { .. } | StepKind::SetOutputs { .. } | StepKind::Log { .. } | StepKind::Data(_) => {
+                Ok(None)
+            }
         }
     }
 
@@ -298,7 +306,7 @@ fn scalar_text(value: Value, what: &str) -> Result<String, Trouble> {
 }
 
 /// About how many bytes a value takes as JSON.
-fn size_of(value: &Value) -> usize {
+pub(crate) fn size_of(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 8,
         Value::String(text) => text.len() + 2,
@@ -308,7 +316,7 @@ fn size_of(value: &Value) -> usize {
 }
 
 /// A value as it appears in a text: text as it is, JSON for the rest.
-fn readable(value: &Value) -> String {
+pub(crate) fn readable(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

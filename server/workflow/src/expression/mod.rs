@@ -24,10 +24,12 @@ mod access;
 mod ast;
 mod error;
 mod evaluate;
+mod evaluation;
 mod filters;
 mod lexer;
 mod limits;
 mod links;
+mod moment;
 mod names;
 mod parser;
 mod predicates;
@@ -41,7 +43,9 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
+pub(crate) use evaluation::Evaluation;
 pub(crate) use filters::is_day;
+pub(crate) use moment::{Moment, formatted, percent_letters};
 
 pub use error::{EvaluationError, SyntaxError};
 pub use limits::{Limits, MAX_DEPTH, MAX_NODES, MAX_PATTERN_BYTES, MAX_PATTERNS, MAX_SOURCE_BYTES, MAX_VALUE_DEPTH};

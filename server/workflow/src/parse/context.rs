@@ -14,6 +14,8 @@ pub(super) struct Context {
     pub(super) bundled: Option<Bundled>,
     /// How many steps come before what is read at the moment.
     pub(super) position: usize,
+    /// Names that the text read at the moment binds itself, such as the item of a list.
+    pub(super) bound: Vec<String>,
     step: Option<String>,
     /// How many regular expressions the texts read so far may have.
     patterns: usize,
@@ -63,6 +65,9 @@ impl Context {
         references.sort_by_key(|reference| reference.offset);
         let offsets: Vec<(usize, usize)> = references.iter().map(|reference| (reference.offset, reference.root.chars().count())).collect();
         for (reference, place) in references.into_iter().zip(node.places_at(&offsets)) {
+            if self.bound.contains(&reference.root) {
+                continue;
+            }
             self.uses.push(Use { root: reference.root, path: reference.path, place, step: self.step.clone(), position: self.position });
         }
     }

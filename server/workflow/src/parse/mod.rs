@@ -17,6 +17,7 @@
 mod blocks;
 mod bundle;
 mod context;
+mod data_yaml;
 mod declarations;
 mod diagnostic;
 mod fields;
@@ -34,9 +35,8 @@ mod yaml;
 use std::collections::HashMap;
 
 pub use blocks::Block;
-pub use bundle::{
-    CONFIG_FILE, DeclaredTool, Linked, MAIN_FILES, ParsedBundle, ProposedVariable, TOOLS_FILE, ToolKind, parse_bundle,
-};
+pub use bundle::{CONFIG_FILE, DeclaredTool, Linked, MAIN_FILES, ParsedBundle, ProposedVariable, TOOLS_FILE, ToolKind, parse_bundle};
+pub(crate) use data_yaml::yaml_value;
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Severity, nearest};
 pub use outline::StepOutline;
 

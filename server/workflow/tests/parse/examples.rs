@@ -90,7 +90,6 @@ fn what_the_other_examples_ask_for_is_refused_by_name() {
             "23:12+7 not_supported a trigger of type `webhook` is not supported yet",
             "24:12+8 not_supported a trigger of type `schedule` is not supported yet",
             "30:7+8 not_supported [step_1] `for_each` is not supported yet",
-            "50:7+6 not_supported [step_2] `filter` is not supported yet",
             "60:7+8 not_supported [step_3] `parallel` is not supported yet",
             "96:7+6 not_supported [step_5] `switch` is not supported yet",
             "118:7+3 not_supported [step_6] `try` is not supported yet",

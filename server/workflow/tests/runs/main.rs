@@ -4,6 +4,7 @@
 mod approvals;
 mod conditions;
 mod coverage;
+mod data;
 mod desk;
 mod endings;
 mod expense;

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     event::{Decision, Event, Failure},
-    plan::{OnError, Plan},
+    plan::{OnError, Plan, StepKind},
     run::{Phase, Run, StepState},
 };
 
@@ -94,7 +94,8 @@ impl Draft<'_> {
 
     /// The step failed for good, and with it the run, unless the step says how to go on.
     fn fail_step(&mut self, step: &str, failure: Failure, charge: Option<crate::event::Charge>) {
-        self.record(Event::StepFailed { step: step.to_owned(), failure: failure.clone(), charge });
+        let inside = self.plan.step(step).is_some_and(|(_, step)| matches!(step.kind, StepKind::Data(_)));
+        self.record(Event::StepFailed { step: step.to_owned(), failure: failure.clone(), charge, inside });
         match self.instead(step, &failure) {
             None => self.fail_run(Some(step), failure),
             Some(Ok(output)) => self.record(Event::PassedOver { step: step.to_owned(), output }),

@@ -9,6 +9,7 @@ use crate::{
         render::{Renderer, Trouble},
         scope::Names,
     },
+    data::{self, DataStep},
     event::{Event, Failure},
     expression::{Expression, Template},
     inputs,
@@ -68,6 +69,7 @@ fn facts(draft: &Draft<'_>, position: usize, step: &Step) -> Result<Vec<Event>, 
         StepKind::Assert { condition, message } => assert(&renderer, step, condition, message.as_ref()),
         StepKind::SetOutputs { values } => set_outputs(&renderer, step, values),
         StepKind::Log { level, message } => log(&renderer, step, *level, message),
+        StepKind::Data(data) => give(&renderer, step, data),
     }
 }
 
@@ -107,6 +109,11 @@ fn set_outputs(renderer: &Renderer<'_>, step: &Step, values: &[(String, Template
 fn log(renderer: &Renderer<'_>, step: &Step, level: LogLevel, message: &Template) -> Result<Vec<Event>, Failure> {
     let message = renderer.said(message, "message")?;
     Ok(vec![Event::Logged { step: step.id.clone(), level, message }, done(step)])
+}
+
+/// A data step gives its result at once.
+fn give(renderer: &Renderer<'_>, step: &Step, data: &DataStep) -> Result<Vec<Event>, Failure> {
+    Ok(vec![Event::StepCompleted { step: step.id.clone(), output: data::evaluate(data, renderer)?, charge: None }])
 }
 
 /// A step that gives nothing is done.

@@ -30,14 +30,14 @@ const FIRST: i64 = -62_135_596_800 * MICROS_PER_SECOND;
 const BEYOND: i64 = 253_402_300_800 * MICROS_PER_SECOND;
 
 /// How a moment was written, and is written again.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::expression) enum Form {
     Date,
     DateTime,
     Micros,
 }
 
-fn moment(value: &Value, wanted: impl Fn() -> Fault) -> Result<(i64, Form), Fault> {
+pub(in crate::expression) fn moment(value: &Value, wanted: impl Fn() -> Fault) -> Result<(i64, Form), Fault> {
     let (micros, form) = match value {
         Value::String(text) => {
             let (micros, form) = parse(text.trim()).map_err(|why| Fault::Argument(format!("the text is no date: {why}")))?;
@@ -51,7 +51,7 @@ fn moment(value: &Value, wanted: impl Fn() -> Fault) -> Result<(i64, Form), Faul
     in_range(micros).map(|micros| (micros, form))
 }
 
-fn in_range(micros: i64) -> Result<i64, Fault> {
+pub(in crate::expression) fn in_range(micros: i64) -> Result<i64, Fault> {
     if (FIRST..BEYOND).contains(&micros) {
         Ok(micros)
     } else {
@@ -63,7 +63,7 @@ fn input(value: &Value, arguments: &Arguments<'_>) -> Result<(i64, Form), Fault>
     moment(value, || arguments.unfit("a date or a number of microseconds", value))
 }
 
-fn written(micros: i64, form: Form) -> Value {
+pub(in crate::expression) fn written(micros: i64, form: Form) -> Value {
     match form {
         Form::Micros => Value::from(micros),
         Form::DateTime => Value::from(Timestamp::from_micros(micros).to_string()),
@@ -207,12 +207,48 @@ fn diff_days<'a>(_: &mut Work<'a>, value: Cow<'a, Value>, arguments: &Arguments<
     Ok(Outcome::made((later - earlier) / MICROS_PER_DAY))
 }
 
-/// Writes a moment in a format of `%` letters, or, when there is no `%`, of letters such as `YYYY-MM-DD`.
+/// A moment as a clock on a wall shows it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::expression) struct Wall<'z> {
+    /// Microseconds since 1970 in UTC.
+    pub(in crate::expression) micros: i64,
+    /// How many seconds the clock is ahead of UTC.
+    pub(in crate::expression) ahead: i64,
+    /// The short name of its zone.
+    pub(in crate::expression) zone: &'z str,
+}
+
+impl Wall<'static> {
+    const fn utc(micros: i64) -> Self {
+        Self { micros, ahead: 0, zone: "UTC" }
+    }
+}
+
+impl Wall<'_> {
+    /// The hours and minutes ahead of UTC, with a sign between them.
+    fn offset(&self, between: &str) -> String {
+        let sign = if self.ahead < 0 { '-' } else { '+' };
+        let minutes = self.ahead.abs() / 60;
+        format!("{sign}{:02}{between}{:02}", minutes / 60, minutes % 60)
+    }
+}
+
+/// Writes a moment of UTC in a format of `%` letters, or, when there is no `%`, of letters such as `YYYY-MM-DD`.
 fn render(micros: i64, format: &str) -> Result<String, Fault> {
+    render_at(Wall::utc(micros), format)
+}
+
+/// The same, for any clock.
+pub(in crate::expression) fn render_at(wall: Wall<'_>, format: &str) -> Result<String, Fault> {
+    by_percent(wall, &percent_letters(format)?)
+}
+
+/// A format in `%` letters, whichever letters it is given in.
+pub(in crate::expression) fn percent_letters(format: &str) -> Result<String, Fault> {
     if format.len() > 200 {
         return Err(Fault::Argument("the format of a date is longer than 200 bytes".to_owned()));
     }
-    if format.contains('%') { by_percent(micros, format) } else { by_letters(micros, format) }
+    if format.contains('%') { Ok(format.to_owned()) } else { translated(format) }
 }
 
 fn name_of<'n>(names: &[&'n str], index: i64) -> &'n str {
@@ -227,8 +263,9 @@ fn twelve(hour: i64) -> i64 {
     (hour + 11) % 12 + 1
 }
 
-fn by_percent(micros: i64, format: &str) -> Result<String, Fault> {
-    let at = Timestamp::from_micros(in_range(micros)?).civil();
+fn by_percent(wall: Wall<'_>, format: &str) -> Result<String, Fault> {
+    let local = in_range(wall.micros.saturating_add(wall.ahead * MICROS_PER_SECOND))?;
+    let at = Timestamp::from_micros(local).civil();
     let mut text = String::new();
     let mut letters = format.chars();
     while let Some(letter) = letters.next() {
@@ -252,9 +289,9 @@ fn by_percent(micros: i64, format: &str) -> Result<String, Fault> {
             Some('y') => Some((at.year.rem_euclid(100), 2)),
             Some('Y') => Some((at.year, 4)),
             Some('f') => Some((at.micro, 6)),
-            Some('j') => Some((day_of_year(micros, at.year), 3)),
+            Some('j') => Some((day_of_year(local, at.year), 3)),
             Some('u') => Some((at.weekday + 1, 1)),
-            Some('s') => Some((micros.div_euclid(MICROS_PER_SECOND), 1)),
+            Some('s') => Some((wall.micros.div_euclid(MICROS_PER_SECOND), 1)),
             _ => None,
         };
         if let Some((number, width)) = number {
@@ -263,17 +300,22 @@ fn by_percent(micros: i64, format: &str) -> Result<String, Fault> {
             continue;
         }
         match code {
-            Some('F') => text.push_str(&by_percent(micros, "%Y-%m-%d")?),
-            Some('T') => text.push_str(&by_percent(micros, "%H:%M:%S")?),
-            Some('R') => text.push_str(&by_percent(micros, "%H:%M")?),
+            Some('F') => text.push_str(&by_percent(wall, "%Y-%m-%d")?),
+            Some('T') => text.push_str(&by_percent(wall, "%H:%M:%S")?),
+            Some('R') => text.push_str(&by_percent(wall, "%H:%M")?),
             Some('e') => write!(text, "{:2}", at.day).map_err(|_| unwritable())?,
             Some('p') => text.push_str(if at.hour < 12 { "AM" } else { "PM" }),
             Some('B') => text.push_str(name_of(&MONTHS, at.month - 1)),
             Some('b') => text.push_str(short(name_of(&MONTHS, at.month - 1))),
             Some('A') => text.push_str(name_of(&WEEKDAYS, at.weekday)),
             Some('a') => text.push_str(short(name_of(&WEEKDAYS, at.weekday))),
-            Some('Z') => text.push_str("UTC"),
-            Some('z') => text.push_str("+0000"),
+            Some('Z') => text.push_str(wall.zone),
+            Some('z') => text.push_str(&wall.offset("")),
+            // `%:z` is the offset of RFC 3339, which has a letter for none.
+            Some(':') if letters.as_str().starts_with('z') => {
+                letters.next();
+                text.push_str(&if wall.ahead == 0 { "Z".to_owned() } else { wall.offset(":") });
+            }
             Some('%') => text.push('%'),
             other => {
                 return Err(Fault::Argument(format!("the format of a date has no `%{}`", other.map(String::from).unwrap_or_default())));
@@ -313,11 +355,11 @@ const LETTERS: [(&str, &str); 22] = [
     ("s", "%-S"),
     ("A", "%p"),
     ("ZZ", "%z"),
-    ("Z", "Z"),
+    ("Z", "%:z"),
     ("T", "T"),
 ];
 
-fn by_letters(micros: i64, format: &str) -> Result<String, Fault> {
+fn translated(format: &str) -> Result<String, Fault> {
     let mut rest = format;
     let mut translated = String::new();
     while let Some(next) = rest.chars().next() {
@@ -338,5 +380,5 @@ fn by_letters(micros: i64, format: &str) -> Result<String, Fault> {
             rest = rest.get(next.len_utf8()..).unwrap_or_default();
         }
     }
-    by_percent(micros, &translated)
+    Ok(translated)
 }

@@ -31,6 +31,9 @@ use super::{
     value::{Number, kind},
 };
 
+pub(super) use date::{Form, Wall, in_range, moment, percent_letters, render_at, written};
+pub(super) use select::identity;
+
 pub(super) use choice::{BOOLEAN, DEFAULT_VALUE, WHEN_FALSE, choice, is_vacant};
 
 /// What a filter does with its input.

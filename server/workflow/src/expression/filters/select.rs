@@ -297,7 +297,7 @@ fn extreme<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments
 }
 
 /// A text that is the same for values that are the same ([`value::equal`]).
-fn identity(work: &mut Work<'_>, value: &Value, case_sensitive: bool) -> Result<String, Fault> {
+pub(in crate::expression) fn identity(work: &mut Work<'_>, value: &Value, case_sensitive: bool) -> Result<String, Fault> {
     work.spend(1)?;
     Ok(match value {
         Value::Number(_) => match Number::of(value) {

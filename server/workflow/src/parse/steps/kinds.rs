@@ -46,38 +46,13 @@ pub(super) fn is_common(key: &str) -> bool {
     COMMON_KEYS.contains(&key) || TELLING_KEYS.contains(&key)
 }
 
-/// Actions that run.
+/// Actions that run, besides the data steps of [`crate::data::describe`].
 pub(super) const ACTIONS: &[&str] =
-    &["http.request", "agent.analyze", "agent.generate", "workflow.assert", "workflow.set_outputs", "workflow.log"];
+    &["http.request", "agent.analyze", "agent.generate", "workflow.assert", "workflow.set_outputs", "workflow.log", "core.log"];
 
 /// Actions that the language has and that cannot be run yet.
-pub(super) const LATER_ACTIONS: &[&str] = &[
-    "workflow.fail",
-    "workflow.sleep",
-    "workflow.timestamp",
-    "workflow.noop",
-    "core.set",
-    "core.log",
-    "core.transform",
-    "core.extract",
-    "core.format",
-    "core.aggregate",
-    "core.compare",
-    "core.rename_keys",
-    "core.limit",
-    "core.sort",
-    "core.crypto",
-    "core.datetime",
-    "core.parse",
-    "core.compress",
-    "core.decompress",
-    "file.read",
-    "file.write",
-    "script.execute",
-    "agent.chat",
-    "agent.chat.completions",
-    "mail.send",
-];
+pub(super) const LATER_ACTIONS: &[&str] =
+    &["workflow.sleep", "file.read", "file.write", "script.execute", "agent.chat", "agent.chat.completions", "mail.send"];
 
 /// Common keys that cannot be run yet.
 pub(super) const LATER_KEYS: &[&str] = &["depends_on", "compensate", "agent", "agent_hints", "permissions"];

@@ -5,6 +5,7 @@
 
 mod approval;
 mod built_in;
+mod data;
 mod form;
 mod gate;
 mod http;
@@ -30,6 +31,10 @@ use super::{
     yaml::{self, Content, Entry, Node},
 };
 use crate::{
+    data::{
+        Action,
+        describe::{self, Description},
+    },
     expression::Expression,
     plan::{OnError, Retry, Step, StepKind},
 };
@@ -189,6 +194,8 @@ struct Reader<'r> {
 enum Named<'n> {
     /// The action, and where it stands.
     Action(&'n str, Place),
+    /// A type whose keys stand on the step.
+    Data(&'static Description, Place),
     Approval,
 }
 
@@ -205,9 +212,12 @@ impl Reader<'_> {
             names_inside(node, self.sets);
             return None;
         };
-        let condition = self.condition(&mut fields);
+        // The `condition` of a filter is about its items.
+        let is_filter = matches!(named, Named::Data(description, _) if description.action == Action::Filter);
+        let condition = self.condition(&mut fields, if is_filter { ("conditions", &[]) } else { ("condition", &["conditions"]) });
         let kind = match named {
             Named::Action(action, place) => self.action(action, &mut fields, place),
+            Named::Data(description, place) => self.data(description, &mut fields, place).map(StepKind::Data),
             Named::Approval => self.approval(&mut fields),
         };
         let output_variable = self.output_variable(&mut fields);
@@ -273,6 +283,14 @@ impl Reader<'_> {
                 report.error_with(entry.node.place, "unknown_type", format!("there is no type of step `{}`", short(text)), help);
                 return None;
             }
+            if let Some(description) = describe::of_type(text) {
+                if let Some(other) = action.map(|entry| entry.key_place) {
+                    let message = format!("a step is either an action or a `{text}`");
+                    report.error_with(other, "two_kinds", message, "make two steps of it".to_owned());
+                    return None;
+                }
+                return Some(Named::Data(description, entry.node.place));
+            }
             if !matches!(text, "action" | "approval") {
                 report.not_supported(entry.node.place, format!("`{text}`"));
                 return None;
@@ -294,7 +312,7 @@ impl Reader<'_> {
             (Some(action), false) => {
                 let text = scalar::name(report, "action", &action.node)?;
                 text.clone_into(&mut self.outline.kind);
-                if kinds::ACTIONS.contains(&text) {
+                if kinds::ACTIONS.contains(&text) || describe::of_action(text).is_some() {
                     return Some(Named::Action(text, action.node.place));
                 }
                 if kinds::LATER_ACTIONS.contains(&text) {
@@ -303,11 +321,11 @@ impl Reader<'_> {
                     let message = format!("the tool `{tool}` of `tools.yaml` is not available yet");
                     report.error(action.node.place, "tool_not_available", message);
                 } else {
-                    let known = kinds::ACTIONS.iter().chain(kinds::LATER_ACTIONS).copied();
+                    let known = kinds::ACTIONS.iter().chain(kinds::LATER_ACTIONS).copied().chain(describe::actions());
                     let help = nearest(text, known).map_or_else(
                         || {
                             format!(
-                                "what runs is {}",
+                                "what runs is {} and the data steps, such as `core.set`",
                                 kinds::ACTIONS.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ")
                             )
                         },
@@ -363,9 +381,9 @@ impl Reader<'_> {
         }
     }
 
-    fn condition(&mut self, fields: &mut Fields<'_>) -> Option<Expression> {
-        let entry = fields.take(&mut self.context.report, "condition", &["conditions"])?;
-        let condition = template::all_of(self.context, "condition", &entry.node);
+    fn condition(&mut self, fields: &mut Fields<'_>, (ours, others): (&'static str, &[&'static str])) -> Option<Expression> {
+        let entry = fields.take(&mut self.context.report, ours, others)?;
+        let condition = template::all_of(self.context, ours, &entry.node);
         self.outline.condition = condition.as_ref().map(|condition| condition.source().to_owned());
         condition
     }
@@ -405,7 +423,8 @@ impl Reader<'_> {
             "agent.analyze" | "agent.generate" => self.model(action, fields, &mut inputs, place).map(StepKind::Model),
             "workflow.assert" => self.assert(&mut inputs, place),
             "workflow.set_outputs" => self.set_outputs(&mut inputs, place),
-            _ => self.log(&mut inputs, place),
+            "workflow.log" | "core.log" => self.log(&mut inputs, place),
+            other => describe::of_action(other).and_then(|description| self.data(description, &mut inputs, place)).map(StepKind::Data),
         };
         inputs.finish(&mut self.context.report, &format!("the inputs of `{action}`"));
         kind
