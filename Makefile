@@ -1,7 +1,7 @@
 # Mandate: the commands people type. `make run` and `make test` are the two that matter.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fmt bench set-up toolchain
+.PHONY: help run demo test check fmt bench pictures set-up toolchain
 
 RUST_NEEDED := 1.95
 
@@ -34,6 +34,9 @@ check: toolchain ## formatting, lints and the rules of the house
 
 fmt: ## format everything
 	cargo fmt --all
+
+pictures: toolchain set-up ## make the pictures of docs/tour.md anew
+	UPDATE_PICTURES=1 cargo test --locked --package tests --test house -- pictures
 
 bench: toolchain set-up ## measure, and print what docs/benchmarks.md records
 	cargo run --release --locked --package bench

@@ -10,7 +10,7 @@ const SAMPLE = readFileSync(new URL("../../examples/vendor-payment.md", import.m
 /** What is typed wrong, what is meant, the word that is marked, and what is said. */
 const MISTAKES = [
   { wrong: "output_varaible: review", right: "output_variable: review", marked: "output_varaible", said: "Did you mean output_variable?" },
-  { wrong: "inputs.invioce_id }}", right: "inputs.invoice_id }}", marked: "inputs", said: "There is no input invioce_id." },
+  { wrong: "inputs.invioce_id }}", right: "inputs.invoice_id }}", marked: "inputs.invioce_id", said: "There is no input invioce_id." },
   { wrong: "max_attempts: many", right: "max_attempts: 4", marked: "many", said: "max_attempts is a whole number" },
 ];
 

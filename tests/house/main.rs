@@ -23,6 +23,7 @@ mod isolation;
 mod mail;
 mod payment;
 mod people;
+mod pictures;
 mod release;
 mod stop;
 mod tidy;

@@ -72,6 +72,8 @@ pub struct Choices {
     pub allow: Vec<String>,
     /// Another public address than that of the port.
     pub public_url: Option<String>,
+    /// Where the look-alike services listen; on free ports when nothing is said.
+    pub ports: rehearsal::Config,
 }
 
 /// A running house.
@@ -145,7 +147,7 @@ impl House {
 
     pub async fn with(engine: Engine, choices: Choices) -> Self {
         let (location, folder) = furniture::people_of(engine).await.copy().await;
-        let rehearsal = Arc::new(Rehearsal::start(rehearsal::Config::default()).await.unwrap());
+        let rehearsal = Arc::new(Rehearsal::start(choices.ports).await.unwrap());
         let clock = Arc::new(ManualClock::at(START));
         Self::open(Ruin { engine, clock, rehearsal, location, folder }, choices).await
     }

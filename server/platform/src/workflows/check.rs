@@ -223,7 +223,7 @@ fn excerpt(line: &str, column: u32, length: u32) -> Option<Excerpt> {
     }
     let signs: Vec<char> = line.chars().collect();
     let from = (column.saturating_sub(1) as usize).min(signs.len());
-    let to = from.saturating_add(length as usize).min(signs.len());
+    let to = end_of_name(&signs, from.saturating_add(length as usize).min(signs.len()));
     let text = |signs: Option<&[char]>| signs.unwrap_or_default().iter().collect::<String>();
     let begins = from.saturating_sub(AROUND);
     let before = text(signs.get(begins..from));
@@ -232,6 +232,19 @@ fn excerpt(line: &str, column: u32, length: u32) -> Option<Excerpt> {
         marked: cut(&text(signs.get(from..to)), MARKED),
         after: cut(&text(signs.get(to..)), AROUND),
     })
+}
+
+/// Where the name ends in which this place is: `inputs.invioce_id` is marked whole, and not up to its first dot.
+fn end_of_name(signs: &[char], place: usize) -> usize {
+    let is_of_name = |place: usize| signs.get(place).is_some_and(|sign| sign.is_alphanumeric() || *sign == '_');
+    if !place.checked_sub(1).is_some_and(is_of_name) {
+        return place;
+    }
+    let mut end = place;
+    while is_of_name(end) || (signs.get(end) == Some(&'.') && is_of_name(end + 1)) {
+        end += 1;
+    }
+    end
 }
 
 fn finding(diagnostic: Diagnostic, lines: &[&str]) -> Finding {
@@ -521,6 +534,8 @@ mod tests {
     fn an_excerpt_shows_the_place_and_never_a_whole_endless_line() {
         let shown = excerpt("  inptu: 2", 3, 5).unwrap();
         assert_eq!((shown.before.as_str(), shown.marked.as_str(), shown.after.as_str()), ("  ", "inptu", ": 2"));
+        let dotted = excerpt("x: {{ inputs.inv_id | upper }}", 7, 6).unwrap();
+        assert_eq!((dotted.marked.as_str(), dotted.after.as_str()), ("inputs.inv_id", " | upper }}"), "a name is marked to its end");
         let endless = excerpt(&"ü".repeat(100_000), 50_000, 50_000).unwrap();
         assert!(endless.before.chars().count() + endless.marked.chars().count() + endless.after.chars().count() < 400);
         assert_eq!(excerpt("   ", 1, 1), None);

@@ -147,6 +147,11 @@ impl Sent {
         value.as_deref().map(str::trim).unwrap_or_default()
     }
 
+    /// Whether one of the filters is on that are folded away otherwise.
+    fn is_narrow(&self) -> bool {
+        ["actor", "target", "since", "until"].iter().any(|name| !self.of(name).is_empty())
+    }
+
     /// The same with one filter set anew, from the newest row on.
     fn with(&self, name: &str, value: &str) -> Self {
         let mut other = Self { before: None, ..self.clone() };

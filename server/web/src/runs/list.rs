@@ -152,6 +152,11 @@ impl Wanted {
         FILTERS.iter().any(|name| !self.of(name).is_empty())
     }
 
+    /// Whether one of the filters is on that are folded away otherwise.
+    fn is_narrow(&self) -> bool {
+        ["starter", "since", "until"].iter().any(|name| !self.of(name).is_empty())
+    }
+
     /// The address of the list with these filters and nothing else.
     fn address(&self, path: &str, after: Option<i64>) -> String {
         let mut parts: Vec<String> = FILTERS

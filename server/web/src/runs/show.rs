@@ -348,6 +348,7 @@ fn failed(run: &RunShown, ground: &Ground) -> Banner {
     let (step, message) =
         run.failure.as_ref().map_or((None, String::new()), |(step, _, message)| (step.as_deref(), text::in_line(message)));
     let rejected = step.and_then(|id| run.steps.iter().find(|one| one.id == id)).and_then(|one| one.decided.as_ref());
+    let decided = rejected.map(|decided| decided.decision);
     let below = match rejected {
         Some(decided) => match decided.comment.as_deref().filter(|comment| !comment.is_empty()) {
             Some(comment) => format!("\u{201c}{}\u{201d}", text::in_line(comment)),
@@ -364,8 +365,15 @@ fn failed(run: &RunShown, ground: &Ground) -> Banner {
     Banner {
         state: "failed",
         title,
-        // The message of an error begins with the name of a host as often as with a word: it keeps its first letter.
-        text: if message.is_empty() || message.ends_with(['.', '!', '?']) { message } else { format!("{message}.") },
+        // The message of an error begins with the name of a host as often as with a word: it keeps its first letter. What became
+        // of an approval is told in words of ours.
+        text: if decided == Some("expired") {
+            text::sentence(&message)
+        } else if message.is_empty() || message.ends_with(['.', '!', '?']) {
+            message
+        } else {
+            format!("{message}.")
+        },
         below,
         href: if ground.may_start && run.current_version.is_some() {
             format!("{}/workflows/{}/runs/new?from={}", ground.base, run.line.workflow_slug, run.line.id)

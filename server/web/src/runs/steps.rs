@@ -242,6 +242,8 @@ fn why(step: &StepShown, now: Timestamp) -> String {
         StepStanding::Retrying(at) => {
             format!("Attempt {} failed: {} Tried again {}.", step.attempts, text::sentence(&failure()), format::ago(*at, now).text)
         }
+        // The line above says already who decided what.
+        StepStanding::Failed if is_approval(step) && step.decided.is_some() => String::new(),
         StepStanding::Failed | StepStanding::PassedOver => match step.attempts {
             0 | 1 => failure(),
             attempts => format!("{} {attempts} attempts failed.", text::sentence(&failure())),
@@ -274,7 +276,9 @@ pub(super) fn opened<'r>(run: &'r RunShown, asked: Option<&str>) -> Option<&'r S
 pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, tab: Option<Tab>, places: &Places<'_>) -> Detail {
     let shows_request = tab == Some(Tab::Sent) && step.request.is_some();
     let (state, state_word) = state(&step.standing);
-    let (failure_code, failure) = step.failure.clone().unwrap_or_default();
+    // What failed before an attempt that succeeded stands among the attempts, and is no failure of the step.
+    let failed = step.failure.clone().filter(|_| step.standing != StepStanding::Completed);
+    let (failure_code, failure) = failed.unwrap_or_default();
     let mut facts = Vec::new();
     let mut fact = |label, value: Option<String>| facts.extend(value.map(|value| (label, value)));
     fact("Kind", Some(step.kind.to_owned()));
@@ -425,6 +429,19 @@ mod tests {
         assert_eq!((shown.words.as_str(), shown.comment.as_str(), shown.href.as_str()), ("approved by ada@acme.example", "fine", ""));
         approval.decided = Some(decided("expired", None));
         assert_eq!(what(&approval), "approval · nobody decided in time");
+        (approval.standing, approval.failure) = (StepStanding::Failed, Some(("expired".to_owned(), "nobody decided in time".to_owned())));
+        assert_eq!(why(&approval, NOW), "", "it is said once");
+    }
+
+    #[test]
+    fn an_attempt_that_failed_is_no_failure_of_a_step_that_succeeded() {
+        let run = sample(platform::workflows::RunStatus::Running);
+        let mut read = step("read", "http.request", StepStanding::Failed);
+        read.failure = Some(("status".to_owned(), "503 from erp.example".to_owned()));
+        assert_eq!(detail(&read, &run, NOW, None, &PLACES).failure, "503 from erp.example");
+        read.standing = StepStanding::Completed;
+        let detail = detail(&read, &run, NOW, None, &PLACES);
+        assert_eq!((detail.failure.as_str(), detail.failure_code.as_str()), ("", ""));
     }
 
     #[test]
