@@ -25,6 +25,7 @@ h.journey(async ({ step, visitor }) => {
   const { admin } = await step("a tenant with the samples", () => h.furnish(visitor));
   const source = admin.locator("textarea.source-input");
   const findings = admin.locator("section").filter({ has: admin.locator("#errors-title") }).locator("ol.diagnostics > li");
+  const save = () => h.press(admin, /^Save( and publish)?$/);
   let text = MISTAKES.reduce((whole, { wrong, right }) => whole.replace(right, wrong), SAMPLE);
 
   await step("a file with three mistakes is refused, and each is told at its line", async () => {
@@ -61,7 +62,7 @@ h.journey(async ({ step, visitor }) => {
     await h.says(admin, "The file is sound.");
     assert.match(await h.words(admin.locator("ol.steps-plan")), /1 Read the invoice .* 4 Finance agrees .* 5 Pay .* cred:\/\/payment-desk/);
     await h.says(admin.locator("section.mandate"), "1 of role approver");
-    await h.press(admin, "Save", admin.locator(".banner"));
+    await save();
     await admin.waitForURL(/\/workflows\/small-payment$/);
   });
 
@@ -91,7 +92,7 @@ h.journey(async ({ step, visitor }) => {
     await source.fill(SAMPLE.replace("version: 1.0.0", "version: 1.1.0").replace("limit: 0.25", "limit: 0.20"));
     await h.press(admin, "Check it");
     await h.says(admin, "The file is sound.");
-    await h.press(admin, "Save", admin.locator(".banner"));
+    await save();
     await admin.waitForURL(/\/workflows\/small-payment$/);
     await versions.getByRole("link", { name: /^(Version )?2$/ }).first().waitFor();
   });
