@@ -1,7 +1,7 @@
 # Mandate: the commands people type. `make run` and `make test` are the two that matter.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fmt bench pictures set-up toolchain
+.PHONY: help run demo test check fmt bench fuzz pictures set-up toolchain
 
 RUST_NEEDED := 1.95
 
@@ -40,3 +40,8 @@ pictures: toolchain set-up ## make the pictures of docs/tour.md anew
 
 bench: toolchain set-up ## measure, and print what docs/benchmarks.md records
 	cargo run --release --locked --package bench
+
+FUZZ_CASES ?= 100000
+
+fuzz: toolchain ## make expressions nearly right, FUZZ_CASES (100000) of each sort, and see that none gets the better of us
+	FUZZ_CASES=$(FUZZ_CASES) cargo test --release --locked --package workflow --test expression -- fuzz

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Rust: PostgreSQL, Chromium, Node.js with npm, the packages of tests/browser,
-# and schemathesis in target/schemathesis. On Debian 12 and its relatives. Uses sudo only when it is not run by
+# and schemathesis and Jinja2 in target/schemathesis. On Debian 12 and its relatives. Uses sudo only when it is not run by
 # root. Without a terminal
 # and without CI=true it changes nothing but prints the commands.
 set -euo pipefail
@@ -27,7 +27,7 @@ sudo=""
 [ "$(id -u)" -eq 0 ] || sudo="sudo "
 install="${sudo}apt-get update && ${sudo}env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${missing[*]:-}"
 packages="npm ci --prefix tests/browser --no-audit --no-fund"
-api="python3 -m venv target/schemathesis && target/schemathesis/bin/pip install --quiet --disable-pip-version-check --requirement tests/api-requirements.txt && touch $schemathesis"
+api="python3 -m venv target/schemathesis && target/schemathesis/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/api-requirements.txt && touch $schemathesis"
 
 if [ ! -t 0 ] && [ "${CI:-}" != true ]; then
   echo "The tests need software that is not here. Run these commands, then run the tests again (or set CI=true to have them run for you):" >&2
@@ -46,6 +46,6 @@ if [ "$need_npm" = yes ]; then
   bash -c "$packages"
 fi
 if [ "$need_pip" = yes ]; then
-  echo "Installing schemathesis into target/schemathesis"
+  echo "Installing schemathesis and Jinja2 into target/schemathesis"
   bash -c "$api"
 fi

@@ -16,7 +16,9 @@
 
 mod decisions;
 mod disk;
+mod expressions;
 mod fixture;
+mod hostile;
 mod memory;
 mod runs;
 
@@ -25,7 +27,8 @@ use std::env;
 use fixture::Engine;
 
 /// What can be measured, in the order in which it is. Memory comes before anything else has used any.
-const FIGURES: [&str; 7] = ["disk", "memory", "authorization", "sqlite-1", "sqlite-50", "postgres-1", "postgres-50"];
+const FIGURES: [&str; 9] =
+    ["disk", "memory", "authorization", "expressions", "hostile", "sqlite-1", "sqlite-50", "postgres-1", "postgres-50"];
 
 /// What was asked for on the command line: `bench [SECONDS] [FIGURE …]`, in any order.
 struct Asked {
@@ -66,6 +69,12 @@ async fn main() {
     }
     if asked.wants("authorization") {
         decisions::measure().await;
+    }
+    if asked.wants("expressions") {
+        expressions::measure();
+    }
+    if asked.wants("hostile") {
+        hostile::measure();
     }
     for engine in [Engine::Sqlite, Engine::Postgres] {
         for concurrency in [1, 50] {

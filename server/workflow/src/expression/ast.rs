@@ -7,6 +7,8 @@
 
 use serde_json::Value;
 
+use super::{filters::Signature, predicates::Predicate};
+
 /// From and to, in bytes of the source text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
@@ -81,8 +83,8 @@ pub(super) enum LinkKind {
     Field(String),
     Index(Box<Node>),
     Slice(Box<Slice>),
-    Filter { name: String, arguments: Vec<Argument> },
-    Test { name: String, negated: bool, argument: Option<Box<Node>> },
+    Filter { signature: &'static Signature, arguments: Vec<Argument> },
+    Test { predicate: &'static Predicate, negated: bool, argument: Option<Box<Node>> },
 }
 
 /// `[from:to:step]`.

@@ -3,7 +3,8 @@
 //! `undefined` and null are kept apart ([`Outcome`]): a missing field of a real value is undefined, goes
 //! through further fields as undefined, and becomes an error as soon as anything but `default`,
 //! `is defined` or `is undefined` touches it. Fields of null are null. Values are borrowed from the scope
-//! as long as possible and are never evaluated again.
+//! as long as possible, also the items of lists that filters choose and order, and are never evaluated
+//! again.
 
 use std::borrow::Cow;
 
@@ -11,11 +12,11 @@ use serde_json::{Map, Value};
 
 use super::{
     access::{Key, Place, child, descend, shortened, slice},
-    ast::{Argument, Arithmetic, Comparison, Function, Kind, Link, LinkKind, Node},
+    ast::{Argument, Arithmetic, Comparison, Function, Kind, Link, LinkKind, Node, Slice},
     error::{EvaluationError, Fault},
-    filters::{self, Arguments},
+    filters::{self, Arguments, Input, Signature},
     limits::Work,
-    predicates,
+    predicates::Predicate,
     scope::Lookup,
     value::{self, Number, kind},
 };
@@ -24,6 +25,8 @@ use super::{
 #[derive(Debug, Clone)]
 pub(super) enum Outcome<'a> {
     Defined(Cow<'a, Value>),
+    /// A list that a filter chose from another one: its items are copied only when it becomes a value.
+    Items(Vec<Cow<'a, Value>>),
     /// Why there is nothing, as a sentence.
     Undefined(String),
 }
@@ -44,8 +47,27 @@ struct Local<'a> {
 /// What a bound name stands for.
 pub(super) enum Binding<'a> {
     Value(Cow<'a, Value>),
+    /// The `loop` of the round with that index, of so many.
+    Loop {
+        index: usize,
+        length: usize,
+    },
     /// A `set` from something that is itself not yet known.
     NotYetKnown(String),
+}
+
+const LOOP_FIELDS: [&str; 5] = ["index", "index0", "first", "last", "length"];
+
+/// A field of `loop`.
+fn loop_field(field: &str, index: usize, length: usize) -> Option<Value> {
+    Some(match field {
+        "index" => Value::from(index + 1),
+        "index0" => Value::from(index),
+        "first" => Value::from(index == 0),
+        "last" => Value::from(index + 1 == length),
+        "length" => Value::from(length),
+        _ => return None,
+    })
 }
 
 /// One evaluation.
@@ -87,9 +109,16 @@ impl<'a> Evaluator<'a> {
 
     /// The value of a part; undefined is an error.
     pub(super) fn value(&mut self, node: &'a Node) -> Result<Cow<'a, Value>, EvaluationError> {
-        match self.outcome(node)? {
+        let outcome = self.outcome(node)?;
+        self.settled(outcome, node.span.start)
+    }
+
+    /// What a part gave as a value; undefined is an error.
+    fn settled(&mut self, outcome: Outcome<'a>, offset: usize) -> Result<Cow<'a, Value>, EvaluationError> {
+        match outcome {
             Outcome::Defined(value) => Ok(value),
-            Outcome::Undefined(message) => Err(EvaluationError::Undefined { message, offset: node.span.start }),
+            Outcome::Items(items) => Self::at(filters::collected(&mut self.work, items), offset).map(Cow::Owned),
+            Outcome::Undefined(message) => Err(EvaluationError::Undefined { message, offset }),
         }
     }
 
@@ -121,23 +150,20 @@ impl<'a> Evaluator<'a> {
         Self::at(self.work.spend(1), start)?;
         match &node.kind {
             Kind::Literal(value) => Ok(Outcome::Defined(Cow::Borrowed(value))),
-            Kind::Name(name) => self.name(name, node, &[]).map(|(outcome, _)| outcome),
+            Kind::Name(_) => self.base(node, &[]).map(|(outcome, _)| outcome),
             Kind::Postfix { base, links } => self.postfix(base, links),
-            Kind::Choice { condition, yes, no } => {
-                let chosen = if self.truth(condition)? { yes } else { no };
-                self.outcome(chosen)
-            }
+            Kind::Choice { condition, yes, no } => self.choice(condition, yes, no),
             Kind::List(items) => self.list(items, start),
             Kind::Object(fields) => self.object(fields, start),
             Kind::Call(function) => self.call(*function, start),
             Kind::Negate(operand) => self.negate(operand, start),
             Kind::Affirm(operand) => self.affirm(operand, start),
-            Kind::Not(operand) => self.truth(operand).map(|truth| Outcome::made(!truth)),
-            Kind::All(operands) => self.all(operands).map(Outcome::made),
-            Kind::Any(operands) => self.any(operands).map(Outcome::made),
+            Kind::Not(operand) => self.not(operand),
+            Kind::All(operands) => self.all(operands),
+            Kind::Any(operands) => self.any(operands),
             Kind::Arithmetic { first, rest } => self.arithmetic(first, rest),
             Kind::Concatenation(operands) => self.concatenation(operands, start),
-            Kind::Comparison { first, rest } => self.comparison(first, rest).map(Outcome::made),
+            Kind::Comparison { first, rest } => self.comparison(first, rest),
         }
     }
 
@@ -162,22 +188,31 @@ impl<'a> Evaluator<'a> {
         Self::at(number.into_value(), start).map(Outcome::made)
     }
 
-    fn all(&mut self, operands: &'a [Node]) -> Result<bool, EvaluationError> {
-        for operand in operands {
-            if !self.truth(operand)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    fn choice(&mut self, condition: &'a Node, yes: &'a Node, no: &'a Node) -> Result<Outcome<'a>, EvaluationError> {
+        let chosen = if self.truth(condition)? { yes } else { no };
+        self.outcome(chosen)
     }
 
-    fn any(&mut self, operands: &'a [Node]) -> Result<bool, EvaluationError> {
+    fn not(&mut self, operand: &'a Node) -> Result<Outcome<'a>, EvaluationError> {
+        self.truth(operand).map(|truth| Outcome::made(!truth))
+    }
+
+    fn all(&mut self, operands: &'a [Node]) -> Result<Outcome<'a>, EvaluationError> {
         for operand in operands {
-            if self.truth(operand)? {
-                return Ok(true);
+            if !self.truth(operand)? {
+                return Ok(Outcome::made(false));
             }
         }
-        Ok(false)
+        Ok(Outcome::made(true))
+    }
+
+    fn any(&mut self, operands: &'a [Node]) -> Result<Outcome<'a>, EvaluationError> {
+        for operand in operands {
+            if self.truth(operand)? {
+                return Ok(Outcome::made(true));
+            }
+        }
+        Ok(Outcome::made(false))
     }
 
     fn concatenation(&mut self, operands: &'a [Node], start: usize) -> Result<Outcome<'a>, EvaluationError> {
@@ -232,18 +267,18 @@ impl<'a> Evaluator<'a> {
         Ok(Outcome::Defined(left))
     }
 
-    fn comparison(&mut self, first: &'a Node, rest: &'a [(Comparison, Node)]) -> Result<bool, EvaluationError> {
+    fn comparison(&mut self, first: &'a Node, rest: &'a [(Comparison, Node)]) -> Result<Outcome<'a>, EvaluationError> {
         let start = first.span.start;
         let mut left = self.value(first)?;
         for (comparison, node) in rest {
             let right = self.value(node)?;
             Self::at(self.work.spend(1), start)?;
             if !Self::at(compare(&mut self.work, *comparison, &left, &right), start)? {
-                return Ok(false);
+                return Ok(Outcome::made(false));
             }
             left = right;
         }
-        Ok(true)
+        Ok(Outcome::made(true))
     }
 
     /// What a name stands for, and how many of the links after it are already answered by that.
@@ -255,6 +290,15 @@ impl<'a> Evaluator<'a> {
             return match &local.binding {
                 Binding::NotYetKnown(name) => Err(EvaluationError::NotYetKnown { name: name.clone(), offset }),
                 Binding::Value(Cow::Borrowed(value)) => Ok((Outcome::Defined(Cow::Borrowed(*value)), 0)),
+                Binding::Loop { index, length } => {
+                    if let Some(value) = links.first().and_then(Link::field).and_then(|field| loop_field(field, *index, *length)) {
+                        Self::at(self.work.spend(1), offset)?;
+                        return Ok((Outcome::made(value), 1));
+                    }
+                    let fields = LOOP_FIELDS.into_iter();
+                    let whole = fields.filter_map(|field| Some((field.to_owned(), loop_field(field, *index, *length)?))).collect();
+                    descend(&mut self.work, self.source, &Value::Object(whole), offset, links)
+                }
                 Binding::Value(Cow::Owned(value)) => descend(&mut self.work, self.source, value, offset, links),
             };
         }
@@ -280,46 +324,46 @@ impl<'a> Evaluator<'a> {
     }
 
     fn postfix(&mut self, base: &'a Node, links: &'a [Link]) -> Result<Outcome<'a>, EvaluationError> {
-        let start = base.span.start;
-        let (mut current, answered) = match &base.kind {
-            Kind::Name(name) => self.name(name, base, links)?,
-            _ => (self.outcome(base)?, 0),
-        };
+        let (mut current, answered) = self.base(base, links)?;
         for link in links.iter().skip(answered) {
-            Self::at(self.work.spend(1), start)?;
-            current = self.link(link, current, start)?;
+            current = self.link(link, current, base.span.start)?;
         }
         Ok(current)
     }
 
-    fn link(&mut self, link: &'a Link, current: Outcome<'a>, start: usize) -> Result<Outcome<'a>, EvaluationError> {
-        match &link.kind {
-            LinkKind::Filter { name, arguments } => self.filter(name, arguments, current, start, link),
-            LinkKind::Test { name, negated, argument } => {
-                self.test(name, argument.as_deref(), current, start).map(|holds| Outcome::made(holds != *negated))
-            }
-            LinkKind::Field(_) | LinkKind::Index(_) | LinkKind::Slice(_) => match current {
-                Outcome::Undefined(message) => Ok(Outcome::Undefined(message)),
-                Outcome::Defined(value) => self.access(link, value, start),
-            },
+    /// What is before the links, and how many of them are answered by that.
+    fn base(&mut self, base: &'a Node, links: &'a [Link]) -> Result<(Outcome<'a>, usize), EvaluationError> {
+        match &base.kind {
+            Kind::Name(name) => self.name(name, base, links),
+            _ => self.outcome(base).map(|outcome| (outcome, 0)),
         }
     }
 
-    fn access(&mut self, link: &'a Link, value: Cow<'a, Value>, start: usize) -> Result<Outcome<'a>, EvaluationError> {
+    fn link(&mut self, link: &'a Link, current: Outcome<'a>, start: usize) -> Result<Outcome<'a>, EvaluationError> {
+        Self::at(self.work.spend(1), start)?;
         match &link.kind {
-            LinkKind::Field(field) => self.child(value, &Key::Field(field), start, link),
-            LinkKind::Index(index) => {
-                let index = self.value(index)?;
-                self.child(value, &Key::Index(&index), start, link)
-            }
-            LinkKind::Slice(bounds) => {
-                let from = self.bound_of_slice(bounds.from.as_ref())?;
-                let to = self.bound_of_slice(bounds.to.as_ref())?;
-                let step = self.bound_of_slice(bounds.step.as_ref())?.unwrap_or(1);
-                Self::at(slice(&mut self.work, &value, from, to, step), start).map(Outcome::made)
-            }
-            LinkKind::Filter { .. } | LinkKind::Test { .. } => Ok(Outcome::Defined(value)),
+            // What stands in for a missing value is looked at only when it is wanted: it may be missing too.
+            LinkKind::Filter { signature, arguments } if signature.name == "default" => self.default(signature, arguments, current),
+            LinkKind::Filter { signature, arguments } => self.filter(signature, arguments, current, start, link),
+            LinkKind::Test { predicate, negated, argument } => self.test(predicate, *negated, argument.as_deref(), current, start),
+            _ if matches!(current, Outcome::Undefined(_)) => Ok(current),
+            LinkKind::Field(field) => self.child(current, &Key::Field(field), start, link),
+            LinkKind::Index(index) => self.item(current, index, start, link),
+            LinkKind::Slice(bounds) => self.slice(current, bounds, start),
         }
+    }
+
+    fn item(&mut self, current: Outcome<'a>, index: &'a Node, start: usize, link: &'a Link) -> Result<Outcome<'a>, EvaluationError> {
+        let index = self.value(index)?;
+        self.child(current, &Key::Index(&index), start, link)
+    }
+
+    fn slice(&mut self, current: Outcome<'a>, bounds: &'a Slice, start: usize) -> Result<Outcome<'a>, EvaluationError> {
+        let value = self.settled(current, start)?;
+        let from = self.bound_of_slice(bounds.from.as_ref())?;
+        let to = self.bound_of_slice(bounds.to.as_ref())?;
+        let step = self.bound_of_slice(bounds.step.as_ref())?.unwrap_or(1);
+        Self::at(slice(&mut self.work, &value, from, to, step), start).map(Outcome::made)
     }
 
     fn bound_of_slice(&mut self, node: Option<&'a Node>) -> Result<Option<i64>, EvaluationError> {
@@ -332,7 +376,8 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn child(&mut self, value: Cow<'a, Value>, key: &Key<'_>, start: usize, link: &Link) -> Result<Outcome<'a>, EvaluationError> {
+    fn child(&mut self, current: Outcome<'a>, key: &Key<'_>, start: usize, link: &Link) -> Result<Outcome<'a>, EvaluationError> {
+        let value = self.settled(current, start)?;
         let place = Place { source: self.source, start, link };
         if let (Value::String(text), Key::Index(_)) = (&*value, key) {
             Self::at(self.work.read(text.len()), start)?;
@@ -358,31 +403,26 @@ impl<'a> Evaluator<'a> {
 
     fn filter(
         &mut self,
-        name: &str,
+        signature: &'static Signature,
         arguments: &'a [Argument],
         input: Outcome<'a>,
         start: usize,
         link: &Link,
     ) -> Result<Outcome<'a>, EvaluationError> {
-        let Some(signature) = filters::signature(name) else {
-            return Err(Fault::Argument(format!("there is no filter `{name}`")).at(link.span.start));
-        };
-        // What stands in for a missing value is looked at only when it is wanted: it may be missing too.
-        if name == "default" {
-            return self.default(signature, arguments, input);
+        if signature.name == "ternary" {
+            let condition = self.settled(input, start)?;
+            return self.ternary(signature, arguments, &condition, start);
         }
         let input = match input {
-            Outcome::Defined(value) => value,
+            Outcome::Defined(value) => Input::Value(value),
+            Outcome::Items(items) => Input::Items(items),
             Outcome::Undefined(message) => return Err(EvaluationError::Undefined { message, offset: start }),
         };
-        if name == "ternary" {
-            return self.ternary(signature, arguments, &input, start);
-        }
         let given = self.arguments(signature, arguments)?;
         Self::at(filters::apply(&mut self.work, input, &given), link.span.start)
     }
 
-    fn arguments(&mut self, signature: &'static filters::Signature, arguments: &'a [Argument]) -> Result<Arguments<'a>, EvaluationError> {
+    fn arguments(&mut self, signature: &'static Signature, arguments: &'a [Argument]) -> Result<Arguments<'a>, EvaluationError> {
         let mut given = Arguments::none(signature);
         for argument in arguments {
             let value = self.value(&argument.value)?;
@@ -393,7 +433,7 @@ impl<'a> Evaluator<'a> {
 
     fn ternary(
         &mut self,
-        signature: &'static filters::Signature,
+        signature: &'static Signature,
         arguments: &'a [Argument],
         input: &Value,
         start: usize,
@@ -405,7 +445,7 @@ impl<'a> Evaluator<'a> {
 
     fn default(
         &mut self,
-        signature: &'static filters::Signature,
+        signature: &'static Signature,
         arguments: &'a [Argument],
         input: Outcome<'a>,
     ) -> Result<Outcome<'a>, EvaluationError> {
@@ -415,6 +455,7 @@ impl<'a> Evaluator<'a> {
         };
         match input {
             Outcome::Defined(value) if !(value.is_null() || also_vacant && filters::is_vacant(&value)) => Ok(Outcome::Defined(value)),
+            Outcome::Items(items) if !(also_vacant && items.is_empty()) => Ok(Outcome::Items(items)),
             _ => {
                 let substitute = signature.argument(arguments, filters::DEFAULT_VALUE);
                 substitute.map_or(Ok(Outcome::made("")), |argument| self.outcome(&argument.value))
@@ -422,22 +463,23 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn test(&mut self, name: &str, argument: Option<&'a Node>, input: Outcome<'a>, start: usize) -> Result<bool, EvaluationError> {
-        let Some(predicate) = predicates::named(name) else {
-            return Err(Fault::Argument(format!("there is no test `{name}`")).at(start));
-        };
+    fn test(
+        &mut self,
+        predicate: &Predicate,
+        negated: bool,
+        argument: Option<&'a Node>,
+        input: Outcome<'a>,
+        start: usize,
+    ) -> Result<Outcome<'a>, EvaluationError> {
         if let Some(wanted) = predicate.asks_for_definition() {
-            return Ok(matches!(input, Outcome::Defined(_)) == wanted);
+            return Ok(Outcome::made((matches!(input, Outcome::Undefined(_)) != wanted) != negated));
         }
-        let input = match input {
-            Outcome::Defined(value) => value,
-            Outcome::Undefined(message) => return Err(EvaluationError::Undefined { message, offset: start }),
-        };
+        let input = self.settled(input, start)?;
         let argument = match argument {
             Some(node) => self.value(node)?,
             None => Cow::Owned(Value::Null),
         };
-        Self::at(predicate.holds(&mut self.work, &input, &argument), start)
+        Self::at(predicate.holds(&mut self.work, &input, &argument), start).map(|holds| Outcome::made(holds != negated))
     }
 
     fn shown(&self, start: usize, end: usize) -> String {

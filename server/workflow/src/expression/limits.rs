@@ -27,6 +27,8 @@ pub const MAX_PATTERN_BYTES: usize = 1_024;
 /// whatever is stored can be read back.
 pub const MAX_VALUE_DEPTH: usize = 120;
 
+/// How deeply filters may call filters by name (`map('map', …)`).
+const MAX_NESTED_FILTERS: usize = 16;
 /// The most memory a compiled regular expression may take, in bytes.
 const PATTERN_SIZE_LIMIT: usize = 512 * 1024;
 /// Compiled patterns kept during one evaluation.
@@ -111,8 +113,8 @@ impl<'a> Work<'a> {
 
     /// Runs something one level deeper in filters that call filters.
     pub(super) fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
-        if self.nested >= MAX_DEPTH {
-            return Err(Fault::Limit(format!("filters that call filters are nested deeper than {MAX_DEPTH}")));
+        if self.nested >= MAX_NESTED_FILTERS {
+            return Err(Fault::Limit(format!("filters that call filters are nested deeper than {MAX_NESTED_FILTERS}")));
         }
         self.nested += 1;
         let result = inner(self);
@@ -145,9 +147,7 @@ impl<'a> Work<'a> {
 
     /// Checks the size and depth of a value that was just made, so that neither can grow from step to step.
     pub(super) fn bounded(&mut self, value: Value) -> Result<Value, Fault> {
-        if matches!(value, Value::Array(_) | Value::Object(_) | Value::String(_)) {
-            self.measure(&value)?;
-        }
+        self.measure(&value)?;
         Ok(value)
     }
 
@@ -158,6 +158,11 @@ impl<'a> Work<'a> {
     }
 
     fn measure(&mut self, value: &Value) -> Result<(), Fault> {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => return Ok(()),
+            Value::String(text) => return self.allocate(text.len() + 2),
+            Value::Array(_) | Value::Object(_) => {}
+        }
         let mut open = vec![(value, 1_usize)];
         let mut bytes = 0_usize;
         let mut values = 0_usize;

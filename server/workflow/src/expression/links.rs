@@ -20,22 +20,7 @@ impl Parser<'_, '_> {
     pub(super) fn access(&mut self) -> Result<Option<Link>, SyntaxError> {
         let start = self.offset();
         let kind = if self.take_symbol(".") {
-            match self.peek().map(|token| (&token.kind, token.span)) {
-                Some((TokenKind::Name, span)) => {
-                    let field = span.of(self.source);
-                    self.position += 1;
-                    if self.at_symbol("(") {
-                        let advice = if filters::signature(field).is_some() { format!(": write `| {field}`") } else { String::new() };
-                        return Err(SyntaxError::new(span.start, format!("`{field}` is a field, never a method{advice}")));
-                    }
-                    LinkKind::Field(field.to_owned())
-                }
-                Some((TokenKind::Integer(index), span)) => {
-                    self.position += 1;
-                    LinkKind::Index(Box::new(self.node(Kind::Literal(Box::new(Value::from(*index))), span.start)?))
-                }
-                _ => return Err(self.unexpected("the name of a field")),
-            }
+            self.field_name()?
         } else if self.take_symbol("[") {
             self.index()?
         } else if self.at_symbol("(") {
@@ -44,6 +29,26 @@ impl Parser<'_, '_> {
             return Ok(None);
         };
         Ok(Some(Link { kind, span: Span { start, end: self.reached() } }))
+    }
+
+    /// What stands after a dot.
+    fn field_name(&mut self) -> Result<LinkKind, SyntaxError> {
+        match self.peek().map(|token| (&token.kind, token.span)) {
+            Some((TokenKind::Name, span)) => {
+                let field = span.of(self.source);
+                self.position += 1;
+                if self.at_symbol("(") {
+                    let advice = if filters::signature(field).is_some() { format!(": write `| {field}`") } else { String::new() };
+                    return Err(SyntaxError::new(span.start, format!("`{field}` is a field, never a method{advice}")));
+                }
+                Ok(LinkKind::Field(field.to_owned()))
+            }
+            Some((TokenKind::Integer(index), span)) => {
+                self.position += 1;
+                Ok(LinkKind::Index(Box::new(self.node(Kind::Literal(Box::new(Value::from(*index))), span.start)?)))
+            }
+            _ => Err(self.unexpected("the name of a field")),
+        }
     }
 
     fn index(&mut self) -> Result<LinkKind, SyntaxError> {
@@ -84,17 +89,24 @@ impl Parser<'_, '_> {
             return Err(SyntaxError::new(self.offset(), "`||` means nothing here").suggesting(Some("or".to_owned())));
         }
         let (name, offset) = self.word("the name of a filter")?;
-        let Some(signature) = filters::signature(name) else {
-            return Err(SyntaxError::new(offset, format!("there is no filter `{name}`")).suggesting(nearest(name, filters::names())));
-        };
+        let Some(signature) = filters::signature(name) else { return Err(no_filter(name, offset)) };
         let arguments = if self.take_symbol("(") { self.arguments(signature)? } else { Vec::new() };
+        self.checked(signature, arguments, offset)
+    }
+
+    fn checked(
+        &mut self,
+        signature: &'static filters::Signature,
+        arguments: Vec<Argument>,
+        offset: usize,
+    ) -> Result<LinkKind, SyntaxError> {
         signature.check(&arguments, offset)?;
         for argument in &arguments {
             if signature.takes_pattern(argument, &arguments) {
                 self.check_pattern(&argument.value)?;
             }
         }
-        Ok(LinkKind::Filter { name: signature.name.to_owned(), arguments })
+        Ok(LinkKind::Filter { signature, arguments })
     }
 
     fn arguments(&mut self, signature: &filters::Signature) -> Result<Vec<Argument>, SyntaxError> {
@@ -126,29 +138,36 @@ impl Parser<'_, '_> {
     fn test(&mut self) -> Result<LinkKind, SyntaxError> {
         let negated = self.take_word("not");
         let (name, offset) = self.word("the name of a test")?;
-        let Some(predicate) = predicates::named(name) else {
-            return Err(SyntaxError::new(offset, format!("there is no test `{name}`")).suggesting(nearest(name, predicates::names())));
-        };
+        let Some(predicate) = predicates::named(name) else { return Err(no_test(name, offset)) };
         let argument = if predicate.takes_argument() {
-            if self.take_symbol("(") {
-                let argument = if matches!(self.peek(), Some(Token { kind: TokenKind::Pattern(_), .. })) && predicate.takes_pattern() {
-                    self.pattern()?
-                } else {
-                    self.expression()?
-                };
-                self.expect_symbol(")")?;
-                Some(argument)
-            } else if self.word_at(0).is_some_and(|word| NOT_AN_ARGUMENT.contains(&word)) || self.peek().is_none() {
-                return Err(self.unexpected(&format!("what `{name}` compares with")));
-            } else {
-                Some(self.deeper(|parser| parser.operand(false))?)
-            }
+            Some(Box::new(self.compared(predicate)?))
+        } else if self.take_symbol("(") && !self.take_symbol(")") {
+            return Err(SyntaxError::new(self.offset(), format!("`is {name}` takes nothing")));
         } else {
-            if self.take_symbol("(") && !self.take_symbol(")") {
-                return Err(SyntaxError::new(self.offset(), format!("`is {name}` takes nothing")));
-            }
             None
         };
-        Ok(LinkKind::Test { name: predicate.name.to_owned(), negated, argument: argument.map(Box::new) })
+        Ok(LinkKind::Test { predicate, negated, argument })
     }
+
+    /// What a test compares with.
+    fn compared(&mut self, predicate: &predicates::Predicate) -> Result<Node, SyntaxError> {
+        if self.take_symbol("(") {
+            let is_pattern = matches!(self.peek(), Some(Token { kind: TokenKind::Pattern(_), .. })) && predicate.takes_pattern();
+            let argument = if is_pattern { self.pattern() } else { self.expression() }?;
+            self.expect_symbol(")")?;
+            return Ok(argument);
+        }
+        if self.word_at(0).is_some_and(|word| NOT_AN_ARGUMENT.contains(&word)) || self.peek().is_none() {
+            return Err(self.unexpected(&format!("what `{}` compares with", predicate.name)));
+        }
+        self.deeper(|parser| parser.operand(false))
+    }
+}
+
+fn no_filter(name: &str, offset: usize) -> SyntaxError {
+    SyntaxError::new(offset, format!("there is no filter `{name}`")).suggesting(nearest(name, filters::names()))
+}
+
+fn no_test(name: &str, offset: usize) -> SyntaxError {
+    SyntaxError::new(offset, format!("there is no test `{name}`")).suggesting(nearest(name, predicates::names()))
 }

@@ -66,6 +66,16 @@ pub struct Expression {
     node: Node,
 }
 
+/// The names of all filters.
+pub fn filter_names() -> impl Iterator<Item = &'static str> {
+    filters::names()
+}
+
+/// The names of all tests that may follow `is`.
+pub fn test_names() -> impl Iterator<Item = &'static str> {
+    predicates::names()
+}
+
 /// Reads an expression that may stand in `{{ }}`, as conditions, lists and the like may in a file.
 /// Offsets count from the start of `source`, braces included.
 pub fn parse_condition(source: &str) -> Result<Expression, SyntaxError> {

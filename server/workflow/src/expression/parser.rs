@@ -6,7 +6,8 @@
 //! `-3 | abs` is 3, `a + b | round` rounds `b`.
 //!
 //! A new operator is a row in [`Parser::operator`] and a variant in [`ast`](super::ast). Recursion is
-//! counted ([`MAX_DEPTH`]), so no input exhausts the stack.
+//! counted ([`MAX_DEPTH`]), so no input exhausts the stack. What recurs is kept in small functions, and
+//! what is rare in functions of its own: without optimisation a function's stack is the sum of its branches.
 
 use serde_json::{Number, Value};
 
@@ -211,9 +212,11 @@ impl<'s, 'p> Parser<'s, 'p> {
     pub(super) fn expression(&mut self) -> Result<Node, SyntaxError> {
         let start = self.offset();
         let value = self.operation(Level::Any)?;
-        if !self.at_word("if") {
-            return Ok(value);
-        }
+        if self.at_word("if") { self.choice(value, start) } else { Ok(value) }
+    }
+
+    /// The rest of `a if b else c`.
+    fn choice(&mut self, value: Node, start: usize) -> Result<Node, SyntaxError> {
         let offset = self.offset();
         self.position += 1;
         let condition = self.operation(Level::Any)?;
@@ -233,23 +236,28 @@ impl<'s, 'p> Parser<'s, 'p> {
     fn operation(&mut self, minimum: Level) -> Result<Node, SyntaxError> {
         self.deeper(|parser| {
             let start = parser.offset();
-            let mut left = if parser.at_word("not") {
-                if minimum > Level::Not {
-                    return Err(SyntaxError::new(start, "`not` needs parentheses here"));
-                }
-                parser.position += 1;
-                let operand = parser.operation(Level::Not)?;
-                parser.node(Kind::Not(Box::new(operand)), start)?
-            } else {
-                parser.operand(true)?
-            };
-            while let Some((_, level, _)) = parser.operator()
-                && level >= minimum
-            {
-                left = parser.chain(left, level, start)?;
-            }
-            Ok(left)
+            let left = if parser.at_word("not") { parser.negation(minimum) } else { parser.operand(true) };
+            parser.chains(left?, minimum, start)
         })
+    }
+
+    fn negation(&mut self, minimum: Level) -> Result<Node, SyntaxError> {
+        let start = self.offset();
+        if minimum > Level::Not {
+            return Err(SyntaxError::new(start, "`not` needs parentheses here"));
+        }
+        self.position += 1;
+        let operand = self.operation(Level::Not)?;
+        self.node(Kind::Not(Box::new(operand)), start)
+    }
+
+    fn chains(&mut self, mut left: Node, minimum: Level, start: usize) -> Result<Node, SyntaxError> {
+        while let Some((_, level, _)) = self.operator()
+            && level >= minimum
+        {
+            left = self.chain(left, level, start)?;
+        }
+        Ok(left)
     }
 
     /// Operators of one level, one after the other.
@@ -266,32 +274,7 @@ impl<'s, 'p> Parser<'s, 'p> {
             };
             rest.push((operator, operand));
         }
-        let kind = match level {
-            Level::Any => Kind::Any(operands(first, rest)),
-            Level::All => Kind::All(operands(first, rest)),
-            Level::Concatenation => Kind::Concatenation(operands(first, rest)),
-            Level::Comparison => Kind::Comparison {
-                first: Box::new(first),
-                rest: rest
-                    .into_iter()
-                    .filter_map(|(operator, node)| match operator {
-                        Operator::Comparison(comparison) => Some((comparison, node)),
-                        _ => None,
-                    })
-                    .collect(),
-            },
-            _ => Kind::Arithmetic {
-                first: Box::new(first),
-                rest: rest
-                    .into_iter()
-                    .filter_map(|(operator, node)| match operator {
-                        Operator::Arithmetic(arithmetic) => Some((arithmetic, node)),
-                        _ => None,
-                    })
-                    .collect(),
-            },
-        };
-        self.node(kind, start)
+        self.node(chained(first, rest, level), start)
     }
 
     /// The operator that comes next: what it is, how tightly it binds, how many tokens it has.
@@ -363,15 +346,19 @@ impl<'s, 'p> Parser<'s, 'p> {
     /// A sign or a primary with everything that follows it.
     pub(super) fn operand(&mut self, with_filters: bool) -> Result<Node, SyntaxError> {
         let start = self.offset();
-        let base = if self.take_symbol("-") {
-            let operand = self.deeper(|parser| parser.operand(false))?;
-            self.node(Kind::Negate(Box::new(operand)), start)?
-        } else if self.take_symbol("+") {
-            let operand = self.deeper(|parser| parser.operand(false))?;
-            self.node(Kind::Affirm(Box::new(operand)), start)?
-        } else {
-            self.primary()?
-        };
+        let base = if self.at_symbol("-") || self.at_symbol("+") { self.signed() } else { self.primary() };
+        self.followed(base?, with_filters, start)
+    }
+
+    fn signed(&mut self) -> Result<Node, SyntaxError> {
+        let start = self.offset();
+        let kind = if self.at_symbol("-") { Kind::Negate } else { Kind::Affirm };
+        self.position += 1;
+        let operand = self.deeper(|parser| parser.operand(false))?;
+        self.node(kind(Box::new(operand)), start)
+    }
+
+    fn followed(&mut self, base: Node, with_filters: bool, start: usize) -> Result<Node, SyntaxError> {
         let mut links = Vec::new();
         while let Some(link) = self.access()? {
             self.parts.count(link.span.start)?;
@@ -385,6 +372,15 @@ impl<'s, 'p> Parser<'s, 'p> {
     }
 
     fn primary(&mut self) -> Result<Node, SyntaxError> {
+        match self.symbol_at(0) {
+            Some("(") => self.parenthesis(),
+            Some("[") => self.list(),
+            Some("{") => self.object(),
+            _ => self.literal_or_name(),
+        }
+    }
+
+    fn literal_or_name(&mut self) -> Result<Node, SyntaxError> {
         let Some(token) = self.peek() else { return Err(self.unexpected("a value")) };
         let start = token.span.start;
         let literal = match &token.kind {
@@ -407,18 +403,7 @@ impl<'s, 'p> Parser<'s, 'p> {
                     _ => return self.name_or_call(name),
                 }
             }
-            TokenKind::Symbol => {
-                return match token.span.of(self.source) {
-                    "(" => self.parenthesis(),
-                    "[" => {
-                        self.position += 1;
-                        let items = self.items("]")?;
-                        self.node(Kind::List(items), start)
-                    }
-                    "{" => self.object(),
-                    _ => Err(self.unexpected("a value")),
-                };
-            }
+            TokenKind::Symbol => return Err(self.unexpected("a value")),
         };
         self.position += 1;
         self.node(Kind::Literal(Box::new(literal)), start)
@@ -454,7 +439,12 @@ impl<'s, 'p> Parser<'s, 'p> {
         if self.take_symbol(")") {
             return self.node(Kind::List(Vec::new()), start);
         }
-        let mut first = self.expression()?;
+        let first = self.expression();
+        self.closed(first?, start)
+    }
+
+    /// The rest of what began with `(` and a first part.
+    fn closed(&mut self, mut first: Node, start: usize) -> Result<Node, SyntaxError> {
         if self.take_symbol(")") {
             // The span takes the parentheses in, so that messages show them.
             first.span = Span { start, end: self.reached() };
@@ -463,6 +453,13 @@ impl<'s, 'p> Parser<'s, 'p> {
         self.expect_symbol(",")?;
         let mut items = vec![first];
         items.extend(self.items(")")?);
+        self.node(Kind::List(items), start)
+    }
+
+    fn list(&mut self) -> Result<Node, SyntaxError> {
+        let start = self.offset();
+        self.position += 1;
+        let items = self.items("]")?;
         self.node(Kind::List(items), start)
     }
 
@@ -480,6 +477,16 @@ impl<'s, 'p> Parser<'s, 'p> {
         }
     }
 
+    /// `'name': value` in an object.
+    fn field(&mut self) -> Result<(Node, Node), SyntaxError> {
+        let key = self.expression()?;
+        if let Kind::Name(name) = &key.kind {
+            return Err(SyntaxError::new(key.span.start, "the name of a field stands in quotes").suggesting(Some(format!("'{name}'"))));
+        }
+        self.expect_symbol(":")?;
+        Ok((key, self.expression()?))
+    }
+
     fn object(&mut self) -> Result<Node, SyntaxError> {
         let start = self.offset();
         self.position += 1;
@@ -488,17 +495,41 @@ impl<'s, 'p> Parser<'s, 'p> {
             if self.take_symbol("}") {
                 return self.node(Kind::Object(fields), start);
             }
-            let key = self.expression()?;
-            if let Kind::Name(name) = &key.kind {
-                return Err(SyntaxError::new(key.span.start, "the name of a field stands in quotes").suggesting(Some(format!("'{name}'"))));
-            }
-            self.expect_symbol(":")?;
-            fields.push((key, self.expression()?));
+            fields.push(self.field()?);
             if !self.take_symbol(",") {
                 self.expect_symbol("}")?;
                 return self.node(Kind::Object(fields), start);
             }
         }
+    }
+}
+
+/// Operands of one level as a node.
+fn chained(first: Node, rest: Vec<(Operator, Node)>, level: Level) -> Kind {
+    match level {
+        Level::Any => Kind::Any(operands(first, rest)),
+        Level::All => Kind::All(operands(first, rest)),
+        Level::Concatenation => Kind::Concatenation(operands(first, rest)),
+        Level::Comparison => Kind::Comparison {
+            first: Box::new(first),
+            rest: rest
+                .into_iter()
+                .filter_map(|(operator, node)| match operator {
+                    Operator::Comparison(comparison) => Some((comparison, node)),
+                    _ => None,
+                })
+                .collect(),
+        },
+        _ => Kind::Arithmetic {
+            first: Box::new(first),
+            rest: rest
+                .into_iter()
+                .filter_map(|(operator, node)| match operator {
+                    Operator::Arithmetic(arithmetic) => Some((arithmetic, node)),
+                    _ => None,
+                })
+                .collect(),
+        },
     }
 }
 

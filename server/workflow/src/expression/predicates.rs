@@ -14,7 +14,7 @@ use super::{
     value::{self, Number, kind},
 };
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Test {
     Defined,
     Undefined,
@@ -49,6 +49,7 @@ enum Test {
 }
 
 /// A test.
+#[derive(Debug)]
 pub(super) struct Predicate {
     pub(super) name: &'static str,
     test: Test,
@@ -114,7 +115,7 @@ pub(super) fn named(name: &str) -> Option<&'static Predicate> {
     PREDICATES.iter().find(|predicate| predicate.name == name)
 }
 
-/// The names of all tests, for suggestions.
+/// The names of all tests.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     PREDICATES.iter().map(|predicate| predicate.name)
 }

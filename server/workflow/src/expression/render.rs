@@ -2,12 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     ast::{Node, Span},
     error::{EvaluationError, Fault},
-    evaluate::{Binding, Evaluator},
+    evaluate::{Binding, Evaluator, Outcome},
     limits::Work,
     template::{Loop, Segment, Template},
     value::{self, kind},
@@ -109,21 +109,25 @@ impl<'a> Renderer<'a> {
         match segment {
             Segment::Text(span) => self.push(span.of(self.evaluator.source), start),
             Segment::Output { node, .. } => self.output(node, start),
-            Segment::Choice { branches, otherwise, .. } => {
-                for (condition, body) in branches {
-                    if self.evaluator.truth(condition)? {
-                        return self.run(body, frame);
-                    }
-                }
-                self.run(otherwise, frame)
-            }
+            Segment::Choice { branches, otherwise, .. } => self.choice(branches, otherwise, frame),
             Segment::Loop(each) => self.each(each, frame),
-            Segment::Set { name, value, .. } => {
-                let value = self.evaluator.value(value)?;
-                self.evaluator.bind(name, Binding::Value(value), frame);
-                Ok(())
+            Segment::Set { name, value, .. } => self.set(name, value, frame),
+        }
+    }
+
+    fn choice(&mut self, branches: &'a [(Node, Vec<Segment>)], otherwise: &'a [Segment], frame: usize) -> Result<(), EvaluationError> {
+        for (condition, body) in branches {
+            if self.evaluator.truth(condition)? {
+                return self.run(body, frame);
             }
         }
+        self.run(otherwise, frame)
+    }
+
+    fn set(&mut self, name: &'a str, value: &'a Node, frame: usize) -> Result<(), EvaluationError> {
+        let value = self.evaluator.value(value)?;
+        self.evaluator.bind(name, Binding::Value(value), frame);
+        Ok(())
     }
 
     fn output(&mut self, node: &'a Node, start: usize) -> Result<(), EvaluationError> {
@@ -151,10 +155,12 @@ impl<'a> Renderer<'a> {
         }
         for (index, item) in items.into_iter().enumerate() {
             self.bind_targets(each, item, outside)?;
-            self.bind_position(index, length, outside);
+            self.evaluator.bind("loop", Binding::Loop { index, length }, outside);
             let round = self.run(&each.body, outside);
             self.evaluator.unbind(outside);
-            round?;
+            if round.is_err() {
+                return round;
+            }
         }
         Ok(())
     }
@@ -162,7 +168,11 @@ impl<'a> Renderer<'a> {
     /// What the loop goes through, less what its own `if` leaves out.
     fn items(&mut self, each: &'a Loop, outside: usize) -> Result<Vec<Cow<'a, Value>>, EvaluationError> {
         let start = each.list.span.start;
-        let items = items(self.evaluator.value(&each.list)?).map_err(|fault| fault.at(start))?;
+        let items = match self.evaluator.outcome(&each.list)? {
+            Outcome::Items(items) => items,
+            Outcome::Defined(value) => items(value).map_err(|fault| fault.at(start))?,
+            Outcome::Undefined(message) => return Err(EvaluationError::Undefined { message, offset: start }),
+        };
         Evaluator::at(self.evaluator.work.spend(items.len()), start)?;
         let Some(condition) = &each.condition else { return Ok(items) };
         let mut kept = Vec::new();
@@ -175,13 +185,6 @@ impl<'a> Renderer<'a> {
             }
         }
         Ok(kept)
-    }
-
-    fn bind_position(&mut self, index: usize, length: usize, outside: usize) {
-        let position = json!({
-            "index": index + 1, "index0": index, "first": index == 0, "last": index + 1 == length, "length": length,
-        });
-        self.evaluator.bind("loop", Binding::Value(Cow::Owned(position)), outside);
     }
 
     /// Binds one name to the item, or several to its parts.

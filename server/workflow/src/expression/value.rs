@@ -249,7 +249,15 @@ pub(super) fn text<'v>(work: &mut Work<'_>, value: &'v Value) -> Result<Cow<'v, 
             work.allocate(text.len())?;
             Ok(Cow::Borrowed(text))
         }
-        _ => json(work, value, None).map(Cow::Owned),
+        // What a JSON writer gives for these too, without the writer.
+        Value::Null => Ok(Cow::Borrowed("null")),
+        Value::Bool(truth) => Ok(Cow::Borrowed(if *truth { "true" } else { "false" })),
+        Value::Number(number) => {
+            let text = number.to_string();
+            work.fits(text.len())?;
+            Ok(Cow::Owned(text))
+        }
+        Value::Array(_) | Value::Object(_) => json(work, value, None).map(Cow::Owned),
     }
 }
 

@@ -1,13 +1,12 @@
 //! What hostile input meets: every expression ends, within its limits, without a panic.
 
-use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use workflow::expression::{
     EvaluationError, Expression, Limits, MAX_DEPTH, MAX_NODES, MAX_PATTERN_BYTES, MAX_PATTERNS, MAX_SOURCE_BYTES, MAX_VALUE_DEPTH,
     Template, parse_condition,
 };
 
-fn scope() -> Map<String, Value> {
+pub(crate) fn scope() -> Map<String, Value> {
     let names = json!({
         "long": "x".repeat(700_000),
         "words": "ab ".repeat(200_000),
@@ -55,10 +54,14 @@ fn nesting_is_refused_not_crashed() {
     ] {
         for count in [MAX_DEPTH + 1, 1_000, many] {
             let source = format!("{}{middle}{}", opening.repeat(count), closing.repeat(count));
-            for result in
-                [Expression::parse(&source).err(), parse_condition(&source).err(), Template::parse(&format!("{{{{ {source} }}}}")).err()]
-            {
-                assert!(result.is_some(), "{opening:?} {count} times was accepted");
+            let template = format!("{{{{ {source} }}}}");
+            for (source, error) in [
+                (&source, Expression::parse(&source).err()),
+                (&source, parse_condition(&source).err()),
+                (&template, Template::parse(&template).err()),
+            ] {
+                let error = error.unwrap_or_else(|| panic!("{opening:?} {count} times was accepted"));
+                assert!(error.offset <= source.len() && source.is_char_boundary(error.offset), "{opening:?} {count} times: {error:?}");
             }
         }
     }
@@ -91,18 +94,32 @@ fn what_is_accepted_fits_on_a_small_stack() {
     ];
     let blocks =
         format!("{}{{{{ {} }}}}{}", "{% for x in [1] %}".repeat(depth), nested("z | default(", "1", ")"), "{% endfor %}".repeat(depth));
-    let run = move || {
-        for source in &sources {
-            let expression = Expression::parse(source).unwrap_or_else(|error| panic!("{source}: {error}"));
-            drop(expression.names());
-            expression.clone().evaluate(&scope(), &Limits::default()).unwrap_or_else(|error| panic!("{source}: {error}"));
-        }
-        let template = Template::parse(&blocks).unwrap();
-        drop(template.names());
-        template.clone().evaluate(&scope(), &Limits::default()).unwrap();
+    // A quarter of what a thread of the runtime has, in a build without optimisation.
+    let on_a_small_stack = |name: String, run: Box<dyn FnOnce() + Send>| {
+        std::thread::Builder::new().name(name).stack_size(512 * 1024).spawn(run).unwrap().join().unwrap();
     };
-    // Half of what a thread of the runtime has, in a build without optimisation.
-    std::thread::Builder::new().stack_size(1024 * 1024).spawn(run).unwrap().join().unwrap();
+    for source in sources {
+        let name = source.chars().take(40).collect();
+        on_a_small_stack(
+            name,
+            Box::new(move || {
+                let expression = Expression::parse(&source).unwrap_or_else(|error| panic!("{source}: {error}"));
+                if std::env::var_os("PHASE").is_some() {
+                    return;
+                }
+                drop(expression.names());
+                expression.clone().evaluate(&scope(), &Limits::default()).unwrap_or_else(|error| panic!("{source}: {error}"));
+            }),
+        );
+    }
+    on_a_small_stack(
+        "blocks".to_owned(),
+        Box::new(move || {
+            let template = Template::parse(&blocks).unwrap();
+            drop(template.names());
+            template.clone().evaluate(&scope(), &Limits::default()).unwrap();
+        }),
+    );
 }
 
 #[test]
@@ -216,268 +233,5 @@ fn large_values_may_be_looked_into_but_not_taken_whole() {
     for source in ["{{ answer }}", "{{ answer.blob }}", "a {{ answer.blob }}"] {
         let result = Template::parse(source).unwrap().evaluate(&names, &Limits::default());
         assert!(matches!(result, Err(EvaluationError::LimitExceeded { .. })), "{source}");
-    }
-}
-
-/// Words and signs of the language, and some of neither.
-fn soup() -> impl Strategy<Value = String> {
-    let filters = [
-        "length",
-        "count",
-        "default",
-        "join",
-        "list",
-        "map",
-        "select",
-        "reject",
-        "selectattr",
-        "rejectattr",
-        "first",
-        "last",
-        "nth",
-        "sort",
-        "unique",
-        "flatten",
-        "batch",
-        "slice",
-        "groupby",
-        "reverse",
-        "items",
-        "keys",
-        "values",
-        "entries",
-        "pick",
-        "omit",
-        "merge",
-        "path",
-        "sum",
-        "min",
-        "max",
-        "round",
-        "floor",
-        "ceil",
-        "abs",
-        "int",
-        "float",
-        "add",
-        "subtract",
-        "multiply",
-        "divide",
-        "string",
-        "upper",
-        "lower",
-        "capitalize",
-        "title",
-        "trim",
-        "replace",
-        "truncate",
-        "substring",
-        "split",
-        "slugify",
-        "prefix",
-        "suffix",
-        "wordwrap",
-        "indent",
-        "escape",
-        "urlencode",
-        "contains",
-        "match",
-        "notMatch",
-        "regexReplace",
-        "ternary",
-        "now",
-        "format_date",
-        "datetimeformat",
-        "add_days",
-        "subtract_days",
-        "diff_days",
-        "parse_json",
-        "to_json",
-        "tojson",
-        "is_array",
-        "is_object",
-        "is_string",
-        "is_number",
-        "is_empty",
-        "is_null",
-    ];
-    let words = [
-        "1",
-        "2.5",
-        "0",
-        "-1",
-        "9223372036854775807",
-        "1e308",
-        "'a'",
-        "''",
-        "'2026-01-31'",
-        "'upper'",
-        "'odd'",
-        "s",
-        "n",
-        "f",
-        "t",
-        "z",
-        "l",
-        "object",
-        "object.b.c",
-        "nope",
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        ",",
-        ":",
-        ".",
-        "|",
-        "~",
-        "+",
-        "-",
-        "*",
-        "/",
-        "//",
-        "%",
-        "**",
-        "==",
-        "!=",
-        "<",
-        "<=",
-        ">",
-        ">=",
-        "=~",
-        "!~",
-        "/a+/i",
-        "in",
-        "not",
-        "and",
-        "or",
-        "is",
-        "if",
-        "else",
-        "defined",
-        "even",
-        "divisibleby",
-        "true",
-        "none",
-        "now()",
-        "uuid()",
-        "=",
-        "attribute=",
-        "{{",
-        "}}",
-        "{%",
-        "%}",
-        "{#",
-        "#}",
-        "{%-",
-        "-%}",
-        "endif",
-        "elif",
-        "for",
-        "x",
-        "endfor",
-        "set",
-        "raw",
-        "endraw",
-        "ü",
-        "\u{0}",
-        "\\",
-        "\"",
-        "'",
-        "\n",
-        "$",
-        "!",
-        "&",
-        "\u{202e}",
-    ];
-    let words: Vec<String> = words.into_iter().map(str::to_owned).chain(filters.into_iter().map(|filter| format!("|{filter}"))).collect();
-    prop::collection::vec(prop::sample::select(words), 0..40).prop_map(|words| words.join(" "))
-}
-
-/// An operand, a filter, and arguments that may or may not suit it.
-fn filtered() -> impl Strategy<Value = String> {
-    let operands = [
-        "s",
-        "n",
-        "f",
-        "t",
-        "z",
-        "l",
-        "object",
-        "hundred",
-        "[object, object]",
-        "'2026-01-31T10:00:00Z'",
-        "''",
-        "-3",
-        "[]",
-        "[[1, 2], l]",
-        "9223372036854775807",
-        "1e300",
-        "words",
-        "numbers",
-        "'ß\u{301}日本'",
-    ];
-    let names = soup().prop_filter_map("a filter", |soup| soup.split_whitespace().find(|word| word.starts_with('|')).map(str::to_owned));
-    let operand = prop::sample::select(operands.to_vec());
-    (operand.clone(), prop::collection::vec((names, prop::collection::vec(operand, 0..3)), 1..4)).prop_map(|(first, filters)| {
-        filters.into_iter().fold(first.to_owned(), |source, (name, arguments)| format!("{source} {name}({})", arguments.join(", ")))
-    })
-}
-
-fn bounded(value: &Value) -> bool {
-    value.to_string().len() <= 8 * 1024 * 1024
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_text_makes_the_reader_panic(source in any::<String>()) {
-        let _ = (Expression::parse(&source), Template::parse(&source), parse_condition(&source));
-    }
-
-    #[test]
-    fn places_of_syntax_errors_are_places_in_the_text(source in soup()) {
-        for error in [Expression::parse(&source).err(), Template::parse(&source).err(), parse_condition(&source).err()].into_iter().flatten() {
-            prop_assert!(source.is_char_boundary(error.offset), "{} of {source:?}", error.offset);
-            prop_assert!(!error.message.is_empty());
-        }
-    }
-
-    #[test]
-    fn whatever_is_accepted_ends_within_its_limits(source in prop_oneof![soup(), filtered()]) {
-        let names = scope();
-        let wrapped = format!("{{{{ {source} }}}}");
-        for source in [source.as_str(), wrapped.as_str()] {
-            if let Ok(template) = Template::parse(source) {
-                let _ = template.names();
-                match template.evaluate(&names, &Limits::default()) {
-                    Ok(value) => prop_assert!(bounded(&value)),
-                    Err(error) => {
-                        prop_assert!(source.is_char_boundary(error.offset()), "{error} at {} of {source:?}", error.offset());
-                        prop_assert!(!error.to_string().is_empty());
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_same_scope_gives_the_same_value(source in filtered()) {
-        let names = scope();
-        if let Ok(expression) = Expression::parse(&source) {
-            prop_assert_eq!(expression.evaluate(&names, &Limits::default()), expression.evaluate(&names, &Limits::default()));
-            let stored = serde_json::to_string(&expression).unwrap();
-            prop_assert_eq!(serde_json::from_str::<Expression>(&stored).unwrap(), expression);
-        }
-    }
-
-    #[test]
-    fn text_of_values_is_never_a_template(text in soup()) {
-        let names = Map::from_iter([("text".to_owned(), Value::from(text.as_str()))]);
-        prop_assert_eq!(Template::parse("{{ text }}").unwrap().evaluate(&names, &Limits::default()), Ok(Value::from(text.as_str())));
-        prop_assert_eq!(Template::parse("<{{ text }}>").unwrap().evaluate(&names, &Limits::default()), Ok(Value::from(format!("<{text}>"))));
     }
 }

@@ -4,8 +4,11 @@
 #![allow(missing_docs, reason = "the names of tests are sentences")]
 
 mod filters;
+mod fuzz;
+mod jinja;
 mod limits;
-mod oracle;
+mod moment;
 mod syntax;
 mod templates;
+mod truth;
 mod values;

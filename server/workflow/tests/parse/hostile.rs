@@ -4,6 +4,23 @@ use workflow::parse::{MAX_BYTES, MAX_DIAGNOSTICS, MAX_STEPS, parse};
 
 use crate::{below, errors, front, step};
 
+mod files;
+
+#[test]
+fn every_hostile_file_is_refused_with_a_code_and_a_place() {
+    for (name, text) in files::files() {
+        let parsed = parse(&text);
+        assert!(parsed.plan.is_none(), "{name} gave a plan");
+        let error = parsed.errors().next().unwrap_or_else(|| panic!("{name} was refused without a word"));
+        assert!(!error.code.is_empty() && !error.message.is_empty() && error.line >= 1 && error.column >= 1, "{name}: {error:?}");
+        assert!(parsed.diagnostics.len() <= MAX_DIAGNOSTICS + 1, "{name}: {} diagnostics", parsed.diagnostics.len());
+        if name.contains("alias") || name.contains("laughs") {
+            let known = ["anchor", "alias", "too_large", "too_deep", "broken_yaml"];
+            assert!(parsed.errors().any(|error| known.contains(&error.code)), "{name}: {error:?}");
+        }
+    }
+}
+
 /// That many texts in a row.
 fn row(count: usize, text: impl Fn(usize) -> String) -> String {
     (0..count).map(text).collect::<Vec<_>>().concat()

@@ -4,29 +4,33 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{Arguments, Fault, Outcome, Signature, Work, own, own_all, plain, select::Attribute};
+use super::{Arguments, Fault, Input, Items, Outcome, Signature, Work, either, listed, own, select::Attribute};
 use crate::expression::{limits::MAX_VALUE_DEPTH, value};
 
 pub(super) const FILTERS: &[Signature] = &[
-    plain("length", &[], 0, length),
-    plain("count", &[], 0, length),
-    plain("join", &["separator", "attribute"], 0, join),
-    plain("list", &[], 0, list),
-    plain("first", &[], 0, |work, input, arguments| nth_of(work, input, arguments, 0)),
-    plain("last", &[], 0, |work, input, arguments| nth_of(work, input, arguments, -1)),
-    plain("nth", &["index"], 1, |work, input, arguments| {
+    either("length", &[], 0, length),
+    either("count", &[], 0, length),
+    listed("join", &["separator", "attribute"], 0, join),
+    either("list", &[], 0, list),
+    either("first", &[], 0, |work, input, arguments| nth_of(work, input, arguments, 0)),
+    either("last", &[], 0, |work, input, arguments| nth_of(work, input, arguments, -1)),
+    either("nth", &["index"], 1, |work, input, arguments| {
         let index = arguments.integer(0)?.ok_or_else(|| arguments.wrong(0, "an integer", &Value::Null))?;
         nth_of(work, input, arguments, index)
     }),
-    plain("reverse", &[], 0, reverse),
-    plain("flatten", &["levels"], 0, flatten),
-    plain("batch", &["size", "fill_with"], 1, batch),
-    plain("slice", &["slices", "fill_with"], 1, slice),
+    either("reverse", &[], 0, reverse),
+    listed("flatten", &["levels"], 0, flatten),
+    listed("batch", &["size", "fill_with"], 1, batch),
+    listed("slice", &["slices", "fill_with"], 1, slice),
 ];
 
 /// Characters of a text, items of a list, fields of an object.
-fn length<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
-    let length = match &*input {
+fn length<'a>(work: &mut Work<'a>, input: Input<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+    let value = match input {
+        Input::Items(items) => return Ok(Outcome::made(items.len())),
+        Input::Value(value) => value,
+    };
+    let length = match &*value {
         Value::String(text) => {
             work.read(text.len())?;
             text.chars().count()
@@ -38,17 +42,17 @@ fn length<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<
     Ok(Outcome::made(length))
 }
 
-fn join<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+fn join<'a>(work: &mut Work<'a>, items: Items<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
     let separator = arguments.text(0)?.unwrap_or_default();
     let attribute = Attribute::optional(arguments, 1)?;
     let mut joined = String::new();
-    for (index, item) in arguments.list_of(input)?.into_iter().enumerate() {
+    for (index, item) in items.enumerate() {
         work.spend(1)?;
         let item = match &attribute {
-            Some(attribute) => attribute.wanted(work, item)?,
-            None => item,
+            Some(attribute) => attribute.wanted(work, &item)?,
+            None => &item,
         };
-        let text = value::text(work, &item)?;
+        let text = value::text(work, item)?;
         work.fits(joined.len() + separator.len() + text.len())?;
         if index > 0 {
             joined.push_str(separator);
@@ -60,9 +64,13 @@ fn join<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a
 }
 
 /// A list as it is, a text as its characters, an object as the names of its fields.
-fn list<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
-    match &*input {
-        Value::Array(_) => Ok(Outcome::Defined(input)),
+fn list<'a>(work: &mut Work<'a>, input: Input<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+    let value = match input {
+        Input::Items(items) => return Ok(Outcome::Items(items)),
+        Input::Value(value) => value,
+    };
+    match &*value {
+        Value::Array(_) => Ok(Outcome::Defined(value)),
         Value::String(text) => {
             work.spend(text.len())?;
             Ok(Outcome::made(text.chars().map(|character| Value::from(character.to_string())).collect::<Vec<_>>()))
@@ -76,7 +84,7 @@ fn list<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a
 }
 
 /// An item of a list or a character of a text; undefined when there are fewer.
-fn nth_of<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>, index: i64) -> Result<Outcome<'a>, Fault> {
+fn nth_of<'a>(work: &mut Work<'a>, input: Input<'a>, arguments: &Arguments<'a>, index: i64) -> Result<Outcome<'a>, Fault> {
     let place = |length: usize| {
         let back = index < 0;
         let distance = usize::try_from(index.unsigned_abs()).ok()?;
@@ -90,7 +98,16 @@ fn nth_of<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<
             format!("the filter `{name}` was given only {length} to choose from")
         })
     };
-    match input {
+    let value = match input {
+        Input::Items(mut items) => {
+            return Ok(match place(items.len()).filter(|at| *at < items.len()) {
+                Some(at) => Outcome::Defined(items.swap_remove(at)),
+                None => missing(items.len()),
+            });
+        }
+        Input::Value(value) => value,
+    };
+    match value {
         Cow::Borrowed(Value::Array(items)) => Ok(place(items.len())
             .and_then(|at| items.get(at))
             .map_or_else(|| missing(items.len()), |item| Outcome::Defined(Cow::Borrowed(item)))),
@@ -107,41 +124,42 @@ fn nth_of<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<
     }
 }
 
-fn reverse<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
-    if let Value::String(text) = &*input {
-        work.allocate(text.len())?;
-        return Ok(Outcome::made(text.chars().rev().collect::<String>()));
-    }
-    if !input.is_array() {
-        return Err(arguments.unfit("a list or a text", &input));
-    }
-    let mut items = arguments.list_of(input)?;
+fn reverse<'a>(work: &mut Work<'a>, input: Input<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+    let items = match input {
+        Input::Items(items) => Items::Chosen(items.into_iter()),
+        Input::Value(value) => match &*value {
+            Value::String(text) => {
+                work.allocate(text.len())?;
+                return Ok(Outcome::made(text.chars().rev().collect::<String>()));
+            }
+            Value::Array(_) => arguments.list_of(value)?,
+            other => return Err(arguments.unfit("a list or a text", other)),
+        },
+    };
     work.spend(items.len())?;
-    items.reverse();
-    own_all(work, items).map(Outcome::made)
+    Ok(Outcome::Items(items.rev().collect()))
 }
 
 /// The items of lists in a list, of so many levels; all of them when nothing is said.
-fn flatten<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+fn flatten<'a>(work: &mut Work<'a>, items: Items<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
     let levels = arguments.size(0)?.unwrap_or(MAX_VALUE_DEPTH);
     let mut flat = Vec::new();
     // Last first, so that the next item is on top.
-    let mut open: Vec<(Cow<'a, Value>, usize)> = arguments.list_of(input)?.into_iter().rev().map(|item| (item, levels)).collect();
+    let mut open: Vec<(Cow<'a, Value>, usize)> = items.rev().map(|item| (item, levels)).collect();
     while let Some((item, levels)) = open.pop() {
         work.spend(1)?;
         if levels > 0 && item.is_array() {
-            open.extend(arguments.list_of(item)?.into_iter().rev().map(|item| (item, levels - 1)));
+            open.extend(arguments.list_of(item)?.rev().map(|item| (item, levels - 1)));
         } else {
-            flat.push(own(work, item)?);
+            flat.push(item);
         }
     }
-    Ok(Outcome::made(flat))
+    Ok(Outcome::Items(flat))
 }
 
 /// Lists of so many items; the last one filled up when something to fill with is given.
-fn batch<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+fn batch<'a>(work: &mut Work<'a>, items: Items<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
     let size = positive(arguments, 0)?;
-    let items = arguments.list_of(input)?;
     work.spend(items.len())?;
     let mut batches: Vec<Vec<Value>> = Vec::new();
     for item in items {
@@ -161,13 +179,11 @@ fn batch<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'
 }
 
 /// So many lists of nearly the same length; the first ones are the longer ones.
-fn slice<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+fn slice<'a>(work: &mut Work<'a>, mut items: Items<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
     let slices = positive(arguments, 0)?;
     work.spend(slices)?;
-    let items = arguments.list_of(input)?;
     work.spend(items.len())?;
     let (each, longer) = (items.len() / slices, items.len() % slices);
-    let mut items = items.into_iter();
     let mut lists = Vec::new();
     for number in 0..slices {
         let taken: Vec<_> = items.by_ref().take(each + usize::from(number < longer)).collect();

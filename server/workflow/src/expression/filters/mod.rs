@@ -16,7 +16,7 @@ mod pattern;
 mod select;
 mod text;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use serde_json::Value;
 
@@ -37,7 +37,71 @@ pub(super) use select::identity;
 pub(super) use choice::{BOOLEAN, DEFAULT_VALUE, WHEN_FALSE, choice, is_vacant};
 
 /// What a filter does with its input.
-pub(super) type Apply = for<'a> fn(&mut Work<'a>, Cow<'a, Value>, &Arguments<'a>) -> Result<Outcome<'a>, Fault>;
+#[derive(Clone, Copy)]
+enum Apply {
+    /// Takes a value.
+    Value(for<'a> fn(&mut Work<'a>, Cow<'a, Value>, &Arguments<'a>) -> Result<Outcome<'a>, Fault>),
+    /// Takes the items of a list, one by one.
+    Items(for<'a> fn(&mut Work<'a>, Items<'a>, &Arguments<'a>) -> Result<Outcome<'a>, Fault>),
+    /// Takes a list without a copy of its items, and other values too.
+    Either(for<'a> fn(&mut Work<'a>, Input<'a>, &Arguments<'a>) -> Result<Outcome<'a>, Fault>),
+}
+
+/// What a filter is applied to.
+pub(super) enum Input<'a> {
+    Value(Cow<'a, Value>),
+    /// What the filter before chose.
+    Items(Vec<Cow<'a, Value>>),
+}
+
+impl<'a> Input<'a> {
+    /// As a value of its own.
+    pub(super) fn value(self, work: &mut Work<'a>) -> Result<Cow<'a, Value>, Fault> {
+        match self {
+            Self::Value(value) => Ok(value),
+            Self::Items(items) => collected(work, items).map(Cow::Owned),
+        }
+    }
+}
+
+/// The items of a list.
+enum Items<'a> {
+    Borrowed(std::slice::Iter<'a, Value>),
+    Owned(std::vec::IntoIter<Value>),
+    Chosen(std::vec::IntoIter<Cow<'a, Value>>),
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Cow<'a, Value>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Borrowed(items) => items.next().map(Cow::Borrowed),
+            Self::Owned(items) => items.next().map(Cow::Owned),
+            Self::Chosen(items) => items.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Self::Borrowed(items) => items.size_hint(),
+            Self::Owned(items) => items.size_hint(),
+            Self::Chosen(items) => items.size_hint(),
+        }
+    }
+}
+
+impl DoubleEndedIterator for Items<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Borrowed(items) => items.next_back().map(Cow::Borrowed),
+            Self::Owned(items) => items.next_back().map(Cow::Owned),
+            Self::Chosen(items) => items.next_back(),
+        }
+    }
+}
+
+impl ExactSizeIterator for Items<'_> {}
 
 /// Arguments beyond the named parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +127,37 @@ pub(super) struct Signature {
     apply: Apply,
 }
 
-const fn plain(name: &'static str, parameters: &'static [&'static str], required: usize, apply: Apply) -> Signature {
-    Signature { name, parameters, required, rest: Rest::Refused, apply }
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+const fn plain(
+    name: &'static str,
+    parameters: &'static [&'static str],
+    required: usize,
+    apply: for<'a> fn(&mut Work<'a>, Cow<'a, Value>, &Arguments<'a>) -> Result<Outcome<'a>, Fault>,
+) -> Signature {
+    Signature { name, parameters, required, rest: Rest::Refused, apply: Apply::Value(apply) }
+}
+
+const fn listed(
+    name: &'static str,
+    parameters: &'static [&'static str],
+    required: usize,
+    apply: for<'a> fn(&mut Work<'a>, Items<'a>, &Arguments<'a>) -> Result<Outcome<'a>, Fault>,
+) -> Signature {
+    Signature { name, parameters, required, rest: Rest::Refused, apply: Apply::Items(apply) }
+}
+
+const fn either(
+    name: &'static str,
+    parameters: &'static [&'static str],
+    required: usize,
+    apply: for<'a> fn(&mut Work<'a>, Input<'a>, &Arguments<'a>) -> Result<Outcome<'a>, Fault>,
+) -> Signature {
+    Signature { name, parameters, required, rest: Rest::Refused, apply: Apply::Either(apply) }
 }
 
 const GROUPS: [&[Signature]; 9] = [
@@ -84,16 +177,34 @@ pub(super) fn signature(name: &str) -> Option<&'static Signature> {
     GROUPS.into_iter().flatten().find(|signature| signature.name == name)
 }
 
-/// The names of all filters, for suggestions.
+/// The names of all filters.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     GROUPS.into_iter().flatten().map(|signature| signature.name)
 }
 
 /// Applies the filter that the arguments were collected for.
-pub(super) fn apply<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+pub(super) fn apply<'a>(work: &mut Work<'a>, input: Input<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
     arguments.complete()?;
-    match (arguments.signature.apply)(work, input, arguments)? {
+    let outcome = match arguments.signature.apply {
+        Apply::Value(apply) => {
+            let value = input.value(work)?;
+            apply(work, value, arguments)?
+        }
+        Apply::Items(apply) => {
+            let items = match input {
+                Input::Value(value) => arguments.list_of(value)?,
+                Input::Items(items) => Items::Chosen(items.into_iter()),
+            };
+            apply(work, items, arguments)?
+        }
+        Apply::Either(apply) => apply(work, input, arguments)?,
+    };
+    match outcome {
         Outcome::Defined(Cow::Owned(value)) => Ok(Outcome::made(work.bounded(value)?)),
+        Outcome::Items(items) => {
+            work.fits(items.len())?;
+            Ok(Outcome::Items(items))
+        }
         other => Ok(other),
     }
 }
@@ -320,10 +431,10 @@ impl<'a> Arguments<'a> {
     }
 
     /// The input as a list.
-    fn list_of(&self, input: Cow<'a, Value>) -> Result<Vec<Cow<'a, Value>>, Fault> {
+    fn list_of(&self, input: Cow<'a, Value>) -> Result<Items<'a>, Fault> {
         match input {
-            Cow::Borrowed(Value::Array(items)) => Ok(items.iter().map(Cow::Borrowed).collect()),
-            Cow::Owned(Value::Array(items)) => Ok(items.into_iter().map(Cow::Owned).collect()),
+            Cow::Borrowed(Value::Array(items)) => Ok(Items::Borrowed(items.iter())),
+            Cow::Owned(Value::Array(items)) => Ok(Items::Owned(items.into_iter())),
             other => Err(self.unfit("a list", &other)),
         }
     }
@@ -348,8 +459,8 @@ fn own(work: &mut Work<'_>, value: Cow<'_, Value>) -> Result<Value, Fault> {
     }
 }
 
-/// A list for the result of a filter.
-fn own_all(work: &mut Work<'_>, items: Vec<Cow<'_, Value>>) -> Result<Value, Fault> {
+/// What a filter chose, as a value of its own: copied, paid for, and within the bounds of a result.
+pub(super) fn collected(work: &mut Work<'_>, items: Vec<Cow<'_, Value>>) -> Result<Value, Fault> {
     let items = items.into_iter().map(|item| own(work, item)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Value::Array(items))
+    work.bounded(Value::Array(items))
 }

@@ -90,7 +90,7 @@ fn int<'a>(_: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -
     let base = base.ok_or_else(|| Fault::Argument("the argument `base` of `int` is 2 to 36".to_owned()))?;
     let parsed = match &*input {
         Value::String(text) => {
-            let text = text.trim();
+            let text = without_prefix(text.trim(), base);
             let integer = i64::from_str_radix(text, base).ok().map(Number::Integer);
             if base == 10 { integer.or_else(|| decimal(text)) } else { integer }
         }
@@ -103,6 +103,17 @@ fn int<'a>(_: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -
             None => Err(failed.and_then(Result::err).unwrap_or_else(|| no_number("int", "an integer", arguments, &input))),
         },
     }
+}
+
+/// `0xff` in base 16 is `ff`, as in Jinja.
+fn without_prefix(text: &str, base: u32) -> &str {
+    let prefixes = match base {
+        2 => ["0b", "0B"],
+        8 => ["0o", "0O"],
+        16 => ["0x", "0X"],
+        _ => return text,
+    };
+    prefixes.into_iter().find_map(|prefix| text.strip_prefix(prefix)).filter(|rest| !rest.starts_with(['+', '-'])).unwrap_or(text)
 }
 
 fn float<'a>(_: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {

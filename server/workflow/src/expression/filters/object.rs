@@ -4,16 +4,16 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-use super::{Arguments, Fault, Outcome, Rest, Signature, Work, own, plain, select::Attribute};
+use super::{Apply, Arguments, Fault, Outcome, Rest, Signature, Work, own, plain, select::Attribute};
 
 pub(super) const FILTERS: &[Signature] = &[
     plain("items", &[], 0, items),
     plain("keys", &[], 0, keys),
     plain("values", &[], 0, values),
     plain("entries", &[], 0, entries),
-    Signature { name: "pick", parameters: &[], required: 0, rest: Rest::Values, apply: pick },
-    Signature { name: "omit", parameters: &[], required: 0, rest: Rest::Values, apply: omit },
-    Signature { name: "merge", parameters: &[], required: 0, rest: Rest::Values, apply: merge },
+    Signature { name: "pick", parameters: &[], required: 0, rest: Rest::Values, apply: Apply::Value(pick) },
+    Signature { name: "omit", parameters: &[], required: 0, rest: Rest::Values, apply: Apply::Value(omit) },
+    Signature { name: "merge", parameters: &[], required: 0, rest: Rest::Values, apply: Apply::Value(merge) },
     plain("path", &["path", "default"], 1, path),
 ];
 
@@ -120,7 +120,8 @@ fn merge<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'
 fn path<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
     let path = Attribute::of(arguments.given(0).unwrap_or(&Value::Null), "path")?;
     match (path.follow(work, input)?, arguments.given(1)) {
-        (Outcome::Undefined(_), Some(default)) => Ok(Outcome::made(default.clone())),
-        (found, _) => Ok(found),
+        (Err(_), Some(default)) => Ok(Outcome::made(work.copy(default)?)),
+        (Err(message), None) => Ok(Outcome::Undefined(message)),
+        (Ok(found), _) => Ok(Outcome::Defined(found)),
     }
 }

@@ -7,94 +7,97 @@ use std::{borrow::Cow, cmp::Ordering, collections::BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Arguments, Fault, Outcome, Rest, Signature, Work, apply, kind, own, own_all, plain, predicates, signature};
+use super::{
+    Apply, Arguments, Fault, Input, Items, Outcome, Rest, Signature, Work, apply, collected, kind, listed, own, predicates, signature,
+};
 use crate::expression::{
     ast::Arithmetic,
     value::{self, Number, calculate},
 };
 
 pub(super) const FILTERS: &[Signature] = &[
-    Signature { name: "map", parameters: &["attribute", "default"], required: 0, rest: Rest::Filter, apply: map },
+    Signature { name: "map", parameters: &["attribute", "default"], required: 0, rest: Rest::Filter, apply: Apply::Items(map) },
     Signature {
         name: "select",
         parameters: &[],
         required: 0,
         rest: Rest::Test,
-        apply: |work, input, arguments| keep(work, input, arguments, true),
+        apply: Apply::Items(|work, items, arguments| keep(work, items, arguments, true)),
     },
     Signature {
         name: "reject",
         parameters: &[],
         required: 0,
         rest: Rest::Test,
-        apply: |work, input, arguments| keep(work, input, arguments, false),
+        apply: Apply::Items(|work, items, arguments| keep(work, items, arguments, false)),
     },
     Signature {
         name: "selectattr",
         parameters: &[],
         required: 0,
         rest: Rest::AttributeTest,
-        apply: |work, input, arguments| keep(work, input, arguments, true),
+        apply: Apply::Items(|work, items, arguments| keep(work, items, arguments, true)),
     },
     Signature {
         name: "rejectattr",
         parameters: &[],
         required: 0,
         rest: Rest::AttributeTest,
-        apply: |work, input, arguments| keep(work, input, arguments, false),
+        apply: Apply::Items(|work, items, arguments| keep(work, items, arguments, false)),
     },
-    plain("sort", &["reverse", "case_sensitive", "attribute"], 0, sort),
-    plain("unique", &["case_sensitive", "attribute"], 0, unique),
-    plain("groupby", &["attribute", "default", "case_sensitive"], 1, groupby),
-    plain("sum", &["attribute", "start"], 0, sum),
-    plain("min", &["case_sensitive", "attribute"], 0, |work, input, arguments| extreme(work, input, arguments, Ordering::Less)),
-    plain("max", &["case_sensitive", "attribute"], 0, |work, input, arguments| extreme(work, input, arguments, Ordering::Greater)),
+    listed("sort", &["reverse", "case_sensitive", "attribute"], 0, sort),
+    listed("unique", &["case_sensitive", "attribute"], 0, unique),
+    listed("groupby", &["attribute", "default", "case_sensitive"], 1, groupby),
+    listed("sum", &["attribute", "start"], 0, sum),
+    listed("min", &["case_sensitive", "attribute"], 0, |work, items, arguments| extreme(work, items, arguments, Ordering::Less)),
+    listed("max", &["case_sensitive", "attribute"], 0, |work, items, arguments| extreme(work, items, arguments, Ordering::Greater)),
 ];
 
 /// A way from a value to a part of it: `name`, `0`, `a.b.0`.
-pub(super) struct Attribute {
-    parts: Vec<String>,
+pub(super) struct Attribute<'p> {
+    parts: Vec<Cow<'p, str>>,
 }
 
-impl Attribute {
+impl<'p> Attribute<'p> {
     /// From the value of an argument.
-    pub(super) fn of(value: &Value, argument: &str) -> Result<Self, Fault> {
+    pub(super) fn of(value: &'p Value, argument: &str) -> Result<Self, Fault> {
         match value {
-            // `a[0]` is another spelling of `a.0`.
-            Value::String(path) => {
-                Ok(Self { parts: path.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(str::to_owned).collect() })
-            }
-            Value::Number(index) => Ok(Self { parts: vec![index.to_string()] }),
+            Value::String(path) => Ok(Self::path(path)),
+            Value::Number(index) => Ok(Self { parts: vec![Cow::Owned(index.to_string())] }),
             other => Err(Fault::Type(format!("the argument `{argument}` is the name of a field, not {}", kind(other)))),
         }
     }
 
+    fn path(path: &'p str) -> Self {
+        // `a[0]` is another spelling of `a.0`.
+        Self { parts: path.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(Cow::Borrowed).collect() }
+    }
+
     /// From an argument that need not be there.
-    pub(super) fn optional(arguments: &Arguments<'_>, parameter: usize) -> Result<Option<Self>, Fault> {
+    pub(super) fn optional(arguments: &'p Arguments<'_>, parameter: usize) -> Result<Option<Self>, Fault> {
         arguments.optional(parameter).map(|value| Self::of(value, "attribute")).transpose()
     }
 
     /// What it leads to. Parts of null are null.
-    pub(super) fn follow<'a>(&self, work: &mut Work<'a>, value: Cow<'a, Value>) -> Result<Outcome<'a>, Fault> {
-        work.spend(self.parts.len())?;
+    pub(super) fn follow<'a>(&self, work: &mut Work<'a>, value: Cow<'a, Value>) -> Result<Result<Cow<'a, Value>, String>, Fault> {
         match value {
-            Cow::Borrowed(value) => Ok(match self.find(value) {
-                Ok(found) => Outcome::Defined(Cow::Borrowed(found)),
-                Err(message) => Outcome::Undefined(message),
-            }),
-            Cow::Owned(value) => match self.find(&value) {
-                Ok(found) => Ok(Outcome::made(work.copy(found)?)),
-                Err(message) => Ok(Outcome::Undefined(message)),
+            Cow::Borrowed(value) => Ok(self.look(work, value)?.map(Cow::Borrowed)),
+            Cow::Owned(value) => match self.look(work, &value)? {
+                Ok(found) => Ok(Ok(Cow::Owned(work.copy(found)?))),
+                Err(message) => Ok(Err(message)),
             },
         }
     }
 
+    /// The part of a value that it leads to, or why there is none.
+    fn look<'v>(&self, work: &mut Work<'_>, value: &'v Value) -> Result<Result<&'v Value, String>, Fault> {
+        work.spend(self.parts.len())?;
+        Ok(self.find(value))
+    }
+
     /// What it leads to; an error when that is nothing.
-    pub(super) fn wanted<'a>(&self, work: &mut Work<'a>, value: Cow<'a, Value>) -> Result<Cow<'a, Value>, Fault> {
-        match self.follow(work, value)? {
-            Outcome::Defined(found) => Ok(found),
-            Outcome::Undefined(message) => Err(Fault::Undefined(message)),
-        }
+    pub(super) fn wanted<'v>(&self, work: &mut Work<'_>, value: &'v Value) -> Result<&'v Value, Fault> {
+        self.look(work, value)?.map_err(Fault::Undefined)
     }
 
     fn find<'v>(&self, value: &'v Value) -> Result<&'v Value, String> {
@@ -103,7 +106,7 @@ impl Attribute {
             current = match current {
                 Value::Null => current,
                 Value::Object(fields) => {
-                    fields.get(part).ok_or_else(|| format!("the field `{part}` of `{}` is not defined", self.parts.join(".")))?
+                    fields.get(part.as_ref()).ok_or_else(|| format!("the field `{part}` of `{}` is not defined", self.parts.join(".")))?
                 }
                 Value::Array(items) => part.parse().ok().and_then(|index: usize| items.get(index)).ok_or_else(|| {
                     format!("`{part}` of `{}` is not defined: there is a list of {} items", self.parts.join("."), items.len())
@@ -116,9 +119,8 @@ impl Attribute {
 }
 
 /// `map('filter', …)` or `map(attribute='a.b', default=…)`.
-fn map<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
-    let items = arguments.list_of(input)?;
-    let mut mapped = Vec::new();
+fn map<'a>(work: &mut Work<'a>, items: Items<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+    let mut mapped = Vec::with_capacity(items.len());
     let Some((name, rest)) = arguments.rest.split_first() else {
         let attribute = Attribute::of(arguments.given(0).unwrap_or(&Value::Null), "attribute")?;
         if let Some((name, _)) = arguments.named.first() {
@@ -126,15 +128,14 @@ fn map<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>
         }
         for item in items {
             work.spend(1)?;
-            let found = match (attribute.follow(work, item)?, arguments.given(1)) {
-                (Outcome::Defined(found), None) => found,
-                (Outcome::Defined(found), Some(_)) if !found.is_null() => found,
+            mapped.push(match (attribute.follow(work, item)?, arguments.given(1)) {
+                (Ok(found), None) => found,
+                (Ok(found), Some(_)) if !found.is_null() => found,
                 (_, Some(default)) => Cow::Owned(work.copy(default)?),
-                (Outcome::Undefined(message), None) => return Err(Fault::Undefined(message)),
-            };
-            mapped.push(own(work, found)?);
+                (Err(message), None) => return Err(Fault::Undefined(message)),
+            });
         }
-        return Ok(Outcome::made(mapped));
+        return Ok(Outcome::Items(mapped));
     };
     let filter = name.as_str().and_then(signature).ok_or_else(|| Fault::Argument("`map` was given the name of no filter".to_owned()))?;
     let mut inner = Arguments::none(filter);
@@ -150,17 +151,18 @@ fn map<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>
     }
     for item in items {
         work.spend(1)?;
-        match work.nested(|work| apply(work, item, &inner))? {
-            Outcome::Defined(value) => mapped.push(own(work, value)?),
+        mapped.push(match work.nested(|work| apply(work, Input::Value(item), &inner))? {
+            Outcome::Defined(value) => value,
+            Outcome::Items(items) => Cow::Owned(collected(work, items)?),
             Outcome::Undefined(message) => return Err(Fault::Undefined(message)),
-        }
+        });
     }
-    Ok(Outcome::made(mapped))
+    Ok(Outcome::Items(mapped))
 }
 
 /// `select('test', argument)`, `selectattr('attribute', 'test', argument)`, and their opposites. Without a
 /// test the item itself is the condition: a boolean, or null for no.
-fn keep<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>, wanted: bool) -> Result<Outcome<'a>, Fault> {
+fn keep<'a>(work: &mut Work<'a>, items: Items<'a>, arguments: &Arguments<'a>, wanted: bool) -> Result<Outcome<'a>, Fault> {
     let (attribute, rest) = match arguments.rest.split_first() {
         Some((attribute, rest)) if arguments.signature.rest == Rest::AttributeTest => (Some(Attribute::of(attribute, "attribute")?), rest),
         _ => (None, arguments.rest.as_slice()),
@@ -177,16 +179,16 @@ fn keep<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a
     }
     let argument = rest.get(1).map_or(&Value::Null, |argument| &**argument);
     let mut kept = Vec::new();
-    for item in arguments.list_of(input)? {
+    for item in items {
         work.spend(1)?;
         let looked_at = match &attribute {
-            Some(attribute) => attribute.follow(work, item.clone())?,
-            None => Outcome::Defined(item.clone()),
+            Some(attribute) => attribute.look(work, &item)?,
+            None => Ok(&*item),
         };
         let holds = match (test.and_then(predicates::Predicate::asks_for_definition), looked_at) {
-            (Some(defined), outcome) => matches!(outcome, Outcome::Defined(_)) == defined,
-            (None, Outcome::Undefined(message)) => return Err(Fault::Undefined(message)),
-            (None, Outcome::Defined(value)) => match (test, &*value) {
+            (Some(defined), found) => found.is_ok() == defined,
+            (None, Err(message)) => return Err(Fault::Undefined(message)),
+            (None, Ok(value)) => match (test, value) {
                 (Some(test), value) => test.holds(work, value, argument)?,
                 (None, Value::Bool(truth)) => *truth,
                 (None, Value::Null) => false,
@@ -203,7 +205,7 @@ fn keep<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a
             kept.push(item);
         }
     }
-    own_all(work, kept).map(Outcome::made)
+    Ok(Outcome::Items(kept))
 }
 
 /// What an item is ordered by.
@@ -237,12 +239,7 @@ impl Rank {
 type Ranked<'a> = (Vec<Rank>, Cow<'a, Value>);
 
 /// Items with what they are ordered by, checked to have an order.
-fn ranked<'a>(
-    work: &mut Work<'a>,
-    items: Vec<Cow<'a, Value>>,
-    attributes: &[Attribute],
-    case_sensitive: bool,
-) -> Result<Vec<Ranked<'a>>, Fault> {
+fn ranked<'a>(work: &mut Work<'a>, items: Items<'a>, attributes: &[Attribute<'_>], case_sensitive: bool) -> Result<Vec<Ranked<'a>>, Fault> {
     let mut ranked: Vec<Ranked<'a>> = Vec::with_capacity(items.len());
     for item in items {
         work.spend(1 + usize::BITS as usize - ranked.len().leading_zeros() as usize)?;
@@ -251,8 +248,8 @@ fn ranked<'a>(
         } else {
             let mut ranks = Vec::new();
             for attribute in attributes {
-                let value = attribute.wanted(work, item.clone())?;
-                ranks.push(Rank::of(work, &value, case_sensitive)?);
+                let value = attribute.wanted(work, &item)?;
+                ranks.push(Rank::of(work, value, case_sensitive)?);
             }
             ranks
         };
@@ -271,24 +268,22 @@ fn by_rank(a: &[Rank], b: &[Rank]) -> Ordering {
 }
 
 /// Stable; `attribute='a,b'` orders by `a` first.
-fn sort<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+fn sort<'a>(work: &mut Work<'a>, items: Items<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
     let attributes = match arguments.optional(2) {
-        Some(Value::String(several)) => {
-            several.split(',').map(|one| Attribute::of(&Value::from(one.trim()), "attribute")).collect::<Result<_, _>>()?
-        }
+        Some(Value::String(several)) => several.split(',').map(|one| Attribute::path(one.trim())).collect(),
         Some(one) => vec![Attribute::of(one, "attribute")?],
         None => Vec::new(),
     };
-    let mut ranked = ranked(work, arguments.list_of(input)?, &attributes, arguments.flag(1)?)?;
+    let mut ranked = ranked(work, items, &attributes, arguments.flag(1)?)?;
     let reverse = arguments.flag(0)?;
     ranked.sort_by(|(a, _), (b, _)| if reverse { by_rank(b, a) } else { by_rank(a, b) });
-    own_all(work, ranked.into_iter().map(|(_, item)| item).collect()).map(Outcome::made)
+    Ok(Outcome::Items(ranked.into_iter().map(|(_, item)| item).collect()))
 }
 
 /// The least or greatest item; the first of several; undefined when there is none.
-fn extreme<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>, wanted: Ordering) -> Result<Outcome<'a>, Fault> {
-    let attributes: Vec<Attribute> = Attribute::optional(arguments, 1)?.into_iter().collect();
-    let ranked = ranked(work, arguments.list_of(input)?, &attributes, arguments.flag(0)?)?;
+fn extreme<'a>(work: &mut Work<'a>, items: Items<'a>, arguments: &Arguments<'a>, wanted: Ordering) -> Result<Outcome<'a>, Fault> {
+    let attributes: Vec<Attribute<'_>> = Attribute::optional(arguments, 1)?.into_iter().collect();
+    let ranked = ranked(work, items, &attributes, arguments.flag(0)?)?;
     let best = ranked.into_iter().reduce(|best, next| if by_rank(&next.0, &best.0) == wanted { next } else { best });
     Ok(match best {
         Some((_, item)) => Outcome::Defined(item),
@@ -328,38 +323,36 @@ pub(in crate::expression) fn identity(work: &mut Work<'_>, value: &Value, case_s
 }
 
 /// The first of each kind, in order.
-fn unique<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+fn unique<'a>(work: &mut Work<'a>, items: Items<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
     let case_sensitive = arguments.flag(0)?;
     let attribute = Attribute::optional(arguments, 1)?;
     let mut seen = BTreeSet::new();
     let mut kept = Vec::new();
-    for item in arguments.list_of(input)? {
-        let identity = match &attribute {
-            Some(attribute) => {
-                let value = attribute.wanted(work, item.clone())?;
-                identity(work, &value, case_sensitive)?
-            }
-            None => identity(work, &item, case_sensitive)?,
+    for item in items {
+        let looked_at = match &attribute {
+            Some(attribute) => attribute.wanted(work, &item)?,
+            None => &item,
         };
-        if seen.insert(identity) {
+        if seen.insert(identity(work, looked_at, case_sensitive)?) {
             kept.push(item);
         }
     }
-    own_all(work, kept).map(Outcome::made)
+    Ok(Outcome::Items(kept))
 }
 
 /// Objects `{grouper, list}`, ordered by `grouper`; a `for` with two names takes them apart.
-fn groupby<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+fn groupby<'a>(work: &mut Work<'a>, items: Items<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
     let attribute = Attribute::of(arguments.given(0).unwrap_or(&Value::Null), "attribute")?;
     let case_sensitive = arguments.flag(2)?;
     let mut ranked: Vec<(Rank, Value, Cow<'a, Value>)> = Vec::new();
-    for item in arguments.list_of(input)? {
+    for item in items {
         work.spend(1 + usize::BITS as usize - ranked.len().leading_zeros() as usize)?;
-        let grouper = match (attribute.follow(work, item.clone())?, arguments.given(1)) {
-            (Outcome::Defined(grouper), _) => own(work, grouper)?,
-            (Outcome::Undefined(_), Some(default)) => default.clone(),
-            (Outcome::Undefined(message), None) => return Err(Fault::Undefined(message)),
+        let grouper = match (attribute.look(work, &item)?, arguments.given(1)) {
+            (Ok(grouper), _) => grouper,
+            (Err(_), Some(default)) => default,
+            (Err(message), None) => return Err(Fault::Undefined(message)),
         };
+        let grouper = work.copy(grouper)?;
         let rank = Rank::of(work, &grouper, case_sensitive)?;
         if ranked.first().is_some_and(|(first, ..)| first.order(&rank).is_none()) {
             return Err(Fault::Type("numbers and texts have no order among each other".to_owned()));
@@ -379,16 +372,16 @@ fn groupby<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments
 }
 
 /// The sum of numbers; of nothing it is 0, or `start`.
-fn sum<'a>(work: &mut Work<'a>, input: Cow<'a, Value>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
+fn sum<'a>(work: &mut Work<'a>, items: Items<'a>, arguments: &Arguments<'a>) -> Result<Outcome<'a>, Fault> {
     let attribute = Attribute::optional(arguments, 0)?;
     let mut total = arguments.number(1)?.unwrap_or(Number::Integer(0));
-    for item in arguments.list_of(input)? {
+    for item in items {
         work.spend(1)?;
         let item = match &attribute {
-            Some(attribute) => attribute.wanted(work, item)?,
-            None => item,
+            Some(attribute) => attribute.wanted(work, &item)?,
+            None => &item,
         };
-        let number = value::Number::of(&item).ok_or_else(|| Fault::Type(format!("the filter `sum` adds numbers, not {}", kind(&item))))?;
+        let number = value::Number::of(item).ok_or_else(|| Fault::Type(format!("the filter `sum` adds numbers, not {}", kind(item))))?;
         total = calculate(Arithmetic::Add, total, number)?;
     }
     total.into_value().map(Outcome::made)
