@@ -158,9 +158,7 @@ impl<'a> Renderer<'a> {
             self.evaluator.bind("loop", Binding::Loop { index, length }, outside);
             let round = self.run(&each.body, outside);
             self.evaluator.unbind(outside);
-            if round.is_err() {
-                return round;
-            }
+            round?;
         }
         Ok(())
     }
