@@ -1,6 +1,6 @@
 //! What five expressions cost, beside minijinja: both compiled before, both over the same names, in turns.
 
-use std::{hint::black_box, time::Instant};
+use std::{collections::BTreeMap, hint::black_box, time::Instant};
 
 use minijinja::Environment;
 use serde_json::{Map, Value, json};
@@ -61,7 +61,9 @@ fn theirs(value: &Value) -> minijinja::Value {
         Value::Number(number) => number.as_i64().map_or_else(|| minijinja::Value::from(number.as_f64().unwrap()), minijinja::Value::from),
         Value::String(text) => minijinja::Value::from(text),
         Value::Array(items) => minijinja::Value::from(items.iter().map(theirs).collect::<Vec<_>>()),
-        Value::Object(fields) => fields.iter().map(|(key, value)| (key.as_str(), theirs(value))).collect(),
+        Value::Object(fields) => {
+            minijinja::Value::from(fields.iter().map(|(key, value)| (key.clone(), theirs(value))).collect::<BTreeMap<_, _>>())
+        }
     }
 }
 
