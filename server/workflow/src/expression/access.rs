@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::{
-    ast::Link,
+    ast::{Link, LinkKind},
     error::{EvaluationError, Fault, nearest},
     evaluate::Outcome,
     limits::Work,
@@ -29,9 +29,21 @@ pub(super) struct Place<'p> {
     /// Where the whole operand starts.
     pub(super) start: usize,
     pub(super) link: &'p Link,
+    /// What follows.
+    pub(super) rest: &'p [Link],
 }
 
 impl Place<'_> {
+    /// Whether nobody will read why there is nothing: what follows gives something in its place, or only asks.
+    fn is_asked(&self) -> bool {
+        let first = self.rest.iter().find(|link| !matches!(link.kind, LinkKind::Field(_) | LinkKind::Index(_) | LinkKind::Slice(_)));
+        first.is_some_and(|link| match &link.kind {
+            LinkKind::Filter { signature, .. } => signature.name == "default",
+            LinkKind::Test { predicate, .. } => predicate.asks_for_definition().is_some(),
+            _ => false,
+        })
+    }
+
     fn container(&self) -> String {
         shortened(self.source.get(self.start..self.link.span.start).unwrap_or_default())
     }
@@ -63,7 +75,8 @@ pub(super) fn descend<'a>(
     for link in links {
         let Some(field) = link.field() else { break };
         work.spend(1).map_err(|fault| fault.at(start))?;
-        match child(current, &Key::Field(field), &Place { source, start, link }).map_err(|fault| fault.at(link.span.start))? {
+        let rest = links.get(walked + 1..).unwrap_or_default();
+        match child(current, &Key::Field(field), &Place { source, start, link, rest }).map_err(|fault| fault.at(link.span.start))? {
             Ok(Cow::Borrowed(child)) => current = child,
             Ok(Cow::Owned(child)) => return Ok((Outcome::made(child), walked + 1)),
             Err(message) => return Ok((Outcome::Undefined(message), walked + 1)),
@@ -94,6 +107,7 @@ pub(super) fn child<'v>(value: &'v Value, key: &Key<'_>, place: &Place<'_>) -> R
         (Value::Null, ..) => Ok(Ok(Cow::Borrowed(NULL))),
         (Value::Object(fields), Some(name), _) => match fields.get(name) {
             Some(child) => Ok(Ok(Cow::Borrowed(child))),
+            None if place.is_asked() => Ok(Err(String::new())),
             None => missing(describe_fields(fields, name)),
         },
         (Value::Array(items), _, Some(index)) => match position(items.len(), index).and_then(|index| items.get(index)) {

@@ -325,8 +325,10 @@ impl<'a> Evaluator<'a> {
 
     fn postfix(&mut self, base: &'a Node, links: &'a [Link]) -> Result<Outcome<'a>, EvaluationError> {
         let (mut current, answered) = self.base(base, links)?;
-        for link in links.iter().skip(answered) {
-            current = self.link(link, current, base.span.start)?;
+        let mut rest = links.get(answered..).unwrap_or_default();
+        while let Some((link, after)) = rest.split_first() {
+            current = self.link(link, after, current, base.span.start)?;
+            rest = after;
         }
         Ok(current)
     }
@@ -339,7 +341,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn link(&mut self, link: &'a Link, current: Outcome<'a>, start: usize) -> Result<Outcome<'a>, EvaluationError> {
+    fn link(&mut self, link: &'a Link, rest: &'a [Link], current: Outcome<'a>, start: usize) -> Result<Outcome<'a>, EvaluationError> {
         Self::at(self.work.spend(1), start)?;
         match &link.kind {
             // What stands in for a missing value is looked at only when it is wanted: it may be missing too.
@@ -347,15 +349,22 @@ impl<'a> Evaluator<'a> {
             LinkKind::Filter { signature, arguments } => self.filter(signature, arguments, current, start, link),
             LinkKind::Test { predicate, negated, argument } => self.test(predicate, *negated, argument.as_deref(), current, start),
             _ if matches!(current, Outcome::Undefined(_)) => Ok(current),
-            LinkKind::Field(field) => self.child(current, &Key::Field(field), start, link),
-            LinkKind::Index(index) => self.item(current, index, start, link),
+            LinkKind::Field(field) => self.child(current, &Key::Field(field), start, link, rest),
+            LinkKind::Index(index) => self.item(current, index, start, link, rest),
             LinkKind::Slice(bounds) => self.slice(current, bounds, start),
         }
     }
 
-    fn item(&mut self, current: Outcome<'a>, index: &'a Node, start: usize, link: &'a Link) -> Result<Outcome<'a>, EvaluationError> {
+    fn item(
+        &mut self,
+        current: Outcome<'a>,
+        index: &'a Node,
+        start: usize,
+        link: &'a Link,
+        rest: &'a [Link],
+    ) -> Result<Outcome<'a>, EvaluationError> {
         let index = self.value(index)?;
-        self.child(current, &Key::Index(&index), start, link)
+        self.child(current, &Key::Index(&index), start, link, rest)
     }
 
     fn slice(&mut self, current: Outcome<'a>, bounds: &'a Slice, start: usize) -> Result<Outcome<'a>, EvaluationError> {
@@ -376,9 +385,16 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn child(&mut self, current: Outcome<'a>, key: &Key<'_>, start: usize, link: &Link) -> Result<Outcome<'a>, EvaluationError> {
+    fn child(
+        &mut self,
+        current: Outcome<'a>,
+        key: &Key<'_>,
+        start: usize,
+        link: &Link,
+        rest: &[Link],
+    ) -> Result<Outcome<'a>, EvaluationError> {
         let value = self.settled(current, start)?;
-        let place = Place { source: self.source, start, link };
+        let place = Place { source: self.source, start, link, rest };
         if let (Value::String(text), Key::Index(_)) = (&*value, key) {
             Self::at(self.work.read(text.len()), start)?;
         }

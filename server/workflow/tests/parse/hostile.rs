@@ -14,7 +14,7 @@ fn every_hostile_file_is_refused_with_a_code_and_a_place() {
         let error = parsed.errors().next().unwrap_or_else(|| panic!("{name} was refused without a word"));
         assert!(!error.code.is_empty() && !error.message.is_empty() && error.line >= 1 && error.column >= 1, "{name}: {error:?}");
         assert!(parsed.diagnostics.len() <= MAX_DIAGNOSTICS + 1, "{name}: {} diagnostics", parsed.diagnostics.len());
-        if name.contains("alias") || name.contains("laughs") {
+        if (name.contains("alias") || name.contains("laughs")) && !name.ends_with("a graph") {
             let known = ["anchor", "alias", "too_large", "too_deep", "broken_yaml"];
             assert!(parsed.errors().any(|error| known.contains(&error.code)), "{name}: {error:?}");
         }

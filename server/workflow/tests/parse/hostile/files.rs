@@ -76,7 +76,7 @@ pub fn files() -> Vec<(String, String)> {
     add("more than 1 MiB", below(&"a".repeat(1 << 20)));
     for sign in ["[", "{", "- ", "? ", "a: ", "&a ", "*a ", "!a ", "'", "\"", "|\n", "{a: ", "[[], ", "\t", "#", "%", ",", "é"] {
         let shown = sign.escape_debug();
-        add(&format!("1 MiB of `{shown}` in front matter"), front(&filled(sign, NEARLY_1_MIB)));
+        add(&format!("1 MiB of `{shown}` in front matter"), front(&format!("{}\nunknown: 1", filled(sign, NEARLY_1_MIB))));
         add(&format!("1 MiB of `{shown}` in a step"), step(&filled(sign, NEARLY_1_MIB)));
         add(&format!("1 MiB of `{shown}` in a graph"), graph(&filled(sign, NEARLY_1_MIB)));
         add(&format!("1 MiB of `{shown}` below the front matter"), below(&filled(sign, NEARLY_1_MIB)));
