@@ -42,10 +42,11 @@ impl Asked {
     fn read() -> Self {
         let mut asked = Self { seconds: 10.0, figures: Vec::new() };
         for argument in env::args().skip(1) {
-            match argument.parse() {
-                Ok(seconds) => asked.seconds = seconds,
-                Err(_) if FIGURES.contains(&argument.as_str()) => asked.figures.push(argument),
-                Err(_) => panic!("there is no figure `{argument}`; there are {}", FIGURES.join(", ")),
+            if FIGURES.contains(&argument.as_str()) {
+                asked.figures.push(argument);
+            } else {
+                let unknown = format!("seconds, or one of {}", FIGURES.join(", "));
+                asked.seconds = argument.parse().expect(&unknown);
             }
         }
         asked
