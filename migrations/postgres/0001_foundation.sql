@@ -269,6 +269,19 @@ create unique index a_tenant_has_one_default_model on model (tenant_id) where is
 
 -- Workflows and runs.
 
+create table folder (
+    tenant_id uuid not null,
+    id uuid not null,
+    path text collate "C" not null,
+    created_by uuid,
+    created_at bigint not null,
+    primary key (tenant_id, id),
+    constraint a_path_leads_to_one_folder unique (tenant_id, path),
+    constraint a_folder_is_of_a_tenant foreign key (tenant_id) references tenant (id),
+    constraint a_folder_is_created_by_a_member foreign key (tenant_id, created_by) references membership (tenant_id, person_id)
+);
+comment on table folder is 'Folders that workflows live in. A path is made of the names from the root on, with slashes between.';
+
 create table workflow (
     tenant_id uuid not null,
     id uuid not null,
@@ -277,16 +290,22 @@ create table workflow (
     description text collate "C" not null,
     tags text not null,
     current_version bigint not null,
+    published_version bigint,
+    revision bigint not null,
+    folder_id uuid,
     created_by uuid,
     created_at bigint not null,
     removed_at bigint,
     primary key (tenant_id, id),
+    constraint only_a_version_is_published check (published_version between 1 and current_version),
     constraint a_workflow_is_of_a_tenant foreign key (tenant_id) references tenant (id),
+    constraint a_workflow_lives_in_a_folder foreign key (tenant_id, folder_id) references folder (tenant_id, id),
     constraint a_workflow_is_created_by_a_member foreign key (tenant_id, created_by) references membership (tenant_id, person_id)
 );
-comment on table workflow is 'Workflows. What they do is in their versions.';
+comment on table workflow is 'Workflows. What they do is in their versions; a start takes the published one. The revision counts every change.';
 
 create unique index a_slug_names_one_workflow on workflow (tenant_id, slug) where removed_at is null;
+create index workflow_in_folder on workflow (tenant_id, folder_id) where removed_at is null;
 
 create table version (
     tenant_id uuid not null,
@@ -294,17 +313,46 @@ create table version (
     workflow_id uuid not null,
     number bigint not null,
     source text collate "C" not null,
-    plan text not null,
-    plan_hash bytea not null check (octet_length(plan_hash) = 32),
+    content_hash bytea not null check (octet_length(content_hash) = 32),
+    plan text,
+    plan_hash bytea check (octet_length(plan_hash) = 32),
     saved_by uuid,
     saved_at bigint not null,
     label text collate "C" not null,
+    message text collate "C" not null,
+    restored_from bigint,
     primary key (tenant_id, id),
+    constraint a_plan_has_its_hash check ((plan is null) = (plan_hash is null)),
     constraint a_number_is_of_one_version unique (tenant_id, workflow_id, number),
     constraint a_version_is_of_a_workflow foreign key (tenant_id, workflow_id) references workflow (tenant_id, id),
     constraint a_version_is_saved_by_a_member foreign key (tenant_id, saved_by) references membership (tenant_id, person_id)
 );
-comment on table version is 'Saved versions of workflows: the text as it was written, and the plan it was compiled to. Rows are added, never changed.';
+comment on table version is 'Saved versions of workflows: the text as it was written, and the plan it was compiled to. A draft with errors has no plan. Rows are added, never changed.';
+
+create table version_file (
+    tenant_id uuid not null,
+    version_id uuid not null,
+    path text collate "C" not null,
+    content bytea not null,
+    primary key (tenant_id, version_id, path),
+    constraint a_file_is_of_a_version foreign key (tenant_id, version_id) references version (tenant_id, id)
+);
+comment on table version_file is 'Files that stand beside the text of a version. Rows are added, never changed.';
+
+create table publication (
+    tenant_id uuid not null,
+    id uuid not null,
+    workflow_id uuid not null,
+    number bigint not null,
+    published_by uuid,
+    published_at bigint not null,
+    primary key (tenant_id, id),
+    constraint a_publication_is_of_a_version foreign key (tenant_id, workflow_id, number) references version (tenant_id, workflow_id, number),
+    constraint a_publication_is_by_a_member foreign key (tenant_id, published_by) references membership (tenant_id, person_id)
+);
+comment on table publication is 'Each time a version became the one that a start takes. Rows are added, never changed.';
+
+create index publication_of_version on publication (tenant_id, workflow_id, number, published_at);
 
 create table run (
     tenant_id uuid not null,
@@ -548,7 +596,10 @@ grant select, insert, update, delete on variable to mandate_app;
 grant select, insert, update on provider to mandate_app;
 grant select, insert, update, delete on model to mandate_app;
 grant select, insert, update on workflow to mandate_app;
+grant select, insert, update, delete on folder to mandate_app;
 grant select, insert on version to mandate_app;
+grant select, insert on version_file to mandate_app;
+grant select, insert on publication to mandate_app;
 grant select, insert, update on run to mandate_app;
 grant select, insert on journal to mandate_app;
 grant select, insert, delete on inbox to mandate_app;
@@ -588,7 +639,7 @@ declare
 begin
     foreach owned in array array[
         'membership', 'invitation', 'role_binding', 'audit_event', 'denial_count', 'tenant_key', 'credential',
-        'variable', 'provider', 'model', 'workflow', 'version', 'run', 'journal', 'inbox', 'run_queue',
+        'variable', 'provider', 'model', 'folder', 'workflow', 'version', 'version_file', 'publication', 'run', 'journal', 'inbox', 'run_queue',
         'credential_use', 'approval', 'approval_decision', 'approval_link', 'account', 'hold', 'mail'
     ] loop
         execute format('alter table %I enable row level security', owned);

@@ -266,7 +266,20 @@ create unique index a_tenant_has_one_default_model on model (tenant_id) where is
 
 -- Workflows and runs.
 
--- Workflows. What they do is in their versions.
+-- Folders that workflows live in. A path is made of the names from the root on, with slashes between.
+create table folder (
+    tenant_id blob not null check (length(tenant_id) = 16),
+    id blob not null check (length(id) = 16),
+    path text not null,
+    created_by blob check (length(created_by) = 16),
+    created_at integer not null,
+    primary key (tenant_id, id),
+    constraint a_path_leads_to_one_folder unique (tenant_id, path),
+    constraint a_folder_is_of_a_tenant foreign key (tenant_id) references tenant (id),
+    constraint a_folder_is_created_by_a_member foreign key (tenant_id, created_by) references membership (tenant_id, person_id)
+) strict;
+
+-- Workflows. What they do is in their versions; a start takes the published one. The revision counts every change.
 create table workflow (
     tenant_id blob not null check (length(tenant_id) = 16),
     id blob not null check (length(id) = 16),
@@ -275,33 +288,68 @@ create table workflow (
     description text not null,
     tags text not null,
     current_version integer not null,
+    published_version integer,
+    revision integer not null,
+    folder_id blob check (length(folder_id) = 16),
     created_by blob check (length(created_by) = 16),
     created_at integer not null,
     removed_at integer,
     primary key (tenant_id, id),
+    constraint only_a_version_is_published check (published_version between 1 and current_version),
     constraint a_workflow_is_of_a_tenant foreign key (tenant_id) references tenant (id),
+    constraint a_workflow_lives_in_a_folder foreign key (tenant_id, folder_id) references folder (tenant_id, id),
     constraint a_workflow_is_created_by_a_member foreign key (tenant_id, created_by) references membership (tenant_id, person_id)
 ) strict;
 
 create unique index a_slug_names_one_workflow on workflow (tenant_id, slug) where removed_at is null;
+create index workflow_in_folder on workflow (tenant_id, folder_id) where removed_at is null;
 
--- Saved versions of workflows: the text as it was written, and the plan it was compiled to. Rows are added, never changed.
+-- Saved versions of workflows: the text as it was written, and the plan it was compiled to. A draft with errors has no plan. Rows are added, never changed.
 create table version (
     tenant_id blob not null check (length(tenant_id) = 16),
     id blob not null check (length(id) = 16),
     workflow_id blob not null check (length(workflow_id) = 16),
     number integer not null,
     source text not null,
-    plan text not null,
-    plan_hash blob not null check (length(plan_hash) = 32),
+    content_hash blob not null check (length(content_hash) = 32),
+    plan text,
+    plan_hash blob check (length(plan_hash) = 32),
     saved_by blob check (length(saved_by) = 16),
     saved_at integer not null,
     label text not null,
+    message text not null,
+    restored_from integer,
     primary key (tenant_id, id),
+    constraint a_plan_has_its_hash check ((plan is null) = (plan_hash is null)),
     constraint a_number_is_of_one_version unique (tenant_id, workflow_id, number),
     constraint a_version_is_of_a_workflow foreign key (tenant_id, workflow_id) references workflow (tenant_id, id),
     constraint a_version_is_saved_by_a_member foreign key (tenant_id, saved_by) references membership (tenant_id, person_id)
 ) strict;
+
+-- Files that stand beside the text of a version. Rows are added, never changed.
+create table version_file (
+    tenant_id blob not null check (length(tenant_id) = 16),
+    version_id blob not null check (length(version_id) = 16),
+    path text not null,
+    content blob not null,
+    primary key (tenant_id, version_id, path),
+    constraint a_file_is_of_a_version foreign key (tenant_id, version_id) references version (tenant_id, id)
+) strict;
+
+-- Each time a version became the one that a start takes. Rows are added, never changed.
+create table publication (
+    tenant_id blob not null check (length(tenant_id) = 16),
+    id blob not null check (length(id) = 16),
+    workflow_id blob not null check (length(workflow_id) = 16),
+    number integer not null,
+    published_by blob check (length(published_by) = 16),
+    published_at integer not null,
+    primary key (tenant_id, id),
+    constraint a_publication_is_of_a_version foreign key (tenant_id, workflow_id, number) references version (tenant_id, workflow_id, number),
+    constraint a_publication_is_by_a_member foreign key (tenant_id, published_by) references membership (tenant_id, person_id)
+) strict;
+
+create index publication_of_version on publication (tenant_id, workflow_id, number, published_at);
 
 -- Runs, as lists and pages show them. What happened in a run is in its journal.
 create table run (
@@ -550,6 +598,18 @@ create trigger version_refuses_update before update on version begin
 end;
 create trigger version_refuses_delete before delete on version begin
     select raise(abort, 'rows of version are added, never changed');
+end;
+create trigger version_file_refuses_update before update on version_file begin
+    select raise(abort, 'rows of version_file are added, never changed');
+end;
+create trigger version_file_refuses_delete before delete on version_file begin
+    select raise(abort, 'rows of version_file are added, never changed');
+end;
+create trigger publication_refuses_update before update on publication begin
+    select raise(abort, 'rows of publication are added, never changed');
+end;
+create trigger publication_refuses_delete before delete on publication begin
+    select raise(abort, 'rows of publication are added, never changed');
 end;
 create trigger approval_decision_refuses_update before update on approval_decision begin
     select raise(abort, 'rows of approval_decision are added, never changed');

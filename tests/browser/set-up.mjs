@@ -186,7 +186,7 @@ h.journey(async ({ step, visitor }) => {
     await bea.locator("textarea.source-input").fill(readFileSync(new URL("../../examples/vendor-payment.md", import.meta.url), "utf8"));
     await h.press(bea, "Check it");
     await h.says(bea, "The file is sound.");
-    await h.press(bea, "Save", bea.locator(".banner"));
+    await h.press(bea, "Save and publish");
     await bea.waitForURL(/\/workflows\/vendor-payment$/);
   });
 

@@ -45,7 +45,7 @@ impl Served {
         let fields = [("tenant_name", "Acme"), ("slug", "acme"), ("name", "Ada"), ("email", "ada@acme.example"), ("password", PASSWORD)];
         let admin = nobody.with_cookie_of(&nobody.post(&link, &fields).await.expect(303));
         set_up_by_hand(&admin, &rehearsal).await;
-        admin.post("/t/acme/workflows", &[("source", SOURCE)]).await.expect(303);
+        admin.post("/t/acme/workflows", &[("source", SOURCE), ("act", "publish")]).await.expect(303);
         Self { folder, port, location, allow, rehearsal, program, admin }
     }
 

@@ -6,10 +6,10 @@
 use std::fmt::Write as _;
 
 use crate::{
-    api_keys, approvals, audit, batch, budgets, credentials, gate, idempotency, inbox, invitations, journal, links, mail, members,
+    api_keys, approvals, audit, batch, budgets, credentials, folders, gate, idempotency, inbox, invitations, journal, links, mail, members,
     providers, quotas, roles, runs, service_accounts, sessions, settings,
     statement::{Engine, Reach, Statement},
-    system, tenants, variables, workflows, writer,
+    system, tenants, variables, versions, workflows, writer,
 };
 
 /// Every statement: those of tenants file by file, then those across tenants.
@@ -29,7 +29,9 @@ pub fn all() -> Vec<&'static Statement> {
         credentials::ALL,
         variables::ALL,
         providers::ALL,
+        folders::ALL,
         workflows::ALL,
+        versions::ALL,
         runs::ALL,
         journal::ALL,
         inbox::ALL,

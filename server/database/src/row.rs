@@ -116,6 +116,11 @@ impl Row {
         bytes.try_into().map_err(|_| self.wrong(column, format!("it has {length} bytes instead of 32")))
     }
 
+    /// Exactly 32 bytes, or nothing.
+    pub fn opt_hash(&self, column: &str) -> Result<Option<[u8; 32]>, Error> {
+        if self.opt_bytes(column)?.is_none() { Ok(None) } else { self.hash(column).map(Some) }
+    }
+
     /// Yes or no.
     pub fn bool(&self, column: &str) -> Result<bool, Error> {
         let value = self.take(column)?;

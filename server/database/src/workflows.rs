@@ -1,10 +1,11 @@
 //! Workflows and their saved versions.
 //!
 //! A version is the text as it was written and the plan it was compiled to; it never changes. A run pins one. Parsing
-//! is `workflow`'s: here text and plan are documents that nobody looks into.
+//! is `workflow`'s: here text and plan are documents that nobody looks into. What became of a version later, and the files
+//! beside its text, are in `versions.rs`.
 
 use domain::{
-    Authorized, Guarded, PersonId, Protected, RunId, Scope, Timestamp, VersionId, WorkflowId,
+    Authorized, FolderId, Guarded, PersonId, Protected, RunId, Scope, Timestamp, VersionId, WorkflowId,
     permission::{RunRead, WorkflowDelete, WorkflowRead, WorkflowWrite},
 };
 
@@ -16,6 +17,7 @@ use crate::{
     row::{FromRow, Row},
     runs::RunRow,
     statement::Statement,
+    versions::{self, NewPublication},
     write::WriteTx,
 };
 
@@ -33,10 +35,16 @@ pub struct WorkflowRow {
     pub name: String,
     /// What it does.
     pub description: String,
-    /// The tags that its newest version has.
+    /// The tags that the version has by which it is called.
     pub tags: Vec<String>,
-    /// The number of the newest version.
+    /// The number of the newest version, which may be a draft.
     pub current_version: i64,
+    /// The number of the version that a start takes; nothing while none was published.
+    pub published_version: Option<i64>,
+    /// Counts the changes: another one after each save, publication and move.
+    pub revision: i64,
+    /// The folder it lives in; nothing for none.
+    pub folder: Option<FolderId>,
     /// Who saved it first.
     pub created_by: Option<PersonId>,
     /// When it was saved first.
@@ -76,8 +84,8 @@ pub struct VersionRow {
     pub facts: VersionListRow,
     /// The text as it was written.
     pub source: String,
-    /// The plan, as JSON.
-    pub plan: String,
+    /// The plan, as JSON; nothing of a draft with errors.
+    pub plan: Option<String>,
 }
 
 /// A saved version in the list.
@@ -89,8 +97,10 @@ pub struct VersionListRow {
     pub workflow: WorkflowId,
     /// The number within the workflow, from 1.
     pub number: i64,
-    /// SHA-256 of the plan.
-    pub plan_hash: [u8; 32],
+    /// SHA-256 of the text and of the files beside it.
+    pub content_hash: [u8; 32],
+    /// SHA-256 of the plan; nothing of a draft with errors.
+    pub plan_hash: Option<[u8; 32]>,
     /// Who saved it.
     pub saved_by: Option<PersonId>,
     /// The e-mail address of who saved it.
@@ -99,6 +109,12 @@ pub struct VersionListRow {
     pub saved_at: Timestamp,
     /// The version that the text calls itself, or nothing.
     pub label: String,
+    /// What whoever saved it said of it, on one line; may be empty.
+    pub message: String,
+    /// The number of the version whose text it has again.
+    pub restored_from: Option<i64>,
+    /// When it became the one that a start takes, most lately; nothing for one that never did.
+    pub published_at: Option<Timestamp>,
 }
 
 /// What a workflow is called, also one that was removed.
@@ -114,6 +130,17 @@ pub struct NameRow {
     pub is_removed: bool,
 }
 
+/// What lists say of a workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    /// Its name for people.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+}
+
 /// A workflow to be saved for the first time.
 #[derive(Debug, Clone)]
 pub struct NewWorkflow {
@@ -125,6 +152,10 @@ pub struct NewWorkflow {
     pub name: String,
     /// What it does.
     pub description: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// The folder it lives in.
+    pub folder: Option<FolderId>,
 }
 
 /// A version to be saved.
@@ -134,16 +165,27 @@ pub struct NewVersion {
     pub id: VersionId,
     /// The text as it was written.
     pub source: String,
-    /// The plan, as JSON.
-    pub plan: String,
-    /// SHA-256 of the plan.
-    pub plan_hash: [u8; 32],
+    /// SHA-256 of the text and of the files beside it.
+    pub content_hash: [u8; 32],
+    /// What the text was compiled to; nothing for a draft with errors.
+    pub plan: Option<NewPlan>,
     /// The version that the text calls itself, or nothing.
     pub label: String,
-    /// The tags it has.
-    pub tags: Vec<String>,
+    /// What whoever saves it says of it, on one line; may be empty.
+    pub message: String,
+    /// The number of the version whose text it has again.
+    pub restored_from: Option<i64>,
     /// Now.
     pub saved_at: Timestamp,
+}
+
+/// The plan of a version to be saved.
+#[derive(Debug, Clone)]
+pub struct NewPlan {
+    /// The plan, as JSON.
+    pub text: String,
+    /// SHA-256 of the plan.
+    pub hash: [u8; 32],
 }
 
 impl Protected for WorkflowRow {
@@ -173,6 +215,9 @@ impl FromRow for WorkflowRow {
             description: row.text("description")?,
             tags: row.json("tags")?,
             current_version: row.i64("current_version")?,
+            published_version: row.opt_i64("published_version")?,
+            revision: row.i64("revision")?,
+            folder: row.opt_id("folder_id")?,
             created_by: row.opt_id("created_by")?,
             created_at: row.timestamp("created_at")?,
         })
@@ -211,25 +256,29 @@ impl FromRow for VersionListRow {
             id: row.id("id")?,
             workflow: row.id("workflow_id")?,
             number: row.i64("number")?,
-            plan_hash: row.hash("plan_hash")?,
+            content_hash: row.hash("content_hash")?,
+            plan_hash: row.opt_hash("plan_hash")?,
             saved_by: row.opt_id("saved_by")?,
             saved_by_email: row.opt_text("saved_by_email")?,
             saved_at: row.timestamp("saved_at")?,
             label: row.text("label")?,
+            message: row.text("message")?,
+            restored_from: row.opt_i64("restored_from")?,
+            published_at: row.opt_timestamp("published_at")?,
         })
     }
 }
 
 impl FromRow for VersionRow {
     fn from_row(row: &Row) -> Result<Self> {
-        Ok(Self { facts: VersionListRow::from_row(row)?, source: row.text("source")?, plan: row.text("plan")? })
+        Ok(Self { facts: VersionListRow::from_row(row)?, source: row.text("source")?, plan: row.opt_text("plan")? })
     }
 }
 
 macro_rules! workflow_select {
     ($rest:literal) => {
         concat!(
-            "select id, slug, name, description, tags, current_version, created_by, created_at
+            "select id, slug, name, description, tags, current_version, published_version, revision, folder_id, created_by, created_at
              from workflow
              where tenant_id = $1 and removed_at is null",
             $rest
@@ -240,7 +289,10 @@ macro_rules! workflow_select {
 macro_rules! version_select {
     ($documents:literal, $rest:literal) => {
         concat!(
-            "select v.id, v.workflow_id, v.number, v.plan_hash, v.saved_by, p.email as saved_by_email, v.saved_at, v.label",
+            "select v.id, v.workflow_id, v.number, v.content_hash, v.plan_hash, v.saved_by, p.email as saved_by_email, v.saved_at, v.label,
+                v.message, v.restored_from,
+                (select max(u.published_at) from publication u
+                 where u.tenant_id = v.tenant_id and u.workflow_id = v.workflow_id and u.number = v.number) as published_at",
             $documents,
             " from version v
              left join person p on p.id = v.saved_by
@@ -266,7 +318,8 @@ macro_rules! of_newest_run {
 static LIST: Statement = Statement::tenant(
     "workflows.list",
     concat!(
-        "select w.id, w.slug, w.name, w.description, w.tags, w.current_version, w.created_by, w.created_at, ",
+        "select w.id, w.slug, w.name, w.description, w.tags, w.current_version, w.published_version, w.revision, w.folder_id, w.created_by,
+            w.created_at, ",
         of_newest_run!("id", "last_id"),
         ", ",
         of_newest_run!("number", "last_number"),
@@ -291,30 +344,45 @@ static LIST: Statement = Statement::tenant(
 static FIND: Statement = Statement::tenant("workflows.find", workflow_select!(" and id = $2"));
 static NAMES: Statement =
     Statement::tenant("workflows.names", "select id, slug, name, removed_at from workflow where tenant_id = $1 order by name, slug, id");
-static CURRENT_VERSION: Statement = Statement::tenant(
-    "workflows.current_version",
-    "select current_version from workflow where tenant_id = $1 and id = $2 and removed_at is null",
+static PUBLISHED_VERSION: Statement = Statement::tenant(
+    "workflows.published_version",
+    "select published_version from workflow where tenant_id = $1 and id = $2 and removed_at is null",
 );
 static FIND_BY_SLUG: Statement = Statement::tenant("workflows.find_by_slug", workflow_select!(" and slug = $2"));
 static CREATE: Statement = Statement::tenant(
     "workflows.create",
-    "insert into workflow (tenant_id, id, slug, name, description, tags, current_version, created_by, created_at)
-     values ($1, $2, $3, $4, $5, $8, 1, $6, $7)
+    "insert into workflow
+        (tenant_id, id, slug, name, description, tags, current_version, revision, folder_id, created_by, created_at)
+     values ($1, $2, $3, $4, $5, $9, 1, 1, $8, $6, $7)
      on conflict do nothing",
 );
 static NEXT_VERSION: Statement = Statement::tenant(
     "workflows.next_version",
-    "update workflow set current_version = current_version + 1, name = $3, description = $4, tags = $5
+    "update workflow
+     set current_version = current_version + 1, revision = revision + 1, name = $3, description = $4, tags = $5
      where tenant_id = $1 and id = $2 and removed_at is null
      returning current_version",
 );
 static CREATE_VERSION: Statement = Statement::tenant(
     "workflows.create_version",
-    "insert into version (tenant_id, id, workflow_id, number, source, plan, plan_hash, saved_by, saved_at, label)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    "insert into version
+        (tenant_id, id, workflow_id, number, source, plan, plan_hash, saved_by, saved_at, label, content_hash, message, restored_from)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 );
-static REMOVE: Statement =
-    Statement::tenant("workflows.remove", "update workflow set removed_at = $3 where tenant_id = $1 and id = $2 and removed_at is null");
+// One that was removed holds no folder: it can be removed too.
+static REMOVE: Statement = Statement::tenant(
+    "workflows.remove",
+    "update workflow set removed_at = $3, folder_id = null where tenant_id = $1 and id = $2 and removed_at is null",
+);
+static MOVE: Statement = Statement::tenant(
+    "workflows.move",
+    "update workflow set folder_id = $3, revision = revision + 1 where tenant_id = $1 and id = $2 and removed_at is null",
+);
+static PUBLISH: Statement = Statement::tenant(
+    "workflows.publish",
+    "update workflow set published_version = $3, revision = revision + 1, name = $4, description = $5, tags = $6
+     where tenant_id = $1 and id = $2 and removed_at is null",
+);
 static VERSIONS: Statement = Statement::tenant("workflows.versions", version_select!("", " and v.workflow_id = $2 order by v.number desc"));
 static VERSION: Statement =
     Statement::tenant("workflows.version", version_select!(", v.source, v.plan", " and v.workflow_id = $2 and v.number = $3"));
@@ -324,12 +392,14 @@ pub(crate) static ALL: &[&Statement] = &[
     &LIST,
     &NAMES,
     &FIND,
-    &CURRENT_VERSION,
+    &PUBLISHED_VERSION,
     &FIND_BY_SLUG,
     &CREATE,
     &NEXT_VERSION,
     &CREATE_VERSION,
     &REMOVE,
+    &MOVE,
+    &PUBLISH,
     &VERSIONS,
     &VERSION,
     &VERSION_BY_ID,
@@ -351,8 +421,9 @@ pub async fn find<'a>(tx: &mut impl Reads<'a>, id: WorkflowId) -> Result<Option<
 }
 
 /// The number of the version that a start of a run's workflow would run now; nothing when the workflow was removed.
-pub async fn current_version<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>) -> Result<Option<i64>> {
-    tx.query(&CURRENT_VERSION).bind(run.facts.workflow).rows().await?.first().map(|row| row.i64("current_version")).transpose()
+pub async fn published_version<'a>(tx: &mut impl Reads<'a>, run: &Authorized<'_, RunRead, RunRow>) -> Result<Option<i64>> {
+    let rows = tx.query(&PUBLISHED_VERSION).bind(run.facts.workflow).rows().await?;
+    Ok(rows.first().map(|row| row.opt_i64("published_version")).transpose()?.flatten())
 }
 
 /// The workflow that a slug names.
@@ -371,7 +442,8 @@ pub async fn create(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowWrite>, new
         .bind(&new.description)
         .bind(created_by)
         .bind(version.saved_at)
-        .bind(Json(version.tags.clone().into()))
+        .bind(new.folder)
+        .bind(Json(new.tags.clone().into()))
         .execute()
         .await?;
     if made == 0 {
@@ -381,17 +453,16 @@ pub async fn create(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowWrite>, new
     Ok(true)
 }
 
-/// Saves the next version of a workflow, with the name and description it now has, and gives its number; nothing when
+/// Saves the next version of a workflow, called as is said, and gives its number; nothing when
 /// the workflow was removed in between.
 pub async fn add_version(
     tx: &mut WriteTx<'_>,
     workflow: &Authorized<'_, WorkflowWrite, WorkflowRow>,
-    name: &str,
-    description: &str,
+    called: &Called,
     version: &NewVersion,
 ) -> Result<Option<i64>> {
-    let rows =
-        tx.query(&NEXT_VERSION).bind(workflow.id).bind(name).bind(description).bind(Json(version.tags.clone().into())).rows().await?;
+    let Called { name, description, tags } = called;
+    let rows = tx.query(&NEXT_VERSION).bind(workflow.id).bind(name).bind(description).bind(Json(tags.clone().into())).rows().await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let number = row.i64("current_version")?;
     create_version(tx, workflow.id, number, version).await?;
@@ -399,18 +470,23 @@ pub async fn add_version(
 }
 
 async fn create_version(tx: &mut WriteTx<'_>, workflow: WorkflowId, number: i64, version: &NewVersion) -> Result<()> {
-    quotas::store(tx, quotas::size(&version.source).saturating_add(quotas::size(&version.plan))).await?;
+    let plan = version.plan.as_ref();
+    let plan_size = plan.map_or(0, |plan| quotas::size(&plan.text));
+    quotas::store(tx, quotas::size(&version.source).saturating_add(plan_size)).await?;
     let saved_by = tx.actor().person();
     tx.query(&CREATE_VERSION)
         .bind(version.id)
         .bind(workflow)
         .bind(number)
         .bind(&version.source)
-        .bind(&version.plan)
-        .bind(version.plan_hash)
+        .bind(plan.map(|plan| plan.text.clone()))
+        .bind(plan.map(|plan| plan.hash))
         .bind(saved_by)
         .bind(version.saved_at)
         .bind(&version.label)
+        .bind(version.content_hash)
+        .bind(&version.message)
+        .bind(version.restored_from)
         .execute()
         .await
         .map(drop)
@@ -419,6 +495,34 @@ async fn create_version(tx: &mut WriteTx<'_>, workflow: WorkflowId, number: i64,
 /// Removes a workflow from the list; its runs and versions stay. False when it was removed in between.
 pub async fn remove(tx: &mut WriteTx<'_>, workflow: &Authorized<'_, WorkflowDelete, WorkflowRow>, now: Timestamp) -> Result<bool> {
     Ok(tx.query(&REMOVE).bind(workflow.id).bind(now).execute().await? == 1)
+}
+
+/// Lets a workflow live in another folder, or in none. False when it was removed in between.
+pub async fn move_to(
+    tx: &mut WriteTx<'_>,
+    workflow: &Authorized<'_, WorkflowWrite, WorkflowRow>,
+    folder: Option<FolderId>,
+) -> Result<bool> {
+    Ok(tx.query(&MOVE).bind(workflow.id).bind(folder).execute().await? == 1)
+}
+
+/// Makes a version the one that a start takes, with the name and description it gives. False when the workflow was removed
+/// in between.
+pub async fn publish(tx: &mut WriteTx<'_>, _scope: &Scope<'_, WorkflowWrite>, new: &NewPublication) -> Result<bool> {
+    let done = tx
+        .query(&PUBLISH)
+        .bind(new.workflow)
+        .bind(new.number)
+        .bind(&new.name)
+        .bind(&new.description)
+        .bind(Json(new.tags.clone().into()))
+        .execute()
+        .await?;
+    if done == 0 {
+        return Ok(false);
+    }
+    versions::record_publication(tx, new).await?;
+    Ok(true)
 }
 
 /// The versions of a workflow, newest first.

@@ -164,6 +164,10 @@ kinds! {
     Workflow WorkflowId "wf";
     /// One saved version of a workflow.
     Version VersionId "wfv";
+    /// One time that a version became the one that a start takes.
+    Publication PublicationId "pub";
+    /// A folder that workflows live in.
+    Folder FolderId "fld";
     /// A run of a workflow.
     Run RunId "run";
     /// An approval that was asked.

@@ -27,8 +27,8 @@ pub use actor::{Actor, Door, Grants, Once, PolicyVersion, RequestFacts, Subject}
 pub use entropy::Entropy;
 pub use guard::{Authorized, Denied, Guarded, Protected, Scope};
 pub use id::{
-    ApiKeyId, ApprovalId, BudgetId, CredentialId, HoldId, Id, InboxId, InvitationId, LinkId, MailId, ModelId, PersonId, ProviderId,
-    RequestId, RunId, SessionId, TenantId, UseId, VariableId, VersionId, WorkflowId,
+    ApiKeyId, ApprovalId, BudgetId, CredentialId, FolderId, HoldId, Id, InboxId, InvitationId, LinkId, MailId, ModelId, PersonId,
+    ProviderId, PublicationId, RequestId, RunId, SessionId, TenantId, UseId, VariableId, VersionId, WorkflowId,
 };
 pub use money::Money;
 pub use page::{Cursor, Page};

@@ -80,7 +80,8 @@ pub(crate) async fn load<H: StepHost>(shared: &Shared<H>, claimed: &Lease) -> Re
         let version = workflows::pinned_version(&mut tx, row.version)
             .await?
             .ok_or_else(|| TaskError::Unreadable(format!("the version {} is missing", row.version)))?;
-        let plan: Plan = serde_json::from_str(&version.plan)
+        let plan = version.plan.as_deref().ok_or_else(|| TaskError::Unreadable(format!("the version {} has no plan", row.version)))?;
+        let plan: Plan = serde_json::from_str(plan)
             .map_err(|error| TaskError::Unreadable(format!("the plan of {} cannot be read: {error}", row.version)))?;
         let known = (Arc::new(plan), version.facts.saved_by);
         shared.plans.keep(row.version, &known);

@@ -17,6 +17,7 @@ pub mod denials;
 pub mod error;
 pub mod execution;
 pub mod expected;
+pub mod folders;
 pub mod housekeeping;
 pub mod idempotency;
 pub mod identity;

@@ -97,7 +97,9 @@ impl Platform {
             if !workflows::create(&mut tx, &of_workflows, &workflow, &version).await? {
                 return Err(there_already(&format!("a workflow `{}`", workflow.slug)));
             }
-            events = events.and(saved("workflow.created", &workflow.name, workflow.id, &workflow.slug, 1, &version));
+            events = events.and(saved("workflow.created", (workflow.id, &workflow.slug, &workflow.name), 1, &version));
+            let in_force = self.put_in_force(&mut tx, &of_workflows, (workflow.id, &workflow.slug), (1, compiled.plan()), None).await?;
+            events = events.and(in_force);
         }
         let known = variables::for_start(&mut tx).await?;
         let hosts = [("erp_url", &rehearsal.invoice_book), ("payments_url", &rehearsal.payment_desk), ("tracker_url", &rehearsal.tracker)];

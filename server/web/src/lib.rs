@@ -61,6 +61,7 @@ mod credentials;
 mod csrf;
 mod day;
 mod email_changes;
+mod folders;
 mod form;
 pub mod format;
 mod health;

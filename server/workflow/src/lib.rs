@@ -13,12 +13,14 @@ pub mod call;
 pub mod core;
 pub mod coverage;
 pub mod data;
+pub mod difference;
 pub mod event;
 pub mod expression;
 pub mod form;
 pub mod inputs;
 pub mod needs;
 pub mod parse;
+pub mod permissions;
 pub mod plan;
 pub mod run;
 

@@ -126,7 +126,7 @@ impl Fixture {
             id: run,
             workflow: self.workflow.id,
             version: self.version.id,
-            plan_hash: self.version.plan_hash,
+            plan_hash: self.version.plan.as_ref().unwrap().hash,
             starter: self.actor.person().unwrap(),
             starter_label: self.actor.label().to_owned(),
             inputs: json!({}),
@@ -146,14 +146,22 @@ async fn save(platform: &Platform, actor: &Actor, source: &str) -> (workflows::N
     let plan = parsed.plan.unwrap_or_else(|| panic!("{:#?}", parsed.diagnostics));
     let mut tx = platform.database().write(actor).await.unwrap();
     let scope = Scope::<WorkflowWrite>::of(actor, "workflow").unwrap();
-    let new = workflows::NewWorkflow { id: platform.new_id(), slug: plan.id.clone(), name: plan.name.clone(), description: String::new() };
+    let new = workflows::NewWorkflow {
+        id: platform.new_id(),
+        slug: plan.id.clone(),
+        name: plan.name.clone(),
+        description: String::new(),
+        tags: Vec::new(),
+        folder: None,
+    };
     let version = workflows::NewVersion {
         id: platform.new_id(),
         source: source.to_owned(),
-        plan: serde_json::to_string(&plan).unwrap(),
-        plan_hash: plan.hash().unwrap(),
-        tags: Vec::new(),
+        content_hash: [0; 32],
+        plan: Some(workflows::NewPlan { text: serde_json::to_string(&plan).unwrap(), hash: plan.hash().unwrap() }),
         label: String::new(),
+        message: String::new(),
+        restored_from: None,
         saved_at: platform.now(),
     };
     assert!(workflows::create(&mut tx, &scope, &new, &version).await.unwrap());

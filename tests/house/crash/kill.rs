@@ -126,7 +126,7 @@ async fn a_server_that_is_killed_at_random_loses_nothing_and_pays_nothing_twice(
     let developer = join(&nobody, &admin, "developer").await;
     let approver = join(&nobody, &admin, "approver").await;
     set_up_by_hand(&admin, &rehearsal).await;
-    admin.post("/t/acme/workflows", &[("source", SOURCE)]).await.expect(303);
+    admin.post("/t/acme/workflows", &[("source", SOURCE), ("act", "publish")]).await.expect(303);
     for client in [&admin, &developer, &approver] {
         client.csrf().await;
     }

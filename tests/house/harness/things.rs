@@ -7,7 +7,7 @@ use database::{
     person_links::{self, LinkPurpose, NewPersonLink},
 };
 use domain::{ApprovalId, RunId, Secret, machine::OsEntropy};
-use platform::runs::Waiting;
+use platform::{runs::Waiting, workflows::Save};
 use rehearsal::When;
 use serde_json::json;
 use vault::Token;
@@ -18,8 +18,12 @@ use super::{House, Tenant, Who};
 #[derive(Debug, Clone)]
 pub struct Things {
     pub slug: &'static str,
-    /// A workflow that the other tenant has not.
+    /// A workflow that the other tenant has not: with an older version, a published one and a draft.
     pub workflow: String,
+    /// Tells its state from every other one.
+    pub workflow_tag: String,
+    /// A folder with nothing in it.
+    pub folder: String,
     /// A run that waits for its approval.
     pub run: RunId,
     pub approval: ApprovalId,
@@ -76,7 +80,11 @@ pub async fn made_in(house: &House, tenant: &Tenant) -> Things {
     let source = format!(
         "---\nworkflow: {{id: {workflow}, name: Ours}}\n---\n\n## 1. Say it\n\n```yaml\naction: workflow.log\ninputs: {{message: here}}\n```\n"
     );
+    platform.save_workflow(&admin, &source.replace("here", "first")).await.unwrap();
     platform.save_workflow(&admin, &source).await.unwrap();
+    platform.save(&admin, &Save::draft(&source.replace("here", "draft"))).await.unwrap();
+    let workflow_tag = platform.workflow(&admin, &workflow).await.unwrap().tag;
+    let (folder, _) = platform.create_folder(&admin, "Made").await.unwrap();
 
     let invite = platform::invitations::Invite {
         email: format!("invited@{}.example", tenant.slug),
@@ -114,6 +122,8 @@ pub async fn made_in(house: &House, tenant: &Tenant) -> Things {
     Things {
         slug: tenant.slug,
         workflow,
+        workflow_tag,
+        folder: folder.to_string(),
         run,
         approval,
         digest: platform.approval(&admin, approval).await.unwrap().digest,

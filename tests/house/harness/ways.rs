@@ -100,6 +100,9 @@ fn fill(house: &House, route: &RouteInfo, before: &str, part: &str, slug: &str, 
         ("roles", _) => if route.path.ends_with("/grant") { "developer" } else { "viewer" }.to_owned(),
         ("invitations", "{id}" | "{invitation}") => things.invitation.clone(),
         ("workflows", _) => things.workflow.clone(),
+        ("folders", _) => things.folder.clone(),
+        // The first version was published and replaced, the second is published, the third is a draft.
+        ("versions", _) if route.path.ends_with("/publication") => "3".to_owned(),
         ("versions", _) => "1".to_owned(),
         ("runs", _) => things.run.to_string(),
         ("approvals", _) => things.approval.to_string(),
@@ -153,7 +156,16 @@ fn fields(route: &RouteInfo, things: &Things) -> Vec<(&'static str, String)> {
         "/variables" => text(&[("name", "another"), ("kind", "number"), ("value", "12")]),
         "/variables/{id}/value" => text(&[("kind", "text"), ("value", "another")]),
         "/variables/{id}/removal" => text(&[("typed", "erp_url")]),
-        "/workflows" | "/workflows/checks" => vec![("source", VENDOR_PAYMENT.replace("id: vendor-payment", "id: another-payment"))],
+        "/workflows/checks" => vec![("source", VENDOR_PAYMENT.replace("id: vendor-payment", "id: another-payment"))],
+        "/workflows" => vec![
+            ("source", VENDOR_PAYMENT.replace("id: vendor-payment", "id: another-payment")),
+            ("act", "publish".to_owned()),
+            ("message", "As agreed".to_owned()),
+        ],
+        "/workflows/{workflow}/folder" => text(&[("folder", &things.folder)]),
+        "/workflows/{workflow}/versions/{number}/publication" => text(&[("tag", &things.workflow_tag)]),
+        "/folders" => text(&[("path", "Another")]),
+        "/folders/{folder}/path" => text(&[("new_path", "Elsewhere")]),
         "/workflows/{workflow}/runs" => text(&[("start_key", "a-key")]),
         "/workflows/{workflow}/removal" => text(&[("confirm", &things.workflow)]),
         "/approvals/{id}/decision" => text(&[("decision", "approve"), ("comment", "As agreed."), ("digest", &things.digest)]),
@@ -161,6 +173,8 @@ fn fields(route: &RouteInfo, things: &Things) -> Vec<(&'static str, String)> {
         "/runs/{id}/cancellation" => text(&[("reason", "Not needed.")]),
         "/providers/{id}/models/{model}/default"
         | "/holds/{id}/release"
+        | "/workflows/{workflow}/versions/{number}/restoration"
+        | "/folders/{folder}/removal"
         | "/sign-out"
         | "/account/keys/{key}/revocation"
         | "/keys/{key}/revocation"
@@ -190,7 +204,10 @@ fn body(route: &RouteInfo, things: &Things) -> Option<Value> {
     Some(match (route.method, path) {
         ("GET" | "DELETE", _) => return None,
         (_, "/tokens") => json!({}),
-        (_, "/workflows/checks" | "/workflows/{workflow}") => json!({"source": ours}),
+        (_, "/workflows/checks" | "/workflows/{workflow}" | "/workflows/imports") => json!({"source": ours}),
+        (_, "/workflows/{workflow}/folder") => json!({"folder": "Made"}),
+        (_, "/folders") => json!({"path": "Another"}),
+        (_, "/folders/{folder}") => json!({"path": "Elsewhere"}),
         (_, "/runs") => json!({"workflow": things.workflow}),
         (_, "/runs/{run}/cancellation") => json!({"reason": "Not needed."}),
         (_, "/approvals/{approval}/decision") => json!({"decision": "approve", "comment": "As agreed.", "digest": things.digest}),
@@ -212,6 +229,8 @@ fn body(route: &RouteInfo, things: &Things) -> Option<Value> {
         (
             _,
             "/holds/{hold}/release"
+            | "/workflows/{workflow}/versions/{number}/publication"
+            | "/workflows/{workflow}/versions/{number}/restoration"
             | "/providers/{provider}/models/{model}/default"
             | "/members/{member}/roles/{role}"
             | "/members/{member}/disabling"

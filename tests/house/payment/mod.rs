@@ -107,7 +107,7 @@ async fn upload(house: &House) {
     let forms = page::forms(&preview.text);
     let source = forms.iter().find_map(|form| form.value("source")).expect("the text, to be saved");
     assert_eq!(source, SOURCE);
-    let saved = admin.post("/t/acme/workflows", &[("source", source)]).await.expect(303);
+    let saved = admin.post("/t/acme/workflows", &[("source", source), ("act", "publish")]).await.expect(303);
     assert_eq!(saved.location(), "/t/acme/workflows/vendor-payment");
     admin.get("/t/acme/workflows/vendor-payment").await.expect(200).says(&["Vendor payment", "Only open invoices are paid"]);
 }
@@ -318,12 +318,12 @@ mod refused_before_it_begins {
                 .replace("action: workflow.assert", "action: workflow.asert")
                 .replace("id: vendor-payment", "id: another-payment");
             for path in ["/t/acme/workflows/checks", "/t/acme/workflows"] {
-                let refused = house.acme.developer.post(path, &[("source", &broken)]).await.expect(422);
+                let refused = house.acme.developer.post(path, &[("source", &broken), ("act", "publish")]).await.expect(422);
                 refused.says(&["output_varible", "output_variable", "ask_abve", "ask_above", "workflow.asert", "workflow.assert", "line"]);
             }
             house.acme.developer.get("/t/acme/workflows/another-payment").await.expect(404);
             for source in ["", "# No front matter", "---\nworkflow: [\n---\n", "\u{0}"] {
-                house.acme.developer.post("/t/acme/workflows", &[("source", source)]).await.expect(422);
+                house.acme.developer.post("/t/acme/workflows", &[("source", source), ("act", "publish")]).await.expect(422);
             }
         }
 

@@ -134,14 +134,22 @@ impl House {
         let (workflow, version) = (self.id(), self.id());
         let mut tx = self.database.write(&actor).await.unwrap();
         let scope = Scope::<WorkflowWrite>::of(&actor, "workflow").unwrap();
-        let new = NewWorkflow { id: workflow, slug: "pay".to_owned(), name: "Pay".to_owned(), description: String::new() };
+        let new = NewWorkflow {
+            id: workflow,
+            slug: "pay".to_owned(),
+            name: "Pay".to_owned(),
+            description: String::new(),
+            tags: Vec::new(),
+            folder: None,
+        };
         let first = NewVersion {
             id: version,
             source: String::new(),
-            plan: "{}".to_owned(),
-            plan_hash: [1; 32],
-            tags: Vec::new(),
+            content_hash: [2; 32],
+            plan: Some(workflows::NewPlan { text: "{}".to_owned(), hash: [1; 32] }),
             label: String::new(),
+            message: String::new(),
+            restored_from: None,
             saved_at: START,
         };
         assert!(workflows::create(&mut tx, &scope, &new, &first).await.unwrap());

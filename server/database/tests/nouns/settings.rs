@@ -3,9 +3,10 @@
 use database::{
     Error,
     credentials::{self, NewCredential},
+    folders,
     providers::{self, NewModel, NewProvider, Price},
     variables::{self, NewVariable, VariableKind},
-    workflows,
+    versions, workflows,
 };
 use domain::{
     Money,
@@ -25,6 +26,8 @@ on_both_engines! {
     a_removed_provider_takes_its_models_along
     each_version_of_a_workflow_has_the_next_number
     a_slug_is_free_again_when_its_workflow_was_removed
+    what_a_start_takes_is_what_was_published
+    a_folder_takes_what_is_below_it_along
 }
 
 fn credential(site: &Site, name: &str) -> NewCredential {
@@ -229,13 +232,17 @@ async fn a_removed_provider_takes_its_models_along(site: &Site) {
     tx.commit(event()).await.unwrap();
 }
 
+fn called(name: &str, description: &str) -> workflows::Called {
+    workflows::Called { name: name.to_owned(), description: description.to_owned(), tags: vec!["money".to_owned()] }
+}
+
 async fn each_version_of_a_workflow_has_the_next_number(site: &Site) {
     let actor = site.actor(&site.acme).await;
     let mut tx = site.write(&actor).await;
     let row = authorized::<WorkflowWrite, _>(workflows::find_by_slug(&mut tx, "vendor-payment").await.unwrap(), &actor);
     let second = workflows::NewVersion { label: "2.0.0".to_owned(), ..version(site.id()) };
-    assert_eq!(workflows::add_version(&mut tx, &row, "Payment", "Pays", &second).await.unwrap(), Some(2));
-    assert_eq!(workflows::add_version(&mut tx, &row, "Payment", "Pays", &version(site.id())).await.unwrap(), Some(3));
+    assert_eq!(workflows::add_version(&mut tx, &row, &called("Payment", "Pays"), &second).await.unwrap(), Some(2));
+    assert_eq!(workflows::add_version(&mut tx, &row, &called("Payment", "Pays"), &version(site.id())).await.unwrap(), Some(3));
     tx.commit(event()).await.unwrap();
 
     let mut tx = site.read(&actor).await;
@@ -247,14 +254,94 @@ async fn each_version_of_a_workflow_has_the_next_number(site: &Site) {
     let shown = authorized::<WorkflowRead, _>(workflows::version(&mut tx, row.id, 2).await.unwrap(), &actor);
     assert_eq!((shown.facts.id, shown.facts.label.as_str(), shown.source.as_str()), (second.id, "2.0.0", "# Vendor payment"));
     assert!(workflows::version(&mut tx, row.id, 4).await.unwrap().is_none());
-    assert_eq!(workflows::pinned_version(&mut tx, second.id).await.unwrap().unwrap().facts.plan_hash, [7; 32]);
+    assert_eq!(workflows::pinned_version(&mut tx, second.id).await.unwrap().unwrap().facts.plan_hash, Some([7; 32]));
+}
+
+async fn what_a_start_takes_is_what_was_published(site: &Site) {
+    let actor = site.actor(&site.acme).await;
+    let mut tx = site.write(&actor).await;
+    let row = authorized::<WorkflowWrite, _>(workflows::find_by_slug(&mut tx, "vendor-payment").await.unwrap(), &actor);
+    assert_eq!((row.published_version, row.revision), (None, 1));
+    let broken = workflows::NewVersion { plan: None, restored_from: Some(1), ..version(site.id()) };
+    assert_eq!(workflows::add_version(&mut tx, &row, &called("Payment", "Pays"), &broken).await.unwrap(), Some(2));
+    let file = versions::FileRow { path: "tools/pay.py".to_owned(), content: vec![0, 255] };
+    versions::add_file(&mut tx, broken.id, &file).await.unwrap();
+    let publication = |number, name: &str| versions::NewPublication {
+        id: site.id(),
+        workflow: row.id,
+        number,
+        name: name.to_owned(),
+        description: "Pays".to_owned(),
+        tags: Vec::new(),
+        published_at: domain::Timestamp::from_micros(number),
+    };
+    assert!(workflows::publish(&mut tx, &scope(&actor), &publication(1, "Published")).await.unwrap());
+    tx.commit(event()).await.unwrap();
+
+    let mut tx = site.read(&actor).await;
+    let row = authorized::<WorkflowRead, _>(workflows::find(&mut tx, site.acme.workflow).await.unwrap(), &actor);
+    assert_eq!((row.current_version, row.published_version, row.revision, row.name.as_str()), (2, Some(1), 3, "Published"));
+    let all = workflows::versions(&mut tx, &row).await.unwrap();
+    assert_eq!(all.iter().map(|version| version.published_at).collect::<Vec<_>>(), [None, Some(domain::Timestamp::from_micros(1))]);
+    assert_eq!(
+        (all[0].plan_hash, all[0].restored_from, all[0].message.as_str(), all[0].content_hash),
+        (None, Some(1), "As agreed", [3; 32])
+    );
+    let shown = authorized::<WorkflowRead, _>(workflows::version(&mut tx, row.id, 2).await.unwrap(), &actor);
+    assert_eq!(versions::files(&mut tx, &shown).await.unwrap(), [file]);
+    drop(tx);
+
+    // What is no version is not published.
+    let mut tx = site.write(&actor).await;
+    let beyond = workflows::publish(&mut tx, &scope(&actor), &publication(3, "Beyond")).await;
+    assert!(matches!(beyond, Err(Error::Violation { .. })), "{beyond:?}");
+}
+
+async fn a_folder_takes_what_is_below_it_along(site: &Site) {
+    let actor = site.actor(&site.acme).await;
+    let mut tx = site.write(&actor).await;
+    let folder = |path: &str| folders::FolderRow { id: site.id(), path: path.to_owned(), created_at: at(1) };
+    let (finance, payments, other) = (folder("Finance"), folder("Finance/Payments"), folder("Finances"));
+    for new in [&finance, &payments, &other] {
+        assert!(folders::create(&mut tx, &scope(&actor), new).await.unwrap());
+    }
+    assert!(!folders::create(&mut tx, &scope(&actor), &folder("Finance")).await.unwrap(), "the path leads to one");
+    let row = authorized::<WorkflowWrite, _>(workflows::find_by_slug(&mut tx, "vendor-payment").await.unwrap(), &actor);
+    assert!(workflows::move_to(&mut tx, &row, Some(payments.id)).await.unwrap());
+    let found = authorized::<WorkflowWrite, _>(folders::find(&mut tx, finance.id).await.unwrap(), &actor);
+    folders::move_to(&mut tx, &found, "Money").await.unwrap();
+    tx.commit(event()).await.unwrap();
+
+    let globex = site.actor(&site.globex).await;
+    let mut tx = site.read(&globex).await;
+    assert!(folders::list(&mut tx, &scope(&globex)).await.unwrap().is_empty());
+    assert!(
+        folders::find(&mut tx, finance.id).await.unwrap().is_none() && folders::find_by_path(&mut tx, "Money").await.unwrap().is_none()
+    );
+    drop(tx);
+
+    let mut tx = site.write(&actor).await;
+    let list = folders::list(&mut tx, &scope(&actor)).await.unwrap();
+    let shown: Vec<(&str, i64)> = list.iter().map(|row| (row.folder.path.as_str(), row.workflows)).collect();
+    assert_eq!(shown, [("Finances", 0), ("Money", 0), ("Money/Payments", 1)]);
+    let other = authorized::<WorkflowWrite, _>(folders::find_by_path(&mut tx, "Finances").await.unwrap(), &actor);
+    folders::remove(&mut tx, &other).await.unwrap();
+    let full = authorized::<WorkflowWrite, _>(folders::find(&mut tx, payments.id).await.unwrap(), &actor);
+    let refused = folders::remove(&mut tx, &full).await;
+    assert!(matches!(refused, Err(Error::Violation { .. })), "{refused:?}");
 }
 
 async fn a_slug_is_free_again_when_its_workflow_was_removed(site: &Site) {
     let actor = site.actor(&site.acme).await;
     let mut tx = site.write(&actor).await;
-    let new =
-        workflows::NewWorkflow { id: site.id(), slug: "vendor-payment".to_owned(), name: "Another".to_owned(), description: String::new() };
+    let new = workflows::NewWorkflow {
+        id: site.id(),
+        slug: "vendor-payment".to_owned(),
+        name: "Another".to_owned(),
+        description: String::new(),
+        tags: Vec::new(),
+        folder: None,
+    };
     assert!(!workflows::create(&mut tx, &scope(&actor), &new, &version(site.id())).await.unwrap(), "the slug is taken");
     let row = authorized::<WorkflowDelete, _>(workflows::find(&mut tx, site.acme.workflow).await.unwrap(), &actor);
     assert!(workflows::remove(&mut tx, &row, at(1)).await.unwrap());
@@ -265,6 +352,6 @@ async fn a_slug_is_free_again_when_its_workflow_was_removed(site: &Site) {
     assert!(workflows::pinned_version(&mut tx, site.acme.version).await.unwrap().is_some(), "its runs still find their plan");
     // A version that exists is refused by the table, and the transaction with it.
     let row = authorized::<WorkflowWrite, _>(workflows::find(&mut tx, new.id).await.unwrap(), &actor);
-    let twice = workflows::add_version(&mut tx, &row, "", "", &version(site.acme.version)).await;
+    let twice = workflows::add_version(&mut tx, &row, &called("", ""), &version(site.acme.version)).await;
     assert!(matches!(twice, Err(Error::Violation { .. })), "{twice:?}");
 }

@@ -145,6 +145,8 @@ impl Site {
             slug: "vendor-payment".to_owned(),
             name: "Vendor payment".to_owned(),
             description: "Pays invoices".to_owned(),
+            tags: Vec::new(),
+            folder: None,
         };
         let made = workflows::create(&mut tx, &scope(&actor), &new, &version(tenant.version)).await.unwrap();
         assert!(made);
@@ -224,10 +226,11 @@ pub fn version(id: VersionId) -> NewVersion {
     NewVersion {
         id,
         source: "# Vendor payment".to_owned(),
-        plan: "{\"steps\":[]}".to_owned(),
-        plan_hash: [7; 32],
-        tags: Vec::new(),
+        content_hash: [3; 32],
+        plan: Some(workflows::NewPlan { text: "{\"steps\":[]}".to_owned(), hash: [7; 32] }),
         label: "1.0.0".to_owned(),
+        message: "As agreed".to_owned(),
+        restored_from: None,
         saved_at: START,
     }
 }

@@ -244,14 +244,22 @@ async fn tenant(database: &Database, entropy: &SeededEntropy, slug: &str) -> Ten
     let (workflow, version, hash) = (Id::new(START, entropy), Id::new(START, entropy), plan.hash().unwrap());
     let mut tx = database.write(&actor).await.unwrap();
     let scope = Scope::<WorkflowWrite>::of(&actor, "workflow").unwrap();
-    let new = NewWorkflow { id: workflow, slug: "two".to_owned(), name: "Two".to_owned(), description: String::new() };
+    let new = NewWorkflow {
+        id: workflow,
+        slug: "two".to_owned(),
+        name: "Two".to_owned(),
+        description: String::new(),
+        tags: Vec::new(),
+        folder: None,
+    };
     let first = NewVersion {
         id: version,
         source: SOURCE.to_owned(),
-        plan: serde_json::to_string(&plan).unwrap(),
-        plan_hash: hash,
-        tags: Vec::new(),
+        content_hash: [0; 32],
+        plan: Some(workflows::NewPlan { text: serde_json::to_string(&plan).unwrap(), hash }),
         label: String::new(),
+        message: String::new(),
+        restored_from: None,
         saved_at: START,
     };
     assert!(workflows::create(&mut tx, &scope, &new, &first).await.unwrap());

@@ -1,9 +1,8 @@
 //! The starter's rights, read again at each effect: a run acts for whom started it and never for more.
 
 use database::Batch;
-use domain::Permission;
 use engine::RunContext;
-use workflow::{Call, event::Park};
+use workflow::{Call, event::Park, permissions};
 
 use crate::Platform;
 
@@ -38,9 +37,9 @@ pub(super) fn check(platform: &Platform, batch: &Batch<'_>, run: &RunContext, ca
 }
 
 fn answer(grants: domain::Grants, run: &RunContext, call: &Call) -> Answer {
-    let needed: &[Permission] = match call {
-        Call::Http(_) => &[Permission::WorkflowExecute, Permission::ToolExecute],
-        Call::Model(_) => &[Permission::WorkflowExecute],
+    let needed = match call {
+        Call::Http(_) => permissions::HTTP,
+        Call::Model(_) => permissions::MODEL,
     };
     match needed.iter().find(|permission| !grants.allows(**permission)) {
         None => Answer::Allowed,

@@ -33,11 +33,10 @@ use crate::{
     approvals::{FilledShown, filled_shown},
     mandate::{Mandate, approvers_in_words, reach_of},
     tenants::quotas::demand_room,
-    workflows::SourceShown,
+    workflows::{SourceShown, version_line},
 };
 
 use history::History;
-use repetition::Repeated;
 
 pub use database::{runs::Filter as RunFilter, workflows::NameRow as WorkflowName};
 pub use history::{RoundShown, SaidShown, Sending, SendingEnd, Spent};
@@ -58,10 +57,12 @@ pub enum Given {
 struct Start<'s> {
     /// The workflow's slug.
     workflow: &'s str,
+    /// The number of the version; nothing for the published one.
+    version: Option<i64>,
     given: Given,
     start_key: Option<String>,
     /// The run whose inputs these are.
-    repeated: Option<Repeated>,
+    repeated: Option<RunId>,
 }
 
 /// A run that was accepted.
@@ -236,8 +237,8 @@ pub struct RunShown {
     pub line: RunLine,
     /// The version's number.
     pub version_number: i64,
-    /// The version that a start of the workflow would run now; nothing when the workflow was removed.
-    pub current_version: Option<i64>,
+    /// The version that a start of the workflow takes now; nothing when the workflow was removed.
+    pub published_version: Option<i64>,
     /// Who stopped it and why, when it was cancelled.
     pub cancelled: Option<CancelledShown>,
     /// Why it does not go on at this moment, when it does not.
@@ -279,16 +280,32 @@ pub struct CancelledShown {
 const JOURNAL_PAGE: u32 = 1_000;
 
 impl Platform {
-    /// Starts a run of the current version of a workflow. The same `start_key` starts one run, however often it is sent.
+    /// Starts a run of the published version of a workflow. The same `start_key` starts one run, however often it is sent.
     ///
     /// # Errors
-    /// 404 without such a workflow, 403 without `workflow:execute`, 422 for inputs that do not fit.
+    /// 404 without such a workflow, 403 without `workflow:execute`, 409 when no version is published, 422 for inputs that do
+    /// not fit.
     pub async fn start_run(&self, actor: &Actor, workflow_slug: &str, given: Given, start_key: Option<String>) -> Result<Accepted> {
-        self.start(actor, Start { workflow: workflow_slug, given, start_key, repeated: None }).await
+        self.start_version(actor, workflow_slug, None, given, start_key).await
+    }
+
+    /// Starts a run of a version that is published or was; of the published one when none is named.
+    ///
+    /// # Errors
+    /// 404 without such a version, 409 for a draft; else as [`Platform::start_run`].
+    pub async fn start_version(
+        &self,
+        actor: &Actor,
+        workflow_slug: &str,
+        version: Option<i64>,
+        given: Given,
+        start_key: Option<String>,
+    ) -> Result<Accepted> {
+        self.start(actor, Start { workflow: workflow_slug, version, given, start_key, repeated: None }).await
     }
 
     async fn start(&self, actor: &Actor, start: Start<'_>) -> Result<Accepted> {
-        let Start { workflow: workflow_slug, given, start_key, repeated } = start;
+        let Start { workflow: workflow_slug, version, given, start_key, repeated } = start;
         let Some(starter) = actor.person() else {
             return Err(Problem::new(403, "forbidden", "Only a member can start a run: it acts for whom started it.").into());
         };
@@ -302,17 +319,15 @@ impl Platform {
             let known = known.authorize::<RunRead>(actor)?;
             return Ok(Accepted { run: known.facts.id, number: known.facts.number, repeated: true });
         }
-        let version =
-            workflows::version(&mut tx, workflow.id, workflow.current_version).await?.ok_or_else(|| Problem::not_found("version"))?;
+        let unpublished = || Problem::conflict("not_published", "No version of this workflow is published yet: there are only drafts.");
+        let number = version.or(workflow.published_version).ok_or_else(unpublished)?;
+        let version = workflows::version(&mut tx, workflow.id, number).await?.ok_or_else(|| Problem::not_found("version"))?;
         let version = version.authorize::<WorkflowRead>(actor)?;
-        if let Some(repeated) = repeated.filter(|repeated| repeated.version != version.facts.number) {
-            let words = format!(
-                "The workflow is at version {} now, and that run was of version {}. Look at the inputs before you start it.",
-                version.facts.number, repeated.version
-            );
-            return Err(Problem::conflict("version_changed", words).into());
-        }
-        let plan = read_plan(&version.plan, version.facts.id)?;
+        let (Some(plan), Some(plan_hash), Some(_)) = (version.plan.as_deref(), version.facts.plan_hash, version.facts.published_at) else {
+            let words = format!("Version {number} is a draft. Publish it first: a start takes a version that is published or was.");
+            return Err(Problem::conflict("version_is_draft", words).into());
+        };
+        let plan = read_plan(plan, version.facts.id)?;
         let inputs = match given {
             Given::Form(fields) => inputs::from_form(&plan, &fields),
             Given::Values(values) => inputs::check(&plan, &values),
@@ -327,7 +342,7 @@ impl Platform {
             id,
             workflow: workflow.id,
             version: version.facts.id,
-            plan_hash: version.facts.plan_hash,
+            plan_hash,
             starter,
             starter_label: actor.label().to_owned(),
             inputs: Value::Object(inputs),
@@ -342,7 +357,7 @@ impl Platform {
             .with("workflow", workflow.slug.as_str())
             .with("version", version.facts.number);
         if let Some(repeated) = repeated {
-            event = event.with("repeats", repeated.run.to_string());
+            event = event.with("repeats", repeated.to_string());
         }
         tx.commit(AuditEvents::one(event)).await?;
         Ok(Accepted { run: id, number, repeated: false })
@@ -373,7 +388,13 @@ impl Platform {
         let missing = || Error::Broken(format!("{} is missing", run.version));
         let version = workflows::pinned_version(&mut tx, run.version).await?.ok_or_else(missing)?;
         let RunListRow { workflow_slug: slug, workflow_name: name, .. } = run.facts;
-        Ok(SourceShown { slug, name, version: version.facts.into(), source: version.source })
+        let plan = pinned_plan(&version)?;
+        let vars: Map<String, Value> = variables::for_start(&mut tx).await?.into_iter().map(|row| (row.name, row.value)).collect();
+        let published = workflows::find(&mut tx, version.facts.workflow).await?;
+        let published = published.map(|workflow| workflow.authorize::<WorkflowRead>(actor)).transpose()?;
+        let published = published.and_then(|workflow| workflow.published_version);
+        let mandate = Some(Mandate::of_plan(&plan, &vars));
+        Ok(SourceShown { slug, name, version: version_line(version.facts, published), source: version.source, mandate })
     }
 
     /// A run with everything its page shows.
@@ -383,15 +404,15 @@ impl Platform {
         let run = found.authorize::<RunRead>(actor)?;
         let version =
             workflows::pinned_version(&mut tx, run.version).await?.ok_or_else(|| Error::Broken(format!("{} is missing", run.version)))?;
-        let plan = read_plan(&version.plan, run.version)?;
+        let plan = pinned_plan(&version)?;
         let (state, history, last_seq) = fold(&mut tx, &run).await?;
         let asks = plan.steps.iter().any(|step| matches!(step.kind, StepKind::Approval(_)));
         let rounds = if asks { history::rounds(&mut tx, &run).await? } else { Vec::new() };
-        let current_version = workflows::current_version(&mut tx, &run).await?;
+        let published_version = workflows::published_version(&mut tx, &run).await?;
         let about = waits::About { run: &run, plan: &plan, state: &state, history: &history, rounds: &rounds };
         let wait = waits::explained(&mut tx, actor, about, self.now()).await?;
         let can_cancel = actor.may(domain::Permission::RunCancel) && !state.is_over() && !run.facts.status.is_over();
-        Ok(RunShown { current_version, wait, can_cancel, ..shown(&run, &plan, &state, history, rounds, last_seq) })
+        Ok(RunShown { published_version, wait, can_cancel, ..shown(&run, &plan, &state, history, rounds, last_seq) })
     }
 
     /// Asks a run to stop. What it has out is stopped; a waiting approval is cancelled.
@@ -417,6 +438,13 @@ impl Platform {
 fn field_problem(wrong: inputs::FieldProblem) -> FieldProblem {
     let hint = wrong.suggestion.map_or_else(String::new, |name| format!(" Did you mean `{name}`?"));
     FieldProblem { message: format!("`{}`: {}.{hint}", wrong.field, wrong.message), field: wrong.field }
+}
+
+/// The plan of a version that a run pinned.
+fn pinned_plan(version: &workflows::VersionRow) -> Result<Plan> {
+    let id = version.facts.id;
+    let plan = version.plan.as_deref().ok_or_else(|| Error::Broken(format!("{id} has no plan, and a run pinned it")))?;
+    read_plan(plan, id)
 }
 
 pub(crate) fn read_plan(plan: &str, version: VersionId) -> Result<Plan> {
@@ -494,7 +522,7 @@ fn shown(run: &RunRow, plan: &Plan, state: &Run, mut history: History, mut round
     RunShown {
         line: line(run.facts.clone()),
         version_number: run.version_number,
-        current_version: None,
+        published_version: None,
         cancelled,
         wait: None,
         inputs: run.inputs.clone(),

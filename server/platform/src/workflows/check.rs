@@ -9,6 +9,7 @@ use database::{Reads, credentials, providers, workflows as rows};
 use domain::{PersonId, Problem};
 use policy::{Role, TenantPolicy};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use workflow::{
     Diagnostic, Parsed, Plan,
     needs::Needs,
@@ -24,6 +25,7 @@ use crate::{
     },
     mail::text::{cut, one_line},
     mandate::Mandate,
+    names,
 };
 
 pub use workflow::{
@@ -263,7 +265,7 @@ fn finding(diagnostic: Diagnostic, lines: &[&str]) -> Finding {
 }
 
 /// Ids that would stand where pages of their own stand: `workflows/new`. The tests of the pages hold it against their routes.
-pub const RESERVED: &[&str] = &["checks", "new"];
+pub const RESERVED: &[&str] = &["checks", "export", "imports", "new"];
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
@@ -381,37 +383,60 @@ impl Compiled {
         &self.plan.id
     }
 
-    /// The name as lists show it.
-    pub(super) fn name(&self) -> String {
-        cut(&one_line(&self.plan.name), LONGEST_NAME)
-    }
-
-    pub(super) fn description(&self) -> String {
-        cut(&one_line(self.plan.description.as_deref().unwrap_or_default()), LONGEST_DESCRIPTION)
-    }
-
-    /// Whether a version is this plan.
-    pub(super) fn is_plan_of(&self, version: &rows::VersionRow) -> bool {
-        version.facts.plan_hash == self.hash
+    /// What it was compiled to.
+    pub(crate) const fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// A workflow that did not exist before.
     pub(crate) fn new_workflow(&self, platform: &Platform) -> rows::NewWorkflow {
-        rows::NewWorkflow { id: platform.new_id(), slug: self.plan.id.clone(), name: self.name(), description: self.description() }
+        let rows::Called { name, description, tags } = called(&self.plan);
+        rows::NewWorkflow { id: platform.new_id(), slug: self.plan.id.clone(), name, description, tags, folder: None }
     }
 
     /// A version with the text it was compiled from.
     pub(crate) fn new_version(&self, platform: &Platform, source: &str) -> rows::NewVersion {
         rows::NewVersion {
-            id: platform.new_id(),
-            source: source.to_owned(),
-            plan: self.text.clone(),
-            plan_hash: self.hash,
+            plan: Some(rows::NewPlan { text: self.text.clone(), hash: self.hash }),
             label: cut(&one_line(self.plan.version.as_deref().unwrap_or_default()), LONGEST_NAME),
-            tags: self.plan.tags.iter().map(|tag| cut(&one_line(tag), LONGEST_NAME)).collect(),
-            saved_at: platform.now(),
+            ..broken_version(platform, source)
         }
     }
+}
+
+/// A version that only keeps a text, whatever is wrong with it.
+pub(super) fn broken_version(platform: &Platform, source: &str) -> rows::NewVersion {
+    rows::NewVersion {
+        id: platform.new_id(),
+        source: source.to_owned(),
+        content_hash: Sha256::digest(source).into(),
+        plan: None,
+        label: String::new(),
+        message: String::new(),
+        restored_from: None,
+        saved_at: platform.now(),
+    }
+}
+
+/// What lists say of a workflow with this plan.
+pub(super) fn called(plan: &Plan) -> rows::Called {
+    rows::Called {
+        name: cut(&one_line(&plan.name), LONGEST_NAME),
+        description: cut(&one_line(plan.description.as_deref().unwrap_or_default()), LONGEST_DESCRIPTION),
+        tags: plan.tags.iter().map(|tag| cut(&one_line(tag), LONGEST_NAME)).collect(),
+    }
+}
+
+/// The id that a front matter gives, when it can be read in passing although the text has errors.
+pub(super) fn id_in(source: &str) -> Option<String> {
+    let head = lines(source).into_iter().skip(1).take_while(|line| line.trim_end() != "---" && !line.starts_with("```"));
+    let given = |line: &str| {
+        let (before, after) = line.split_once("id:")?;
+        let is_key = before.trim_end().is_empty() || before.trim_end().ends_with(['{', ',']);
+        let word = after.split([',', '}', '#']).next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+        names::reference(word).ok().filter(|_| is_key)
+    };
+    head.into_iter().find_map(given)
 }
 
 /// Who could decide.
@@ -528,6 +553,20 @@ mod tests {
         assert_eq!(lines("\u{feff}a\r\nb\rc\n\nd"), ["a", "b", "c", "", "d"]);
         assert_eq!(lines("a\n\r\nb"), ["a", "", "b"]);
         assert_eq!(lines(""), [""]);
+    }
+
+    #[test]
+    fn an_id_is_read_in_passing_from_the_front_matter_alone() {
+        for (source, id) in [
+            ("---\nworkflow:\n  id: pay\n", Some("pay")),
+            ("---\nworkflow: {name: A, id: \"pay\", x}\n---\n", Some("pay")),
+            ("---\nvoid: 1\n---\n```yaml\nid: step\n```\n", None),
+            ("# Text\n```yaml\nid: step\n```\n", None),
+            ("---\nid: not a word\n", None),
+            ("", None),
+        ] {
+            assert_eq!(id_in(source).as_deref(), id, "{source}");
+        }
     }
 
     #[test]

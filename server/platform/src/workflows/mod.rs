@@ -3,24 +3,37 @@
 //! A file is saved whole or refused with everything that is wrong with it; a version never changes.
 
 mod check;
+mod export;
+mod save;
+mod text;
+mod versions;
 
-use database::workflows::{self as rows, LastRun, VersionListRow, WorkflowListRow};
+use database::{
+    Reads, folders,
+    workflows::{self as rows, LastRun, VersionListRow, VersionRow, WorkflowListRow, WorkflowRow},
+};
 use domain::{
-    Actor, Permission, Problem, Scope, Timestamp, WorkflowId,
+    Actor, Authorized, FolderId, Permission, Problem, Scope, Timestamp, WorkflowId,
     audit::{AuditEvent, AuditEvents},
-    permission::{WorkflowDelete, WorkflowRead, WorkflowWrite},
+    permission::{WorkflowDelete, WorkflowRead},
 };
 
 use crate::{
     Error, Platform, Result,
-    expected::Expected,
+    mandate::Mandate,
     runs::{RunFilter, RunLine, read_plan},
     search::{demand_searchable, is_in},
-    tenants::quotas::demand_room,
 };
 
+pub use export::{Export, ExportedFile};
+pub(crate) use save::saved;
+pub use save::{Base, Foreseen, Save, SaveError, Saved, Standing};
+pub use text::{TextDifference, TextLine, TextRow, Words};
+pub use versions::{DifferenceShown, VersionShown, VersionsShown};
+pub use workflow::difference::{Change, Kind as ChangeKind, Weight};
+
+use check::People;
 pub use check::{Block, Checked, Excerpt, FieldType, Finding, InputShown, Need, NeedKind, OutputShown, RESERVED, Severity, StepOutline};
-use check::{Compiled, People};
 pub use database::RunStatus;
 
 /// Runs shown on the page of a workflow.
@@ -39,8 +52,14 @@ pub struct WorkflowLine {
     pub description: String,
     /// The tags that its file gives it.
     pub tags: Vec<String>,
-    /// The number of the version that runs.
+    /// The number of the version that a start takes; while none was published, of the newest draft.
     pub version: i64,
+    /// Whether there is one that a start takes.
+    pub is_published: bool,
+    /// The number of the newest version.
+    pub latest: i64,
+    /// The folder it lives in.
+    pub folder: Option<FolderId>,
     /// How many runs it had; more than 10,000 are counted as 10,001.
     pub runs: i64,
     /// How many of them have not ended, counted alike.
@@ -65,12 +84,42 @@ pub struct VersionLine {
     pub number: i64,
     /// The version that the text calls itself, or nothing.
     pub label: String,
-    /// SHA-256 of the plan, as 64 hexadecimal signs: versions that do the same have the same.
-    pub plan_hash: String,
+    /// SHA-256 of the text and of the files beside it, as 64 hexadecimal signs.
+    pub content_hash: String,
+    /// SHA-256 of the plan, alike: versions that do the same have the same. Nothing of a draft with errors.
+    pub plan_hash: Option<String>,
     /// The address of who saved it.
     pub saved_by: Option<String>,
     /// When.
     pub saved_at: Timestamp,
+    /// What they said of it, on one line; may be empty.
+    pub message: String,
+    /// The number of the version whose text it has again.
+    pub restored_from: Option<i64>,
+    /// When it became the one that a start takes, most lately.
+    pub published_at: Option<Timestamp>,
+    /// What it can be used for.
+    pub state: VersionState,
+}
+
+/// What a version can be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionState {
+    /// A start takes it.
+    Published,
+    /// A start took it once, and can name it still.
+    Earlier,
+    /// It is without errors, and cannot be started before it is published.
+    Draft,
+    /// It has errors, and is kept so that nothing that was written is lost.
+    Broken,
+}
+
+impl VersionState {
+    /// Whether a run of it can be started.
+    pub const fn can_start(self) -> bool {
+        matches!(self, Self::Published | Self::Earlier)
+    }
 }
 
 /// A workflow with everything its page shows.
@@ -84,10 +133,14 @@ pub struct WorkflowShown {
     pub name: String,
     /// What it does.
     pub description: String,
-    /// The version that runs.
+    /// The version that a start takes; while none was published, the newest draft.
     pub current: VersionLine,
     /// That version, looked at as it stands in this tenant now.
     pub checked: Checked,
+    /// Tells this state of the workflow from every other one.
+    pub tag: String,
+    /// The folder it lives in, with its path.
+    pub folder: Option<(FolderId, String)>,
     /// All versions, newest first.
     pub versions: Vec<VersionLine>,
     /// Its newest runs; empty for one who may not see runs.
@@ -95,7 +148,7 @@ pub struct WorkflowShown {
 }
 
 /// The text of a version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SourceShown {
     /// The workflow's slug.
     pub slug: String,
@@ -105,43 +158,8 @@ pub struct SourceShown {
     pub version: VersionLine,
     /// The text as it was written.
     pub source: String,
-}
-
-/// A file that was saved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Saved {
-    /// The word for the workflow in addresses: the id that the file gives.
-    pub slug: String,
-    /// The number of the version.
-    pub version: i64,
-    /// Whether a version was added; false when the present one is the same text.
-    pub new: bool,
-}
-
-/// Why a file was not saved. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum SaveError {
-    /// The file has errors.
-    #[error("the workflow file has errors")]
-    Refused(Box<Checked>),
-    /// Something else.
-    #[error(transparent)]
-    Other(#[from] Error),
-}
-
-impl SaveError {
-    /// What a door answers that shows no files: the first error at its place, and how many there are.
-    pub fn into_error(self) -> Error {
-        match self {
-            Self::Refused(checked) => {
-                let count = checked.errors().count();
-                let first = checked.errors().next().map(|first| format!(" The first is in line {}: {}.", first.line, first.message));
-                let noun = if count == 1 { "error" } else { "errors" };
-                Problem::new(422, "workflow_errors", format!("The file has {count} {noun}.{}", first.unwrap_or_default())).into()
-            }
-            Self::Other(error) => error,
-        }
-    }
+    /// What it may, under the tenant's variables as they are now; nothing of a draft with errors.
+    pub mandate: Option<Mandate>,
 }
 
 impl From<WorkflowListRow> for WorkflowLine {
@@ -153,7 +171,10 @@ impl From<WorkflowListRow> for WorkflowLine {
             name: workflow.name,
             description: workflow.description,
             tags: workflow.tags,
-            version: workflow.current_version,
+            version: workflow.published_version.unwrap_or(workflow.current_version),
+            is_published: workflow.published_version.is_some(),
+            latest: workflow.current_version,
+            folder: workflow.folder,
             runs,
             unfinished,
             last_run: last_run.map(|LastRun { number, status, accepted_at, .. }| (number, status, accepted_at)),
@@ -161,25 +182,46 @@ impl From<WorkflowListRow> for WorkflowLine {
     }
 }
 
-impl From<VersionListRow> for VersionLine {
-    fn from(row: VersionListRow) -> Self {
-        Self {
-            number: row.number,
-            label: row.label,
-            plan_hash: hex::encode(row.plan_hash),
-            saved_by: row.saved_by_email,
-            saved_at: row.saved_at,
-        }
+/// A version as lists show it; `published` is the number of the one that a start takes.
+pub(crate) fn version_line(row: VersionListRow, published: Option<i64>) -> VersionLine {
+    let state = match (row.plan_hash, row.published_at) {
+        (None, _) => VersionState::Broken,
+        (Some(_), None) => VersionState::Draft,
+        (Some(_), Some(_)) if published == Some(row.number) => VersionState::Published,
+        (Some(_), Some(_)) => VersionState::Earlier,
+    };
+    VersionLine {
+        number: row.number,
+        label: row.label,
+        content_hash: hex::encode(row.content_hash),
+        plan_hash: row.plan_hash.map(hex::encode),
+        saved_by: row.saved_by_email,
+        saved_at: row.saved_at,
+        message: row.message,
+        restored_from: row.restored_from,
+        published_at: row.published_at,
+        state,
     }
 }
 
-/// The tag that tells a version of a workflow from every other one.
-pub fn tag(workflow: WorkflowId, version: i64) -> String {
-    format!("{workflow}.{version}")
+/// The tag of a workflow: another one after every save, publication and move.
+fn tag(workflow: &WorkflowRow) -> String {
+    format!("{}.{}", workflow.id, workflow.revision)
 }
 
 fn not_found() -> Problem {
     Problem::not_found("workflow")
+}
+
+/// A version that the workflow must have.
+async fn version_of<'a, 'actor, P>(
+    tx: &mut impl Reads<'a>,
+    actor: &'actor Actor,
+    workflow: &Authorized<'_, P, WorkflowRow>,
+    number: i64,
+) -> Result<Authorized<'actor, WorkflowRead, VersionRow>> {
+    let missing = || Error::Broken(format!("version {number} of {} is missing", workflow.id));
+    Ok(rows::version(tx, workflow.id, number).await?.ok_or_else(missing)?.authorize::<WorkflowRead>(actor)?)
 }
 
 fn saved_meanwhile() -> Error {
@@ -190,92 +232,7 @@ fn saved_meanwhile() -> Error {
     .into()
 }
 
-/// What the log says of a version that was saved.
-pub(crate) fn saved(action: &'static str, name: &str, id: WorkflowId, slug: &str, number: i64, version: &rows::NewVersion) -> AuditEvent {
-    AuditEvent::done(action, "workflow", id, name).with("slug", slug).with("version", number).with("plan", hex::encode(version.plan_hash))
-}
-
 impl Platform {
-    /// Looks at a file: what it would do, what it needs and whether that is there, and all that is wrong. Changes nothing.
-    ///
-    /// # Errors
-    /// 403 for one who may not save workflows: what is missing says what there is.
-    pub async fn check_workflow(&self, actor: &Actor, source: &str) -> Result<Checked> {
-        Scope::<WorkflowWrite>::of(actor, "workflows")?;
-        let reading = self.reading(source).await?;
-        self.look_at(actor, reading).await
-    }
-
-    async fn look_at(&self, actor: &Actor, reading: check::Reading) -> Result<Checked> {
-        let people = People::read(self, actor.tenant(), actor.person()).await?;
-        let mut tx = self.parts().database.read(actor).await?;
-        check::checked(&mut tx, reading, None, &people).await
-    }
-
-    /// Saves a file: as a new workflow, or as the next version of the one with the same id. The same text again adds
-    /// nothing. Whether the tenant has what it needs is asked at a start, not here.
-    ///
-    /// # Errors
-    /// [`SaveError::Refused`] with everything that is wrong with the file; 403 without `workflow:write`.
-    pub async fn save_workflow(&self, actor: &Actor, source: &str) -> Result<Saved, SaveError> {
-        self.save_as(actor, None, source, &Expected::Anything).await
-    }
-
-    /// Saves a file under the word that its address says, for one who says which version they expect to find.
-    ///
-    /// # Errors
-    /// 412 when there is another one, 422 when the file gives another id; else as [`Platform::save_workflow`].
-    pub async fn save_workflow_as(&self, actor: &Actor, slug: &str, source: &str, expected: &Expected) -> Result<Saved, SaveError> {
-        self.save_as(actor, Some(slug), source, expected).await
-    }
-
-    async fn save_as(&self, actor: &Actor, slug: Option<&str>, source: &str, expected: &Expected) -> Result<Saved, SaveError> {
-        Scope::<WorkflowWrite>::of(actor, "workflows").map_err(Error::from)?;
-        let reading = self.reading(source).await?;
-        match reading.compiled()? {
-            Some(compiled) if slug.is_some_and(|slug| slug != compiled.slug()) => {
-                let words = format!("The file gives the id `{}`, and this is the address of another workflow.", compiled.slug());
-                Err(SaveError::Other(Problem::field("source", words).into()))
-            }
-            Some(compiled) => Ok(self.store(actor, source, &compiled, expected).await?),
-            None => Err(SaveError::Refused(Box::new(self.look_at(actor, reading).await?))),
-        }
-    }
-
-    async fn store(&self, actor: &Actor, source: &str, compiled: &Compiled, expected: &Expected) -> Result<Saved> {
-        let scope = Scope::<WorkflowWrite>::of(actor, "workflows")?;
-        let version = compiled.new_version(self, source);
-        let mut tx = self.parts().database.write(actor).await?;
-        let Some(found) = rows::find_by_slug(&mut tx, compiled.slug()).await? else {
-            expected.check(None)?;
-            let workflow = compiled.new_workflow(self);
-            if !rows::create(&mut tx, &scope, &workflow, &version).await? {
-                return Err(saved_meanwhile());
-            }
-            demand_room!(self, actor, tx, self.room_for_bytes(&mut tx).await?);
-            let event = saved("workflow.created", &workflow.name, workflow.id, &workflow.slug, 1, &version);
-            tx.commit(AuditEvents::one(event)).await?;
-            return Ok(Saved { slug: workflow.slug, version: 1, new: true });
-        };
-        let workflow = found.authorize::<WorkflowWrite>(actor)?;
-        expected.check(Some(&tag(workflow.id, workflow.current_version)))?;
-        let slug = workflow.slug.clone();
-        let current = rows::version(&mut tx, workflow.id, workflow.current_version).await?;
-        if let Some(current) = current {
-            let current = current.authorize::<WorkflowRead>(actor)?;
-            if compiled.is_plan_of(&current) && current.source == source {
-                return Ok(Saved { slug, version: workflow.current_version, new: false });
-            }
-        }
-        let name = compiled.name();
-        let added = rows::add_version(&mut tx, &workflow, &name, &compiled.description(), &version).await?;
-        let number = added.ok_or_else(saved_meanwhile)?;
-        demand_room!(self, actor, tx, self.room_for_bytes(&mut tx).await?);
-        let event = saved("workflow.updated", &name, workflow.id, &slug, number, &version);
-        tx.commit(AuditEvents::one(event)).await?;
-        Ok(Saved { slug, version: number, new: true })
-    }
-
     /// The id of the workflow with this word in addresses. An id stands for itself: of one that was removed, runs are left.
     ///
     /// # Errors
@@ -309,48 +266,50 @@ impl Platform {
     /// # Errors
     /// 404 when there is none.
     pub async fn workflow(&self, actor: &Actor, slug: &str) -> Result<WorkflowShown> {
+        self.workflow_at(actor, slug, None).await
+    }
+
+    /// The same with another version looked at, which is then the current one; nothing for the one that a start takes.
+    ///
+    /// # Errors
+    /// 404 when there is none.
+    pub async fn workflow_at(&self, actor: &Actor, slug: &str, version: Option<i64>) -> Result<WorkflowShown> {
         let mut tx = self.parts().database.read(actor).await?;
         let workflow = rows::find_by_slug(&mut tx, slug).await?.ok_or_else(not_found)?.authorize::<WorkflowRead>(actor)?;
         let versions = rows::versions(&mut tx, &workflow).await?;
-        let missing = || Error::Broken(format!("version {} of {} is missing", workflow.current_version, workflow.id));
-        let current = rows::version(&mut tx, workflow.id, workflow.current_version).await?.ok_or_else(missing)?;
-        let current = current.authorize::<WorkflowRead>(actor)?;
+        let number = version.or(workflow.published_version).unwrap_or(workflow.current_version);
+        let found = rows::version(&mut tx, workflow.id, number).await?.ok_or_else(|| Problem::not_found("version"))?;
+        let current = found.authorize::<WorkflowRead>(actor)?;
+        let folder = match workflow.folder {
+            Some(id) => folders::find(&mut tx, id).await?.map(|folder| folder.authorize::<WorkflowRead>(actor)).transpose()?,
+            None => None,
+        };
         drop(tx);
 
-        let plan = read_plan(&current.plan, current.facts.id)?;
+        let plan = current.plan.as_deref().map(|plan| read_plan(plan, current.facts.id)).transpose()?;
         let reading = self.reading(&current.source).await?;
         let people = People::read(self, actor.tenant(), current.facts.saved_by).await?;
         let mut tx = self.parts().database.read(actor).await?;
-        let checked = check::checked(&mut tx, reading, Some(&plan), &people).await?;
+        let checked = check::checked(&mut tx, reading, plan.as_ref(), &people).await?;
         drop(tx);
         let of_this = RunFilter { workflow: Some(workflow.id), ..RunFilter::default() };
         let recent_runs =
             if actor.may(Permission::RunRead) { self.runs(actor, of_this, None, RECENT_RUNS).await?.items } else { Vec::new() };
+        let (folder, tag) = (folder.map(|folder| (folder.id, folder.path.clone())), tag(&workflow));
         let workflow = workflow.into_inner();
+        let published = workflow.published_version;
         Ok(WorkflowShown {
+            tag,
+            folder,
             id: workflow.id,
             slug: workflow.slug,
             name: workflow.name,
             description: workflow.description,
-            current: current.into_inner().facts.into(),
+            current: version_line(current.into_inner().facts, published),
             checked,
-            versions: versions.into_iter().map(VersionLine::from).collect(),
+            versions: versions.into_iter().map(|row| version_line(row, published)).collect(),
             recent_runs,
         })
-    }
-
-    /// The text of a version; of the one that runs when no number is given.
-    ///
-    /// # Errors
-    /// 404 when there is none.
-    pub async fn workflow_source(&self, actor: &Actor, slug: &str, number: Option<i64>) -> Result<SourceShown> {
-        let mut tx = self.parts().database.read(actor).await?;
-        let workflow = rows::find_by_slug(&mut tx, slug).await?.ok_or_else(not_found)?.authorize::<WorkflowRead>(actor)?;
-        let number = number.unwrap_or(workflow.current_version);
-        let found = rows::version(&mut tx, workflow.id, number).await?.ok_or_else(|| Problem::not_found("version"))?;
-        let version = found.authorize::<WorkflowRead>(actor)?.into_inner();
-        let workflow = workflow.into_inner();
-        Ok(SourceShown { slug: workflow.slug, name: workflow.name, version: version.facts.into(), source: version.source })
     }
 
     /// Removes a workflow from the list: it cannot be started any more. Its runs go on and stay, with their versions.
@@ -365,7 +324,7 @@ impl Platform {
         }
         let event = AuditEvent::done("workflow.deleted", "workflow", workflow.id, &workflow.name)
             .with("slug", workflow.slug.as_str())
-            .with("version", workflow.current_version);
+            .with("version", workflow.published_version);
         Ok(tx.commit(AuditEvents::one(event)).await?)
     }
 }

@@ -118,18 +118,35 @@ impl Stage {
         let platform = &self.house.platform;
         let mut tx = platform.database().write(actor).await.unwrap();
         let scope = Scope::<WorkflowWrite>::of(actor, "workflow").unwrap();
-        let new =
-            workflows::NewWorkflow { id: platform.new_id(), slug: plan.id.clone(), name: plan.name.clone(), description: String::new() };
+        let new = workflows::NewWorkflow {
+            id: platform.new_id(),
+            slug: plan.id.clone(),
+            name: plan.name.clone(),
+            description: String::new(),
+            tags: Vec::new(),
+            folder: None,
+        };
         let version = workflows::NewVersion {
             id: platform.new_id(),
             source,
-            plan: serde_json::to_string(&plan).unwrap(),
-            plan_hash: plan.hash().unwrap(),
-            tags: Vec::new(),
+            content_hash: [0; 32],
+            plan: Some(workflows::NewPlan { text: serde_json::to_string(&plan).unwrap(), hash: plan.hash().unwrap() }),
             label: String::new(),
+            message: String::new(),
+            restored_from: None,
             saved_at: platform.now(),
         };
         assert!(workflows::create(&mut tx, &scope, &new, &version).await.unwrap());
+        let in_force = database::versions::NewPublication {
+            id: platform.new_id(),
+            workflow: new.id,
+            number: 1,
+            name: new.name.clone(),
+            description: String::new(),
+            tags: Vec::new(),
+            published_at: platform.now(),
+        };
+        assert!(workflows::publish(&mut tx, &scope, &in_force).await.unwrap());
         tx.commit(AuditEvents::one(AuditEvent::done("workflow.created", "workflow", new.id, &*new.name))).await.unwrap();
     }
 

@@ -19,6 +19,7 @@ pub(crate) mod budgets;
 pub(crate) mod credentials;
 pub(crate) mod document;
 mod door;
+pub(crate) mod folders;
 pub mod identity;
 pub(crate) mod members;
 pub mod problem;
@@ -28,6 +29,7 @@ pub mod runs;
 mod schema;
 pub mod values;
 pub(crate) mod variables;
+pub(crate) mod versions;
 pub mod workflows;
 
 pub(crate) use ask::{Body, Conditions, Path, Query};

@@ -1,7 +1,7 @@
 //! What an operation gives: each kind makes an answer, and says in the document what it is.
 
 use actix_web::{
-    HttpResponse,
+    HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
         header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION},
@@ -73,6 +73,19 @@ pub(crate) struct Done;
 
 /// 200 with lines that come one after another.
 pub(crate) struct Lines(pub HttpResponse);
+
+/// 200 with a file, whole or as it is read.
+pub(crate) struct File(pub HttpResponse);
+
+impl File {
+    /// An answer that browsers and programs keep under this name.
+    pub(crate) fn named(name: &str, content_type: &str) -> HttpResponseBuilder {
+        let mut response = HttpResponse::Ok();
+        response.insert_header((CONTENT_TYPE, content_type));
+        response.insert_header(("content-disposition", format!("attachment; filename=\"{name}\"")));
+        response
+    }
+}
 
 /// What the lines of a file are.
 #[derive(Debug, Clone, Copy)]
@@ -180,6 +193,20 @@ impl Reply for Done {
 
     fn describe(operation: &mut Operation, _components: &mut Components) {
         operation.answers.push((204, json!({"description": "It is done."})));
+    }
+}
+
+impl Reply for File {
+    const MAY_BE_KEPT: bool = false;
+
+    fn into_sent(self) -> Result<Sent> {
+        Ok(Sent { status: StatusCode::OK, headers: Vec::new(), content: Content::Stream(self.0) })
+    }
+
+    fn describe(operation: &mut Operation, _components: &mut Components) {
+        let types = ["application/json", "application/yaml", "application/zip", "text/markdown"];
+        let content: Map<String, Value> = types.iter().map(|kind| ((*kind).to_owned(), json!({}))).collect();
+        operation.answers.push((200, json!({"description": "A file.", "content": content})));
     }
 }
 

@@ -236,6 +236,9 @@ pub struct StartJson {
     /// What it is started with, by name.
     #[serde(default)]
     pub inputs: Map<String, Value>,
+    /// The number of a version that is published or was; the published one when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
 }
 
 /// A run that was accepted.
@@ -427,9 +430,10 @@ pub(crate) async fn list(call: Call<RunRead>, Query(asked): Query<ListJson>) -> 
     Ok(Json(PageOf::of(&call, LIST, page, LineJson::from)))
 }
 
-/// `POST /api/v1/runs`: starts a run of the current version of a workflow.
+/// `POST /api/v1/runs`: starts a run of the published version of a workflow, or of one that was.
 pub(crate) async fn start(call: Call<WorkflowExecute>, Body(asked): Body<StartJson>) -> Result<Created<AcceptedJson>> {
-    let accepted = call.platform().start_run(call.actor(), &asked.workflow, Given::Values(asked.inputs), None).await?;
+    let StartJson { workflow, inputs, version } = asked;
+    let accepted = call.platform().start_version(call.actor(), &workflow, version, Given::Values(inputs), None).await?;
     let value = AcceptedJson { id: IdText(accepted.run), number: accepted.number };
     Ok(Created { location: format!("/api/v1/runs/{}", accepted.run), value })
 }

@@ -5,7 +5,7 @@ use domain::{
     permission::{WorkflowDelete, WorkflowRead, WorkflowWrite},
 };
 use platform::workflows::{
-    Checked, Excerpt, FieldType, Finding, InputShown, NeedKind, SaveError, Severity, StepOutline, VersionLine, WorkflowLine,
+    Base, Checked, Excerpt, FieldType, Finding, InputShown, NeedKind, Save, SaveError, Saved, Severity, StepOutline, WorkflowLine,
     WorkflowSearch, WorkflowShown,
 };
 use schemars::JsonSchema;
@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Body, Call, Conditions, Done, IdText, Json, Moment, PageOf, Path, Query, Result, Tagged, Word, runs::StatusJson, values::Number,
+    Body, Call, Conditions, Created, Done, IdText, Json, Moment, PageOf, Path, Query, Result, Tagged, Word, folders, runs::StatusJson,
+    versions::VersionJson,
 };
 
 /// A workflow in a list.
@@ -30,8 +31,14 @@ pub struct LineJson {
     pub description: String,
     /// The tags that its file gives it.
     pub tags: Vec<String>,
-    /// The number of the version that runs.
+    /// The number of the version that a start takes; while none was published, of the newest draft.
     pub version: i64,
+    /// Whether there is one that a start takes.
+    pub is_published: bool,
+    /// The number of the newest version.
+    pub latest: i64,
+    /// The id of the folder it lives in.
+    pub folder: Option<IdText<kind::Folder>>,
     /// How many runs it had; more than 10,000 are counted as 10,001.
     pub runs: i64,
     /// How many of them have not ended, counted alike.
@@ -50,6 +57,8 @@ pub struct ListJson {
     /// Only those with exactly this tag.
     #[schemars(length(max = 200))]
     pub tag: Option<String>,
+    /// Only those that live in this folder: a path such as `Finance/Payments`, or `/` for those that live in none.
+    pub folder: Option<String>,
 }
 
 /// The newest run of a workflow.
@@ -64,22 +73,6 @@ pub struct LastRunJson {
     pub accepted_at: Moment,
 }
 
-/// A saved version.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Version")]
-pub struct VersionJson {
-    /// The number within the workflow, from 1.
-    pub number: i64,
-    /// The version that the file calls itself, or nothing.
-    pub label: String,
-    /// SHA-256 of what it does, as 64 hexadecimal signs: versions that do the same have the same.
-    pub plan_hash: String,
-    /// The address of who saved it, while they are a member.
-    pub saved_by: Option<String>,
-    /// When.
-    pub saved_at: Moment,
-}
-
 /// A workflow.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Workflow")]
@@ -92,7 +85,9 @@ pub struct WorkflowJson {
     pub name: String,
     /// What it does.
     pub description: String,
-    /// The version that runs.
+    /// The folder it lives in, as a path.
+    pub folder: Option<String>,
+    /// The version that a start takes; while none was published, the newest draft.
     pub current: VersionJson,
     /// That version as it stands in this tenant now.
     pub checked: CheckedJson,
@@ -100,25 +95,49 @@ pub struct WorkflowJson {
     pub versions: Vec<VersionJson>,
 }
 
-/// A version with its text.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "VersionSource")]
-pub(crate) struct SourceJson {
-    /// The word for the workflow in addresses.
-    slug: String,
-    /// The version.
-    version: VersionJson,
-    /// The text as it was written.
-    source: String,
-}
-
-/// A workflow file to be looked at or saved.
+/// A workflow file to be looked at.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "WorkflowFile")]
 pub struct FileJson {
     /// The whole text of the file.
     pub source: String,
+}
+
+/// A workflow file to be saved.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "WorkflowSave")]
+pub struct SaveJson {
+    /// The whole text of the file.
+    pub source: String,
+    /// What the version is about, on one line.
+    #[serde(default)]
+    pub message: String,
+    /// Whether it is only kept, as a draft that may have errors; otherwise a start takes it from now on.
+    #[serde(default)]
+    pub draft: bool,
+    /// The folder that a new workflow lives in, as a path.
+    #[serde(default)]
+    pub folder: Option<String>,
+}
+
+/// A workflow file to be kept as a draft.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "WorkflowImport")]
+pub struct ImportJson {
+    /// The whole text of the file.
+    pub source: String,
+    /// Under which id to keep it when it has errors and its own cannot be read.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// What the version is about, on one line.
+    #[serde(default)]
+    pub message: String,
+    /// The folder that a new workflow lives in, as a path.
+    #[serde(default)]
+    pub folder: Option<String>,
 }
 
 /// A workflow file, looked at.
@@ -276,8 +295,16 @@ pub(crate) struct SavedJson {
     slug: String,
     /// The number of the version.
     version: i64,
-    /// Whether a version was added; false when the present one is the same text.
+    /// Whether a version was added; false when the newest one is the same text.
     is_new: bool,
+    /// Whether a start takes it.
+    is_published: bool,
+}
+
+impl From<Saved> for SavedJson {
+    fn from(saved: Saved) -> Self {
+        Self { slug: saved.slug, version: saved.version, is_new: saved.new, is_published: saved.published }
+    }
 }
 
 impl From<WorkflowLine> for LineJson {
@@ -290,16 +317,13 @@ impl From<WorkflowLine> for LineJson {
             description: line.description,
             tags: line.tags,
             version: line.version,
+            is_published: line.is_published,
+            latest: line.latest,
+            folder: line.folder.map(IdText),
             runs: line.runs,
             unfinished: line.unfinished,
             last_run,
         }
-    }
-}
-
-impl From<VersionLine> for VersionJson {
-    fn from(line: VersionLine) -> Self {
-        Self { number: line.number, label: line.label, plan_hash: line.plan_hash, saved_by: line.saved_by, saved_at: Moment(line.saved_at) }
     }
 }
 
@@ -310,6 +334,7 @@ impl From<WorkflowShown> for WorkflowJson {
             slug: shown.slug,
             name: shown.name,
             description: shown.description,
+            folder: shown.folder.map(|(_, path)| path),
             current: shown.current.into(),
             checked: shown.checked.into(),
             versions: shown.versions.into_iter().map(VersionJson::from).collect(),
@@ -401,8 +426,10 @@ impl From<NeedKind> for NeedKindJson {
 
 /// `GET /api/v1/workflows`.
 pub(crate) async fn list(call: Call<WorkflowRead>, Query(asked): Query<ListJson>) -> Result<Json<PageOf<LineJson>>> {
-    let lines = call.platform().workflows(call.actor(), &WorkflowSearch { text: asked.text, tag: asked.tag }).await?;
-    Ok(Json(PageOf::whole(lines.into_iter().map(LineJson::from).collect())))
+    let folder = folders::named(&call, asked.folder.as_deref()).await?;
+    let lines = call.platform().workflows(call.actor(), &WorkflowSearch { text: asked.text, tag: asked.tag }).await?.into_iter();
+    let lives_there = |line: &WorkflowLine| asked.folder.is_none() || line.folder == folder;
+    Ok(Json(PageOf::whole(lines.filter(lives_there).map(LineJson::from).collect())))
 }
 
 /// `POST /api/v1/workflows/checks`: looks at a file and saves nothing.
@@ -413,26 +440,38 @@ pub(crate) async fn check(call: Call<WorkflowWrite>, Body(file): Body<FileJson>)
 /// `GET /api/v1/workflows/{workflow}`.
 pub(crate) async fn show(call: Call<WorkflowRead>, Path(slug): Path<Word>) -> Result<Tagged<WorkflowJson>> {
     let shown = call.platform().workflow(call.actor(), &slug.0).await?;
-    Ok(Tagged { tag: platform::workflows::tag(shown.id, shown.current.number), value: shown.into() })
+    Ok(Tagged { tag: shown.tag.clone(), value: shown.into() })
 }
 
 /// `PUT /api/v1/workflows/{workflow}`: saves a file as a new workflow, or as the next version of the one that was seen.
 pub(crate) async fn save(
     call: Call<WorkflowWrite>,
-    (Path(slug), Conditions(expected), Body(file)): (Path<Word>, Conditions, Body<FileJson>),
+    (Path(slug), Conditions(expected), Body(asked)): (Path<Word>, Conditions, Body<SaveJson>),
 ) -> Result<Json<SavedJson>> {
-    let saved = call.platform().save_workflow_as(call.actor(), &slug.0, &file.source, &expected).await.map_err(SaveError::into_error)?;
-    Ok(Json(SavedJson { slug: saved.slug, version: saved.version, is_new: saved.new }))
+    let folder = folders::named(&call, asked.folder.as_deref()).await?;
+    let save = Save {
+        source: &asked.source,
+        slug: Some(&slug.0),
+        draft_id: None,
+        message: &asked.message,
+        publish: !asked.draft,
+        folder,
+        base: Base::Tag(expected),
+    };
+    Ok(Json(call.platform().save(call.actor(), &save).await.map_err(SaveError::into_error)?.into()))
+}
+
+/// `POST /api/v1/workflows/imports`: keeps a file as a draft, of a new workflow or of the one whose id it gives.
+pub(crate) async fn import(call: Call<WorkflowWrite>, Body(asked): Body<ImportJson>) -> Result<Created<SavedJson>> {
+    let folder = folders::named(&call, asked.folder.as_deref()).await?;
+    let save = Save { message: &asked.message, folder, draft_id: asked.id.as_deref(), ..Save::draft(&asked.source) };
+    let saved = call.platform().save(call.actor(), &save).await.map_err(SaveError::into_error)?;
+    let location = format!("/api/v1/workflows/{}/versions/{}", saved.slug, saved.version);
+    Ok(Created { location, value: saved.into() })
 }
 
 /// `DELETE /api/v1/workflows/{workflow}`.
 pub(crate) async fn remove(call: Call<WorkflowDelete>, Path(slug): Path<Word>) -> Result<Done> {
     call.platform().remove_workflow(call.actor(), &slug.0).await?;
     Ok(Done)
-}
-
-/// `GET /api/v1/workflows/{workflow}/versions/{number}`.
-pub(crate) async fn version(call: Call<WorkflowRead>, Path((slug, number)): Path<(Word, Number)>) -> Result<Json<SourceJson>> {
-    let shown = call.platform().workflow_source(call.actor(), &slug.0, Some(number.0)).await?;
-    Ok(Json(SourceJson { slug: shown.slug, version: shown.version.into(), source: shown.source }))
 }

@@ -84,10 +84,12 @@ pub(super) struct Shown {
 pub(super) struct Again {
     /// Whether the same inputs mean the same: the workflow is still at the version of the run.
     pub(super) is_the_same: bool,
+    /// The version that the run ran.
+    pub(super) ran: i64,
     pub(super) action: String,
     /// The form with the same inputs in it; empty when there is none.
     pub(super) form_href: String,
-    /// What the link to the form says when nothing but the form helps.
+    /// What the link to the form says when another version is published by now.
     pub(super) word: String,
 }
 
@@ -189,7 +191,7 @@ impl Shown {
             started: format::moment(run.line.accepted_at, now),
             starter: run.line.starter.clone(),
             version: run.version_number,
-            version_href: match run.current_version {
+            version_href: match run.published_version {
                 _ if !ground.may_see_workflows => String::new(),
                 Some(_) => format!("{workflow}/versions/{}", run.version_number),
                 // Its slug may be another workflow's by now.
@@ -215,9 +217,10 @@ impl Shown {
 }
 
 fn again(run: &RunShown, workflow: &str, href: &str) -> Again {
-    let Some(current) = run.current_version else { return Again::default() };
+    let Some(current) = run.published_version else { return Again::default() };
     Again {
         is_the_same: current == run.version_number,
+        ran: run.version_number,
         action: format!("{href}/repetition"),
         form_href: format!("{workflow}/runs/new?from={}", run.line.id),
         word: format!("Run again under version {current}"),
@@ -375,7 +378,7 @@ fn failed(run: &RunShown, ground: &Ground) -> Banner {
             format!("{message}.")
         },
         below,
-        href: if ground.may_start && run.current_version.is_some() {
+        href: if ground.may_start && run.published_version.is_some() {
             format!("{}/workflows/{}/runs/new?from={}", ground.base, run.line.workflow_slug, run.line.id)
         } else {
             String::new()
@@ -429,7 +432,7 @@ pub(super) mod tests {
         RunShown {
             line: sample_line(status),
             version_number: 3,
-            current_version: Some(3),
+            published_version: Some(3),
             cancelled: None,
             wait: None,
             inputs: json!({"invoice_id": "INV-20417", "note": ""}),
@@ -628,10 +631,11 @@ pub(super) mod tests {
         assert!(
             same.contains("/repetition\"") && same.contains("name=\"start_key\" value=\"again-") && same.contains("runs/new?from=run_")
         );
-        run.current_version = Some(5);
+        run.published_version = Some(5);
         let changed = html(run.clone(), None, &ground());
-        assert!(changed.contains("Run again under version 5") && !changed.contains("/repetition"), "{changed}");
-        run.current_version = None;
+        assert!(changed.contains("Run again under version 5") && changed.contains("name=\"version\" value=\"3\""), "{changed}");
+        assert!(changed.contains("Run again under version 3"), "it is asked which of them is meant");
+        run.published_version = None;
         let removed = html(run, None, &ground());
         assert!(!removed.contains("runs/new?from") && !removed.contains("/repetition"));
         assert!(removed.contains("/version\">3</a>"), "its version is kept");

@@ -10,5 +10,5 @@ use crate::{
 /// `GET /t/{slug}/runs/{id}/version`: the text that the run goes by.
 pub(crate) async fn version(grant: Grant<WorkflowRead>, Path(id): Path<RunId>) -> Answer {
     let shown = grant.platform().run_version(grant.actor(), id).await?;
-    workflows::version_page(&grant, shown, Some(grant.path(&format!("/runs/{id}")))).await
+    workflows::versions::version_page(&grant, shown, grant.path(&format!("/runs/{id}"))).await
 }

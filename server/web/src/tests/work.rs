@@ -5,7 +5,7 @@ use super::*;
 const GREETING: &str = "---\nworkflow:\n  id: greeting\n  name: Greeting\n\ninputs:\n  name:\n    type: string\n    required: true\n    max: 20\n\noutputs:\n  words: {type: string}\n---\n\n## Step 1: Say it\n\n```yaml\naction: workflow.set_outputs\ninputs:\n  words: \"Hello {{ inputs.name }}\"\n```\n";
 
 async fn saved(admin: &Browser) {
-    let saved = admin.submit("/t/acme/workflows/new", "/t/acme/workflows", &[("source", GREETING)]).await;
+    let saved = admin.submit("/t/acme/workflows/new", "/t/acme/workflows", &[("source", GREETING), ("act", "publish")]).await;
     assert_eq!((saved.status, saved.location()), (StatusCode::SEE_OTHER, "/t/acme/workflows/greeting"), "{}", saved.text());
 }
 
@@ -34,9 +34,9 @@ async fn a_file_is_shown_before_it_is_saved_and_saved_with_the_lines_it_was_writ
     assert_eq!(shown.status, StatusCode::OK);
     assert!(shown.text().contains("Nothing is saved yet. Saving makes a new workflow, greeting."), "{}", shown.text());
     assert_eq!(admin.get("/t/acme/workflows/greeting").await.status, StatusCode::NOT_FOUND);
-    let saved = admin.submit("/t/acme/workflows/new", "/t/acme/workflows", &[("source", &typed)]).await;
+    let saved = admin.submit("/t/acme/workflows/new", "/t/acme/workflows", &[("source", &typed), ("act", "publish")]).await;
     assert_eq!(saved.location(), "/t/acme/workflows/greeting");
-    let again = admin.submit("/t/acme/workflows/new", "/t/acme/workflows", &[("source", GREETING)]).await;
+    let again = admin.submit("/t/acme/workflows/new", "/t/acme/workflows", &[("source", GREETING), ("act", "publish")]).await;
     assert_eq!(again.status, StatusCode::SEE_OTHER);
     assert!(admin.get("/t/acme/workflows/greeting").await.text().contains("nothing was added"), "the same text is the same version");
     assert!(admin.get("/t/acme/workflows/greeting/versions/1").await.text().contains("id: greeting"));
@@ -49,7 +49,7 @@ async fn a_file_with_errors_is_refused_with_all_of_them_and_kept_in_the_form() {
     let admin = house.admin().await;
     let wrong = GREETING.replace("inputs.name", "inputs.nmae").replace("max: 20", "maxx: 20");
     for path in ["/t/acme/workflows/checks", "/t/acme/workflows"] {
-        let refused = admin.submit("/t/acme/workflows/new", path, &[("source", &wrong)]).await;
+        let refused = admin.submit("/t/acme/workflows/new", path, &[("source", &wrong), ("act", "publish")]).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
         let text = refused.text();
         assert!(text.contains("The file has 2 errors.") && text.contains("maxx: 20") && text.contains("line 10, column 5"), "{text}");
@@ -117,15 +117,18 @@ async fn a_run_is_started_once_more_with_the_same_inputs_unless_they_may_mean_so
     assert_eq!(twice.location(), second.location(), "one form starts one run");
 
     let changed = GREETING.replace("Hello", "Good morning");
-    admin.submit("/t/acme/workflows/new", "/t/acme/workflows", &[("source", &changed)]).await;
+    admin.submit("/t/acme/workflows/new", "/t/acme/workflows", &[("source", &changed), ("act", "publish"), ("base", "1")]).await;
     let page = admin.get(&first).await.text();
-    assert!(page.contains("Run again under version 2") && !page.contains("/repetition"), "{page}");
+    assert!(page.contains("Run again under version 2") && page.contains("Run again under version 1"), "{page}");
     let refused = admin.submit("/account", &again, &[("start_key", "another")]).await;
     assert!(refused.location().starts_with("/t/acme/workflows/greeting/runs/new?from=run_"), "{}", refused.location());
     let form = admin.get(refused.location()).await.text();
     assert!(form.contains("Not started.") && form.contains("which ran version 1. This starts version 2"), "{form}");
     assert_eq!(field(&form, "input.name"), "Ada");
     assert!(!admin.get("/t/acme/runs").await.text().contains("#3</a>"));
+    let third = admin.submit("/account", &again, &[("start_key", "a third"), ("version", "1")]).await;
+    let run = admin.get(third.location()).await.text();
+    assert!(run.contains("#3</span>") && run.contains("versions/1"), "the version it ran, when that is what is meant: {run}");
 }
 
 #[tokio::test]

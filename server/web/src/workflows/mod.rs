@@ -1,19 +1,26 @@
-//! Workflows: the list, the page of one with its versions, and its removal. Putting one in is in `new`, starting one in
-//! `start`; `checked` is what both the page and the preview show of a file.
+//! Workflows: the list, the page of one with its versions, where it lives, and its removal. Putting one in is in `new`, starting
+//! one in `start`, what became of its versions in `versions`; `checked` is what both the page and the preview show of a file,
+//! `changes` how two differ.
 
+mod changes;
 mod checked;
 pub(crate) mod new;
 pub(crate) mod start;
+pub(crate) mod versions;
 
 use askama::Template;
 use domain::{
-    Permission, Problem,
-    permission::{WorkflowDelete, WorkflowRead},
+    FolderId, Permission, Problem,
+    permission::{WorkflowDelete, WorkflowRead, WorkflowWrite},
 };
-use platform::workflows::{RunStatus, SourceShown, VersionLine, WorkflowLine, WorkflowSearch, WorkflowShown};
+use platform::{
+    folders::FolderLine,
+    workflows::{RunStatus, VersionState, WorkflowLine, WorkflowSearch, WorkflowShown},
+};
 use serde::Deserialize;
 
 use crate::{
+    folders,
     format::{self, ShownId, Time},
     mandate::{About, Card, audit_href},
     page::Page,
@@ -23,9 +30,12 @@ use crate::{
     view::{self, FormErrors, Outcome, Refusal},
 };
 use checked::CheckedView;
+use versions::VersionRow;
 
 /// Runs are counted so far; what is beyond stands as more.
 const COUNTED_RUNS: i64 = 10_000;
+/// Versions that the page of a workflow shows; the others are on a page of their own.
+const RECENT_VERSIONS: usize = 5;
 
 /// A workflow in the list.
 struct WorkflowRow {
@@ -33,6 +43,10 @@ struct WorkflowRow {
     name: String,
     description: String,
     version: i64,
+    /// Whether a start takes one of its versions.
+    is_published: bool,
+    /// The number of a draft that is newer than what a start takes; empty for none.
+    draft: String,
     runs: String,
     last: Option<LastRun>,
     start_href: String,
@@ -49,21 +63,19 @@ struct LastRun {
 #[template(path = "workflows/list.html")]
 struct ListView {
     page: Page,
+    list_href: String,
+    export_href: String,
+    /// The folder that is shown; nothing for the root.
+    folder: Option<folders::FolderHead>,
+    folders: Vec<folders::FolderRow>,
+    create_action: String,
+    /// What stands in the form for a new folder.
+    new_folder: String,
     rows: Vec<WorkflowRow>,
     new_href: String,
     may_write: bool,
     may_start: bool,
-}
-
-/// A saved version.
-struct VersionRow {
-    number: i64,
-    label: String,
-    saved: Time,
-    by: String,
-    plan: ShownId,
-    href: String,
-    is_current: bool,
+    errors: FormErrors,
 }
 
 #[derive(Template)]
@@ -74,14 +86,22 @@ struct WorkflowView {
     name: String,
     description: String,
     id: ShownId,
+    /// The folder it lives in: its address and its path.
+    folder: Option<(String, String)>,
+    folders: Vec<folders::FolderChoice>,
+    move_action: String,
     current: VersionRow,
+    /// The newest version, when it is another one.
+    draft: Option<VersionRow>,
     checked: CheckedView,
     versions: Vec<VersionRow>,
+    versions_href: String,
     runs: Vec<RunRow>,
     may_see_runs: bool,
     mandate: Option<Card>,
     start_href: String,
     may_start: bool,
+    is_published: bool,
     edit_href: String,
     may_write: bool,
     remove_action: String,
@@ -91,38 +111,52 @@ struct WorkflowView {
     errors: FormErrors,
 }
 
-/// A line of a source text (`ui::source`).
-struct Line {
-    number: usize,
-    mark: &'static str,
-    before: String,
-    marked: &'static str,
-    after: &'static str,
-}
-
-#[derive(Template)]
-#[template(path = "workflows/version.html")]
-struct VersionView {
-    page: Page,
-    list_href: String,
-    /// The workflow; empty when it is the version of a run that is shown.
-    href: String,
-    run_href: String,
-    name: String,
-    version: VersionRow,
-    lines: Vec<Line>,
-}
-
-/// `GET /t/{slug}/workflows`: every workflow with its last run.
+/// `GET /t/{slug}/workflows`: the folders, and the workflows that live in none, each with its last run.
 pub(crate) async fn list(grant: Grant<WorkflowRead>) -> Answer {
-    let workflows = grant.platform().workflows(grant.actor(), &WorkflowSearch::default()).await?;
-    view::html(&ListView {
+    folder_page(&grant, None, Tried::default()).await
+}
+
+/// A form of the page of a folder that was refused.
+#[derive(Default)]
+pub(crate) struct Tried {
+    pub(crate) status: actix_web::http::StatusCode,
+    /// What was typed for a new folder.
+    pub(crate) new_folder: String,
+    /// What was typed as another path of this one.
+    pub(crate) path: Option<String>,
+    pub(crate) errors: FormErrors,
+}
+
+/// What is in a folder, or at the root.
+pub(crate) async fn folder_page<P>(grant: &Grant<P>, shown: Option<FolderId>, tried: Tried) -> Answer {
+    let (platform, actor) = (grant.platform(), grant.actor());
+    let all = platform.folders(actor).await?;
+    let this = match shown {
+        Some(id) => Some(all.iter().find(|line| line.id == id).ok_or_else(|| Problem::not_found("folder"))?),
+        None => None,
+    };
+    let workflows = platform.workflows(actor, &WorkflowSearch::default()).await?;
+    let is_inside = |line: &&FolderLine| line.parent() == this.map(|this| this.path.as_str());
+    let rows: Vec<WorkflowRow> = workflows.into_iter().filter(|line| line.folder == shown).map(|line| row(grant, line)).collect();
+    let new_href = match shown {
+        Some(id) => grant.path(&format!("/workflows/new?folder={id}")),
+        None => grant.path("/workflows/new"),
+    };
+    let view = ListView {
         page: grant.page().await?,
-        rows: workflows.into_iter().map(|line| row(&grant, line)).collect(),
-        new_href: grant.path("/workflows/new"),
+        list_href: grant.path("/workflows"),
+        export_href: grant.path("/workflows/export"),
+        folders: all.iter().filter(is_inside).map(|line| folders::row(grant, line)).collect(),
+        folder: this.map(|this| folders::head(grant, this, &all, tried.path)),
+        create_action: grant.path("/folders"),
+        new_folder: tried.new_folder,
+        rows,
+        new_href,
         may_write: grant.may(Permission::WorkflowWrite),
         may_start: grant.may(Permission::WorkflowExecute),
-    })
+        errors: tried.errors,
+    };
+    view::html_with(tried.status, &view)
 }
 
 fn row<P>(grant: &Grant<P>, line: WorkflowLine) -> WorkflowRow {
@@ -134,6 +168,8 @@ fn row<P>(grant: &Grant<P>, line: WorkflowLine) -> WorkflowRow {
         name: text::in_line(&line.name),
         description: text::in_line(&line.description),
         version: line.version,
+        is_published: line.is_published,
+        draft: if line.latest > line.version { line.latest.to_string() } else { String::new() },
         runs: run_count(line.runs),
         last: line
             .last_run
@@ -152,18 +188,6 @@ fn run_count(runs: i64) -> String {
     if runs > COUNTED_RUNS { format!("{}+", format::count(counted)) } else { format::count(counted) }
 }
 
-fn version_row<P>(grant: &Grant<P>, slug: &str, line: VersionLine, current: i64) -> VersionRow {
-    VersionRow {
-        number: line.number,
-        label: text::in_line(&line.label),
-        saved: format::ago(line.saved_at, grant.platform().now()),
-        by: line.saved_by.unwrap_or_default(),
-        plan: ShownId { short: line.plan_hash.get(..8).unwrap_or(&line.plan_hash).to_owned(), full: line.plan_hash },
-        href: grant.path(&format!("/workflows/{slug}/versions/{}", line.number)),
-        is_current: line.number == current,
-    }
-}
-
 /// `GET /t/{slug}/workflows/{workflow}`: what it would do, what it needs, its versions and runs.
 pub(crate) async fn workflow(grant: Grant<WorkflowRead>, Path(slug): Path<String>) -> Answer {
     let shown = grant.platform().workflow(grant.actor(), &slug).await?;
@@ -171,24 +195,33 @@ pub(crate) async fn workflow(grant: Grant<WorkflowRead>, Path(slug): Path<String
 }
 
 async fn workflow_view<P>(grant: &Grant<P>, shown: WorkflowShown, confirm: String, errors: FormErrors) -> Result<WorkflowView> {
-    let WorkflowShown { id, slug, name, description, current, mut checked, versions, recent_runs } = shown;
+    let WorkflowShown { id, slug, name, description, current, mut checked, versions, recent_runs, folder, .. } = shown;
     let href = grant.path(&format!("/workflows/{slug}"));
     let mandate = checked.mandate.take();
-    let number = current.number;
+    let is_published = current.state == VersionState::Published;
+    let draft = versions.first().filter(|newest| newest.number > current.number).cloned();
+    let lives_in = folder.as_ref().map(|(id, _)| *id);
+    let all = grant.platform().folders(grant.actor()).await?;
     Ok(WorkflowView {
+        folder: folder.map(|(id, path)| (grant.path(&format!("/folders/{id}")), text::in_line(&path))),
+        folders: folders::choices(&all, lives_in),
+        move_action: format!("{href}/folder"),
+        draft: draft.map(|line| versions::row(grant, &slug, line)),
+        versions_href: format!("{href}/versions"),
         page: grant.page().await?,
         list_href: grant.path("/workflows"),
         name: text::in_line(&name),
         description: text::in_line(&description),
         id: format::id(id),
         checked: CheckedView::new(grant, checked),
-        current: version_row(grant, &slug, current, number),
-        versions: versions.into_iter().map(|line| version_row(grant, &slug, line, number)).collect(),
+        current: versions::row(grant, &slug, current),
+        versions: versions.into_iter().take(RECENT_VERSIONS).map(|line| versions::row(grant, &slug, line)).collect(),
         runs: recent_runs.iter().map(|line| RunRow::new(grant, line)).collect(),
         may_see_runs: grant.may(Permission::RunRead),
         mandate: mandate.map(|mandate| Card::new(mandate, About::Workflow, audit_href(grant, &id.to_string()))),
         start_href: format!("{href}/runs/new"),
         may_start: grant.may(Permission::WorkflowExecute),
+        is_published,
         edit_href: grant.path(&format!("/workflows/new?from={slug}")),
         may_write: grant.may(Permission::WorkflowWrite),
         remove_action: format!("{href}/removal"),
@@ -199,28 +232,23 @@ async fn workflow_view<P>(grant: &Grant<P>, shown: WorkflowShown, confirm: Strin
     })
 }
 
-/// `GET /t/{slug}/workflows/{workflow}/versions/{number}`: the text of a version as it was written.
-pub(crate) async fn version(grant: Grant<WorkflowRead>, Path((slug, number)): Path<(String, i64)>) -> Answer {
-    let shown = grant.platform().workflow_source(grant.actor(), &slug, Some(number)).await?;
-    version_page(&grant, shown, None).await
+/// What the form of a move sends.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Place {
+    /// The folder; empty for none.
+    folder: Option<FolderId>,
 }
 
-/// The page of a version; with the address of a run when it is shown as the one that run pinned.
-pub(crate) async fn version_page(grant: &Grant<WorkflowRead>, shown: SourceShown, run_href: Option<String>) -> Answer {
-    view::html(&VersionView {
-        page: grant.page().await?,
-        list_href: grant.path("/workflows"),
-        href: if run_href.is_some() { String::new() } else { grant.path(&format!("/workflows/{}", shown.slug)) },
-        run_href: run_href.unwrap_or_default(),
-        name: text::in_line(&shown.name),
-        version: version_row(grant, &shown.slug, shown.version, 0),
-        lines: lines(&shown.source),
-    })
-}
-
-fn lines(source: &str) -> Vec<Line> {
-    let line = |(index, line): (usize, &str)| Line { number: index + 1, mark: "", before: text::visible(line), marked: "", after: "" };
-    source.lines().enumerate().map(line).collect()
+/// `POST /t/{slug}/workflows/{workflow}/folder`: lets it live elsewhere.
+pub(crate) async fn place(grant: Grant<WorkflowWrite>, Path(slug): Path<String>, Form(sent): Form<Place>) -> Answer {
+    let (platform, actor) = (grant.platform(), grant.actor());
+    match view::outcome(platform.move_workflow(actor, &slug, sent.folder).await, &[409, 422])? {
+        Outcome::Done(()) => Ok(grant.visit().done(&grant.path(&format!("/workflows/{slug}")), "The workflow is moved.")),
+        Outcome::Refused(refusal) => {
+            let shown = platform.workflow(actor, &slug).await?;
+            view::html_with(refusal.status, &workflow_view(&grant, shown, String::new(), refusal.errors).await?)
+        }
+    }
 }
 
 fn confirm_hint(slug: &str) -> String {
@@ -264,18 +292,6 @@ mod tests {
         format::clock(Timestamp::from_micros(0))
     }
 
-    fn version_row(number: i64) -> VersionRow {
-        VersionRow {
-            number,
-            label: "1.0.0".to_owned(),
-            saved: at(),
-            by: "clerk@acme.example".to_owned(),
-            plan: ShownId { full: "9f2c41ab".repeat(8), short: "9f2c41ab".to_owned() },
-            href: format!("/t/acme/workflows/vendor-payment/versions/{number}"),
-            is_current: number == 2,
-        }
-    }
-
     fn html(may: bool, errors: FormErrors) -> String {
         WorkflowView {
             page: page::sample(),
@@ -283,14 +299,20 @@ mod tests {
             name: "Vendor <payment>".to_owned(),
             description: "Pays once.".to_owned(),
             id: format::id("wf_01k9c4v7ty0000000000000000"),
-            current: version_row(2),
+            folder: Some(("/t/acme/folders/x".to_owned(), "Finance/Payments".to_owned())),
+            folders: vec![folders::FolderChoice { id: String::new(), path: "no folder".to_owned(), is_chosen: true }],
+            move_action: "/t/acme/workflows/vendor-payment/folder".to_owned(),
+            current: versions::tests::sample(2, VersionState::Published),
+            draft: Some(versions::tests::sample(3, VersionState::Draft)),
             checked: checked::tests::sample(),
-            versions: vec![version_row(2), version_row(1)],
+            versions: vec![versions::tests::sample(3, VersionState::Draft), versions::tests::sample(1, VersionState::Earlier)],
+            versions_href: "/t/acme/workflows/vendor-payment/versions".to_owned(),
             runs: Vec::new(),
             may_see_runs: true,
             mandate: Some(Card::new(mandate::sample(), About::Workflow, String::new())),
             start_href: "/t/acme/workflows/vendor-payment/runs/new".to_owned(),
             may_start: may,
+            is_published: true,
             edit_href: "/t/acme/workflows/new?from=vendor-payment".to_owned(),
             may_write: may,
             remove_action: "/t/acme/workflows/vendor-payment/removal".to_owned(),
@@ -314,6 +336,8 @@ mod tests {
             "versions/1",
             "/runs/new",
             "9f2c41ab",
+            "Finance/Payments",
+            "Version 3 is a draft",
             "Vendor &#60;payment&#62;",
         ] {
             assert!(html.contains(part), "{part} in {html}");
@@ -341,16 +365,25 @@ mod tests {
             name: "A".to_owned(),
             description: "Does a".to_owned(),
             version: 3,
+            is_published: true,
+            draft: "4".to_owned(),
             runs: run_count(10_001),
             last,
             start_href: "/t/acme/workflows/a/runs/new".to_owned(),
         };
         let view = |rows, may| ListView {
             page: page::sample(),
+            list_href: "/t/acme/workflows".to_owned(),
+            export_href: "/t/acme/workflows/export".to_owned(),
+            folder: None,
+            folders: Vec::new(),
+            create_action: "/t/acme/folders".to_owned(),
+            new_folder: String::new(),
             rows,
             new_href: "/t/acme/workflows/new".to_owned(),
             may_write: may,
             may_start: may,
+            errors: FormErrors::none(),
         };
         let html = view(vec![row(Some(last_run(7, RunStatus::Failed, at()))), row(None)], true).render().unwrap();
         for part in ["Failed", "#7", "no run yet", "10,000+", "/t/acme/workflows/new"] {
@@ -358,23 +391,5 @@ mod tests {
         }
         let html = view(Vec::new(), false).render().unwrap();
         assert!(html.contains("No workflows yet") && html.contains("needs <code>workflow:write</code>"), "{html}");
-    }
-
-    #[test]
-    fn a_source_is_shown_line_by_line_with_what_hides_written_out() {
-        let lines = lines("a\r\n\u{202e}b");
-        assert_eq!((lines[0].before.as_str(), lines[1].before.as_str(), lines[1].number), ("a", "\\u{202e}b", 2));
-        let html = VersionView {
-            page: page::sample(),
-            list_href: String::new(),
-            href: "/t/acme/workflows/a".to_owned(),
-            run_href: String::new(),
-            name: "A".to_owned(),
-            version: version_row(1),
-            lines,
-        }
-        .render()
-        .unwrap();
-        assert!(html.contains("id=\"L2\""), "{html}");
     }
 }

@@ -6,7 +6,7 @@ use askama::Template;
 use domain::{Problem, RunId, permission::WorkflowExecute};
 use platform::{
     runs::Given,
-    workflows::{FieldType, InputShown, NeedKind, WorkflowShown},
+    workflows::{FieldType, InputShown, NeedKind, VersionState, WorkflowShown},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,6 +24,8 @@ use crate::{
 const PREFIX: &str = "input.";
 /// The field with the key under which the same start, sent again, starts once.
 const START_KEY: &str = "start_key";
+/// The field with the number of a version that is meant instead of the published one.
+const VERSION: &str = "version";
 /// A text that may be longer is given several lines.
 const ONE_LINE: f64 = 120.0;
 
@@ -36,6 +38,10 @@ struct StartView {
     action: String,
     name: String,
     version: String,
+    /// The number of the version that the form names; empty for the published one.
+    of_version: String,
+    /// Whether another version is published by now.
+    is_older: bool,
     fields: Vec<Field>,
     start_key: String,
     /// Whose inputs stand in the form; empty for nobody's.
@@ -81,11 +87,13 @@ struct Choice {
 pub(crate) struct Wanted {
     /// A run whose inputs stand in the form.
     from: Option<RunId>,
+    /// The number of a version that is meant instead of the published one.
+    version: Option<i64>,
 }
 
 /// `GET /t/{slug}/workflows/{workflow}/runs/new`: the form.
 pub(crate) async fn form(grant: Grant<WorkflowExecute>, Path(slug): Path<String>, Query(wanted): Query<Wanted>) -> Answer {
-    let shown = grant.platform().workflow(grant.actor(), &slug).await?;
+    let shown = grant.platform().workflow_at(grant.actor(), &slug, wanted.version).await?;
     let mut values = BTreeMap::new();
     let mut filled_from = String::new();
     if let Some(id) = wanted.from {
@@ -100,7 +108,8 @@ pub(crate) async fn form(grant: Grant<WorkflowExecute>, Path(slug): Path<String>
     }
     // One key for each form that is shown: sent twice, it starts one run.
     let key = grant.visit().facts().id.to_string();
-    view::html(&StartView { filled_from, ..start_view(&grant, shown, &values, key, FormErrors::none()).await? })
+    let form = Sent { key, version: wanted.version, inputs: values.into_iter().collect() };
+    view::html(&StartView { filled_from, ..start_view(&grant, shown, form, FormErrors::none()).await? })
 }
 
 /// Whose inputs stand in the form, and whether they were meant for what is started now.
@@ -120,9 +129,10 @@ pub(crate) async fn start(
     Path(slug): Path<String>,
     Form(sent): Form<BTreeMap<String, Vec<String>>>,
 ) -> Answer {
-    let (key, inputs) = taken_apart(sent)?;
-    let given = Given::Form(inputs.clone());
-    match view::outcome(grant.platform().start_run(grant.actor(), &slug, given, Some(key.clone())).await, &[422])? {
+    let sent = taken_apart(sent)?;
+    let given = Given::Form(sent.inputs.clone());
+    let started = grant.platform().start_version(grant.actor(), &slug, sent.version, given, Some(sent.key.clone())).await;
+    match view::outcome(started, &[409, 422])? {
         Outcome::Done(accepted) => {
             let href = grant.path(&format!("/runs/{}", accepted.run));
             Ok(if accepted.repeated {
@@ -132,11 +142,9 @@ pub(crate) async fn start(
             })
         }
         Outcome::Refused(Refusal { status, errors, .. }) => {
-            let shown = grant.platform().workflow(grant.actor(), &slug).await?;
-            // Of several fields of one name the last counts, as for the run itself.
-            let values = inputs.into_iter().collect();
+            let shown = grant.platform().workflow_at(grant.actor(), &slug, sent.version).await?;
             let errors = in_order(errors, &shown.checked.inputs);
-            view::html_with(status, &start_view(&grant, shown, &values, key, errors).await?)
+            view::html_with(status, &start_view(&grant, shown, sent, errors).await?)
         }
     }
 }
@@ -152,34 +160,43 @@ fn in_order(mut errors: FormErrors, inputs: &[InputShown]) -> FormErrors {
     errors
 }
 
-/// The key and the inputs of a form.
-fn taken_apart(sent: BTreeMap<String, Vec<String>>) -> Result<(String, Vec<(String, String)>)> {
-    let mut key = None;
+/// What a form of a start sends.
+struct Sent {
+    /// The key under which it starts one run.
+    key: String,
+    /// The version that is meant instead of the published one.
+    version: Option<i64>,
+    /// Of several fields of one name the last counts, as for the run itself.
+    inputs: Vec<(String, String)>,
+}
+
+fn taken_apart(sent: BTreeMap<String, Vec<String>>) -> Result<Sent> {
+    let (mut key, mut version) = (None, None);
     let mut inputs = Vec::new();
     for (name, values) in sent {
         match name.strip_prefix(PREFIX) {
             Some(input) => inputs.extend(values.into_iter().map(|value| (input.to_owned(), value.replace("\r\n", "\n")))),
             None if name == START_KEY => key = values.into_iter().next_back(),
+            None if name == VERSION => {
+                let number = values.last().and_then(|number| number.parse().ok());
+                version = Some(number.ok_or_else(|| Problem::field(VERSION, "The version is a whole number."))?);
+            }
             None => return Err(Problem::field(name.clone(), format!("`{name}` is no field of this form.")).into()),
         }
     }
     let key = key.filter(|key| (1..=64).contains(&key.len()));
     let key = key.ok_or_else(|| Problem::field(START_KEY, "The form has lost its key. Load the page again."))?;
-    Ok((key, inputs))
+    Ok(Sent { key, version, inputs })
 }
 
-async fn start_view(
-    grant: &Grant<WorkflowExecute>,
-    shown: WorkflowShown,
-    values: &BTreeMap<String, String>,
-    start_key: String,
-    errors: FormErrors,
-) -> Result<StartView> {
+async fn start_view(grant: &Grant<WorkflowExecute>, shown: WorkflowShown, sent: Sent, errors: FormErrors) -> Result<StartView> {
+    let values: BTreeMap<String, String> = sent.inputs.into_iter().collect();
+    let state = shown.current.state;
     let href = grant.path(&format!("/workflows/{}", shown.slug));
     let checked = shown.checked;
     // Who decides is found when somebody is asked; everything else has to be there before a run is accepted.
     let stops = |kind| !matches!(kind, NeedKind::Role | NeedKind::Person);
-    let missing = checked
+    let mut missing: Vec<String> = checked
         .missing()
         .filter(|need| stops(need.kind))
         .map(|need| {
@@ -192,15 +209,20 @@ async fn start_view(
             format!("{what} {}", need.missing.as_deref().unwrap_or_default())
         })
         .collect();
+    if !state.can_start() {
+        missing.insert(0, format!("Version {} is a draft. A start takes a version that is published or was.", shown.current.number));
+    }
     Ok(StartView {
         page: grant.page().await?,
         list_href: grant.path("/workflows"),
+        of_version: sent.version.map(|number| number.to_string()).unwrap_or_default(),
+        is_older: state == VersionState::Earlier,
         action: format!("{href}/runs"),
         workflow_href: href,
         name: text::in_line(&shown.name),
         version: if shown.current.label.is_empty() { shown.current.number.to_string() } else { text::in_line(&shown.current.label) },
         fields: checked.inputs.iter().map(|input| field(input, values.get(&input.name))).collect(),
-        start_key,
+        start_key: sent.key,
         filled_from: String::new(),
         missing,
         mandate: checked.mandate.map(|mandate| Card::new(mandate, About::Workflow, String::new())),
@@ -309,6 +331,8 @@ mod tests {
             action: "/t/acme/workflows/vendor-payment/runs".to_owned(),
             name: "Vendor payment".to_owned(),
             version: "1.0.0".to_owned(),
+            of_version: "2".to_owned(),
+            is_older: true,
             fields,
             start_key: "req_x".to_owned(),
             filled_from: words_of(7, 2, 3),
@@ -403,7 +427,9 @@ mod tests {
                 pairs.iter().map(|(name, values)| ((*name).to_owned(), values.iter().map(|value| (*value).to_owned()).collect())).collect(),
             )
         };
-        let (key, inputs) = sent(&[("start_key", &["k"]), ("input.start_key", &["x"]), ("input.loud", &["false", "true"])]).unwrap();
+        let Sent { key, inputs, version } =
+            sent(&[("start_key", &["k"]), ("input.start_key", &["x"]), ("input.loud", &["false", "true"]), ("version", &["2"])]).unwrap();
+        assert_eq!(version, Some(2));
         assert_eq!(key, "k");
         let pairs: Vec<(&str, &str)> = inputs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(pairs, [("loud", "false"), ("loud", "true"), ("start_key", "x")]);

@@ -3,6 +3,7 @@
 
 mod blocks;
 mod data;
+mod difference;
 mod examples;
 mod failures;
 mod forms;

@@ -32,6 +32,7 @@ mod providers;
 mod runs;
 mod samples;
 mod variables;
+mod versions;
 mod workflows;
 
 const INVOICE_BOOK: &str = "127.0.0.1:8091";

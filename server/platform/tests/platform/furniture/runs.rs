@@ -60,27 +60,27 @@ in_a_rehearsing_house! {
         let shown = house.platform.run(&admin, run).await.unwrap();
         // Accepted and leased to this process, or to nobody yet: either way it waits for its first step.
         let Some(Wait::Queue { since, .. }) = shown.wait else { panic!("{:?}", shown.wait) };
-        assert_eq!((since, shown.current_version), (house.platform.now(), Some(1)));
+        assert_eq!((since, shown.published_version), (house.platform.now(), Some(1)));
     }
 
     async fn a_run_is_repeated_with_its_inputs_under_its_version_alone(house) {
         let (admin, approver, globex) = (house.acme_admin().await, house.acme_approver().await, house.globex_admin().await);
         saved(&house, &admin, GREETING).await;
         let first = started(&house, &admin, "Ada").await;
-        let again = house.platform.repeat_run(&admin, first, Some("a key".to_owned())).await.unwrap();
-        let twice = house.platform.repeat_run(&admin, first, Some("a key".to_owned())).await.unwrap();
+        let again = house.platform.repeat_run(&admin, first, None, Some("a key".to_owned())).await.unwrap();
+        let twice = house.platform.repeat_run(&admin, first, None, Some("a key".to_owned())).await.unwrap();
         assert_eq!((again.number, again.repeated, twice.run, twice.repeated), (2, false, again.run, true));
         assert_eq!(house.platform.run(&admin, again.run).await.unwrap().inputs, json!({"name": "Ada"}));
         let filter = platform::audit::Filter { target: Some(again.run.to_string()), ..platform::audit::Filter::default() };
         let log = house.platform.audit(&admin, &filter, None, 5).await.unwrap();
         assert_eq!(log.items[0].detail["repeats"], json!(first.to_string()));
 
-        assert_eq!(refusal(house.platform.repeat_run(&globex, first, None).await), (404, "not_found"));
-        assert_eq!(refusal(house.platform.repeat_run(&approver, first, None).await), (403, "forbidden"));
+        assert_eq!(refusal(house.platform.repeat_run(&globex, first, None, None).await), (404, "not_found"));
+        assert_eq!(refusal(house.platform.repeat_run(&approver, first, None, None).await), (403, "forbidden"));
         saved(&house, &admin, &GREETING.replace("Hello", "Good morning")).await;
-        assert_eq!(refusal(house.platform.repeat_run(&admin, first, None).await), (409, "version_changed"));
+        assert_eq!(refusal(house.platform.repeat_run(&admin, first, None, None).await), (409, "version_changed"));
         house.platform.remove_workflow(&admin, "greeting").await.unwrap();
-        assert_eq!(refusal(house.platform.repeat_run(&admin, first, None).await), (409, "workflow_removed"));
+        assert_eq!(refusal(house.platform.repeat_run(&admin, first, None, None).await), (409, "workflow_removed"));
         assert_eq!(found(&house, &admin, RunFilter::default()).await, [2, 1], "nothing half done");
     }
 

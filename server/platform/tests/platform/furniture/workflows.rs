@@ -156,7 +156,7 @@ in_a_rehearsing_house! {
     async fn the_same_text_adds_no_version_and_another_text_does(house) {
         let admin = house.acme_admin().await;
         let first = save(&house, &admin, VENDOR_PAYMENT).await;
-        assert_eq!(first, Saved { slug: "vendor-payment".to_owned(), version: 1, new: true });
+        assert_eq!(first, Saved { slug: "vendor-payment".to_owned(), version: 1, new: true, published: true });
         assert_eq!(save(&house, &admin, VENDOR_PAYMENT).await, Saved { new: false, ..first.clone() });
         let prose = VENDOR_PAYMENT.replace("# Vendor payment\n", "# Paying vendors\n");
         assert_eq!(save(&house, &admin, &prose).await, Saved { version: 2, ..first.clone() });
@@ -175,7 +175,7 @@ in_a_rehearsing_house! {
         assert_eq!(refusal(house.platform.workflow_source(&admin, "vendor-payment", Some(4)).await), (404, "not_found"));
         let log = house.log(&admin).await;
         let saves: Vec<&String> = log.iter().filter(|action| action.starts_with("workflow.")).collect();
-        assert_eq!(saves, ["workflow.created", "workflow.updated", "workflow.updated"]);
+        assert_eq!(saves, ["workflow.created", "workflow.published", "workflow.updated", "workflow.published", "workflow.updated", "workflow.published"]);
     }
 
     async fn of_two_who_save_at_once_none_is_lost(house) {
