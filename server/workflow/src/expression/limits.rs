@@ -30,7 +30,7 @@ pub const MAX_VALUE_DEPTH: usize = 120;
 /// How deeply filters may call filters by name (`map('map', …)`).
 const MAX_NESTED_FILTERS: usize = 16;
 /// The most memory a compiled regular expression may take, in bytes.
-const PATTERN_SIZE_LIMIT: usize = 512 * 1024;
+const PATTERN_SIZE_LIMIT: usize = 256 * 1024;
 /// Compiled patterns kept during one evaluation.
 const PATTERNS_KEPT: usize = MAX_PATTERNS;
 /// What compiling a pattern costs, in steps.

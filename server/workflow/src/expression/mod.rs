@@ -84,7 +84,7 @@ pub fn parse_condition(source: &str) -> Result<Expression, SyntaxError> {
         return Expression::parse(source);
     };
     let start = blanks + 2 + usize::from(inside.starts_with('-'));
-    let (expression, after) = Expression::read(source, blanks, start, End::Output)?;
+    let (expression, after) = Expression::read(source, blanks, start, End::Output, Parts::default())?;
     if source.get(after..).is_some_and(|rest| !rest.trim().is_empty()) {
         return Err(SyntaxError::new(after, "a condition is one expression: nothing may follow its `}}`"));
     }
@@ -94,10 +94,16 @@ pub fn parse_condition(source: &str) -> Result<Expression, SyntaxError> {
 impl Expression {
     /// Reads an expression without braces.
     pub fn parse(source: &str) -> Result<Self, SyntaxError> {
-        Self::read(source, 0, 0, End::Source).map(|(expression, _)| expression)
+        Self::read(source, 0, 0, End::Source, Parts::default()).map(|(expression, _)| expression)
     }
 
-    fn read(source: &str, opened: usize, start: usize, end: End) -> Result<(Self, usize), SyntaxError> {
+    /// Reads another spelling of what was read before, or several such together: their regular expressions are sound, and
+    /// compiling them is what reading costs most.
+    pub(crate) fn respell(source: &str) -> Result<Self, SyntaxError> {
+        Self::read(source, 0, 0, End::Source, Parts::sound()).map(|(expression, _)| expression)
+    }
+
+    fn read(source: &str, opened: usize, start: usize, end: End, mut parts: Parts) -> Result<(Self, usize), SyntaxError> {
         if source.len() > MAX_SOURCE_BYTES {
             return Err(SyntaxError::new(0, format!("this expression is longer than {MAX_SOURCE_BYTES} bytes")));
         }
@@ -105,7 +111,6 @@ impl Expression {
         if tokens.list.is_empty() {
             return Err(SyntaxError::new(start, "the expression is empty"));
         }
-        let mut parts = Parts::default();
         let mut parser = Parser::new(source, &tokens.list, tokens.end, &mut parts);
         let node = parser.expression()?;
         parser.finish()?;

@@ -65,9 +65,16 @@ enum Operator {
 pub(super) struct Parts {
     nodes: usize,
     patterns: usize,
+    /// Whether the regular expressions were compiled when the same text was read before.
+    patterns_are_sound: bool,
 }
 
 impl Parts {
+    /// For text whose regular expressions need not be compiled again.
+    pub(super) fn sound() -> Self {
+        Self { patterns_are_sound: true, ..Self::default() }
+    }
+
     /// Counts one more part.
     pub(super) fn count(&mut self, offset: usize) -> Result<(), SyntaxError> {
         self.nodes += 1;
@@ -339,6 +346,9 @@ impl<'s, 'p> Parser<'s, 'p> {
         self.parts.patterns += 1;
         if self.parts.patterns > MAX_PATTERNS {
             return Err(SyntaxError::new(node.span.start, format!("there are more than {MAX_PATTERNS} regular expressions")));
+        }
+        if self.parts.patterns_are_sound {
+            return Ok(());
         }
         limits::compile(pattern).map(|_| ()).map_err(|message| SyntaxError::new(node.span.start, message))
     }

@@ -42,6 +42,7 @@ impl<'a> Renderer<'a> {
 
     /// The text of a template, also of one that is a lone expression.
     pub(super) fn into_text(mut self, template: &'a Template) -> Result<String, EvaluationError> {
+        self.text.reserve(template.source().len());
         self.run(&template.body, 0)?;
         Ok(self.text)
     }
@@ -64,6 +65,8 @@ impl<'a> Renderer<'a> {
                 other => other,
             };
         }
+        // Most texts are about as long as what they are made from.
+        self.text.reserve(template.source().len());
         self.run(&template.body, 0)?;
         Ok(Value::String(std::mem::take(&mut self.text)))
     }

@@ -22,7 +22,7 @@ pub(super) struct Context {
 }
 
 /// The most regular expressions of all expressions of a file together: each takes time to compile.
-const MAX_PATTERNS: usize = 500;
+const MAX_PATTERNS: usize = 150;
 
 impl Context {
     /// For a file of that bundle, or for one alone.

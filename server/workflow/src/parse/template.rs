@@ -82,7 +82,7 @@ pub(super) fn expression(context: &mut Context, label: &str, node: &Node) -> Opt
         Ok(expression) => {
             context.note(node, expression.names());
             // The plan keeps it without braces, so that both spellings are one plan.
-            Some(Expression::parse(without_braces(text)).unwrap_or(expression))
+            Some(Expression::respell(without_braces(text)).unwrap_or(expression))
         }
         Err(error) => {
             context.syntax_error(node, error);
@@ -104,7 +104,7 @@ pub(super) fn all_of(context: &mut Context, label: &str, node: &Node) -> Option<
         return Some(only.clone());
     }
     let joined = parts.iter().map(|part| format!("({})", part.source())).collect::<Vec<_>>().join(" and ");
-    match Expression::parse(&joined) {
+    match Expression::respell(&joined) {
         Ok(expression) => Some(expression),
         Err(error) => {
             context.report.error(node.place, "invalid_expression", format!("these conditions together are too much: {}", error.message));

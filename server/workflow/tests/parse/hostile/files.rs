@@ -149,5 +149,14 @@ pub fn files() -> Vec<(String, String)> {
             format!("```yaml\nid: s{index}\ncondition:\n{conditions}action: workflow.log\ninputs: {{message: x}}\n```\n")
         })),
     );
+    for (kind, pattern) in [("wide", r"\\w{1,9}"), ("folded", r"(?i)\\pL{1,8}"), ("long", &"(a|b?c){1,9}".repeat(40))] {
+        add(
+            &format!("{kind} regular expressions without end"),
+            below(&numbered(400, |index| {
+                let conditions = numbered(16, |number| format!("  - \"'a' =~ '{pattern}{index}x{number}'\"\n"));
+                format!("```yaml\nid: s{index}\ncondition:\n{conditions}action: workflow.log\ninputs: {{message: x}}\n```\n")
+            })),
+        );
+    }
     files
 }
