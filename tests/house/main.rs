@@ -15,6 +15,7 @@ mod api;
 mod audit;
 mod browser;
 mod cli;
+mod client;
 mod crash;
 mod demo;
 mod expense;

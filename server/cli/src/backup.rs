@@ -10,7 +10,7 @@ use database::Location;
 use domain::Secret;
 use vault::backup as seal;
 
-use crate::{Failure, config::Config, keys};
+use crate::{Failure, config::Config, keys, terminal};
 
 const DATABASE: &str = "mandate.db";
 const KEYS: &str = "installation.key.age";
@@ -83,8 +83,10 @@ pub(crate) async fn backup(config: Config, backup: Backup) -> Result<(), Failure
     keys::make_private_folder(&backup.to)?;
     database::backup_file(&config.database_file(), &backup.to.join(DATABASE)).await.map_err(Failure::new)?;
     keys::write(&backup.to.join(KEYS), &Secret::new(sealed))?;
-    println!("{}: {DATABASE} and {KEYS}. Without what opens {KEYS}, the credentials in {DATABASE} are lost.", backup.to.display());
-    Ok(())
+    terminal::print_line(&format!(
+        "{}: {DATABASE} and {KEYS}. Without what opens {KEYS}, the credentials in {DATABASE} are lost.",
+        backup.to.display()
+    ))
 }
 
 pub(crate) async fn restore(config: Config, restore: Restore) -> Result<(), Failure> {
@@ -113,6 +115,5 @@ pub(crate) async fn restore(config: Config, restore: Restore) -> Result<(), Fail
     // The keys come last: a database without them is refused, so a restore that was cut off is seen.
     database::backup_file(&restore.from.join(DATABASE), &path).await.map_err(Failure::new)?;
     keys::write(&config.key_file(), &Secret::new(text))?;
-    println!("Restored into {}. Start the server as usual.", config.data.directory.display());
-    Ok(())
+    terminal::print_line(&format!("Restored into {}. Start the server as usual.", config.data.directory.display()))
 }

@@ -205,6 +205,34 @@ impl Default for Config {
     }
 }
 
+/// Whether an address leads to this machine itself.
+pub(crate) fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// The address of a server, or what is wrong with it.
+pub(crate) fn site_address(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "that is not an address")?;
+    if url.host().is_none() {
+        return Err("it names no host");
+    }
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_this_machine(&url)) {
+        return Err("plain http is only for this machine itself: put a proxy with https in front and name its address");
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err("it must have no path");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it must have no name and no password");
+    }
+    Ok(url)
+}
+
 impl Config {
     /// Where the database is.
     pub fn location(&self) -> Result<Location, Failure> {
@@ -238,20 +266,7 @@ impl Config {
     pub fn public_url(&self) -> Result<String, Failure> {
         let text =
             if self.server.public_url.is_empty() { format!("http://{}", self.server.listen) } else { self.server.public_url.clone() };
-        let wrong = |why: &str| Failure::new(format!("server.public_url is {text}, and {why}."));
-        let url = Url::parse(&text).map_err(|_| wrong("that is not an address"))?;
-        let local = match url.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => return Err(wrong("it names no host")),
-        };
-        if url.scheme() != "https" && !(url.scheme() == "http" && local) {
-            return Err(wrong("plain http is only for this machine itself: put a proxy with https in front and name its address"));
-        }
-        if url.path() != "/" || url.query().is_some() {
-            return Err(wrong("it must have no path"));
-        }
+        site_address(&text).map_err(|why| Failure::new(format!("server.public_url is {text}, and {why}.")))?;
         Ok(text.trim_end_matches('/').to_owned())
     }
 

@@ -22,6 +22,7 @@ use tools::Egress;
 use crate::{
     Failure, keys, logging, serve,
     sources::{Shown, Sources},
+    terminal,
 };
 
 /// How long somebody elsewhere may take to answer.
@@ -72,7 +73,7 @@ struct Report {
 pub(crate) async fn doctor(file: Option<&Path>, as_json: bool) -> Result<(), Failure> {
     let (configuration, checks) = match Sources::read(file) {
         Ok(sources) => (sources.shown()?, checks(&sources).await),
-        Err(Failure(detail)) => (Vec::new(), vec![Check { name: "configuration", state: State::Failed, detail }]),
+        Err(Failure { sentence: detail, .. }) => (Vec::new(), vec![Check { name: "configuration", state: State::Failed, detail }]),
     };
     let failed: Vec<&str> = checks.iter().filter(|check| check.state == State::Failed).map(|check| check.name).collect();
     let result = match failed.as_slice() {
@@ -82,9 +83,9 @@ pub(crate) async fn doctor(file: Option<&Path>, as_json: bool) -> Result<(), Fai
     };
     let report = Report { healthy: failed.is_empty(), configuration, checks };
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&report).map_err(Failure::new)?);
+        terminal::json(&report)?;
     } else {
-        print!("{}", text(&report));
+        terminal::print(&text(&report))?;
     }
     result
 }
@@ -152,7 +153,7 @@ async fn checks(sources: &Sources) -> Vec<Check> {
 fn configuration(sources: &Sources) -> Found {
     let config = &sources.config;
     let mut wrong = Vec::new();
-    let mut note = |result: Result<(), Failure>| wrong.extend(result.err().map(|failure| failure.0));
+    let mut note = |result: Result<(), Failure>| wrong.extend(result.err().map(|failure| failure.sentence));
     note(config.location().map(drop));
     note(config.smtp().map(drop));
     note(config.quotas().map(drop));
@@ -175,7 +176,7 @@ fn key_file(path: &Path, is_fresh: bool) -> Found {
     if is_fresh && !path.exists() {
         return ok("There are none yet: the first start makes them.");
     }
-    keys::read(path).map_err(|failure| failure.0)?;
+    keys::read(path).map_err(|failure| failure.sentence)?;
     ok(format!("{} can be used, and only its owner can read it.", path.display()))
 }
 

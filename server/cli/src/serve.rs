@@ -16,7 +16,11 @@ use tools::Egress;
 use url::Url;
 use vault::Keyring;
 
-use crate::{Failure, config::Config, keys, logging};
+use crate::{
+    config::Config,
+    failure::{Exit, Failure},
+    keys, logging, terminal,
+};
 
 /// Brings the database up to date and ends.
 pub(crate) async fn migrate(config: Config) -> Result<(), Failure> {
@@ -27,8 +31,7 @@ pub(crate) async fn migrate(config: Config) -> Result<(), Failure> {
     }
     let database = open(location).await?;
     database.close().await;
-    println!("The database is up to date.");
-    Ok(())
+    terminal::print_line("The database is up to date.")
 }
 
 async fn open(location: Location) -> Result<Database, Failure> {
@@ -217,16 +220,20 @@ pub(crate) fn addresses(rehearsal: &Rehearsal) -> RehearsalAddresses {
 /// The first line a new user reads: where to go.
 async fn welcome(platform: &Platform, public_url: &str, with_rehearsal: bool) -> Result<(), Failure> {
     let link = platform.setup_link().await.map_err(|error| Failure::new(format!("The database cannot be read: {error}.")))?;
-    match link {
-        Some(link) => println!("Mandate is ready. Open this link once, within 24 hours, to set it up: {link}"),
-        None => println!("Mandate is ready at {public_url}"),
-    }
+    let mut words = match link {
+        Some(link) => format!("Mandate is ready. Open this link once, within 24 hours, to set it up: {link}"),
+        None => format!("Mandate is ready at {public_url}"),
+    };
     if with_rehearsal {
-        println!(
-            "The rehearsal services are on: an invoice book, a payment desk, a tracker and a scripted model, all of them look-alikes."
+        words.push_str(
+            "\nThe rehearsal services are on: an invoice book, a payment desk, a tracker and a scripted model, all of them look-alikes.",
         );
     }
-    Ok(())
+    // A server goes on when nobody reads its first line.
+    match terminal::print_line(&words) {
+        Err(failure) if failure.exit != Exit::Done => Err(failure),
+        _ => Ok(()),
+    }
 }
 
 /// What asks this process to stop.

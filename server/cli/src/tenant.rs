@@ -5,11 +5,11 @@ use domain::{
     machine::{OsEntropy, SystemClock},
 };
 
-use crate::{Failure, config::Config, keys};
+use crate::{Failure, config::Config, keys, terminal};
 
 pub(crate) fn invite(config: &Config) -> Result<(), Failure> {
     let keyring = keys::read(&config.key_file())?;
-    println!("{}", platform::identity::setup::tenant_invite(&keyring, &OsEntropy, SystemClock.now(), &config.public_url()?));
-    eprintln!("Whoever opens this link first makes a tenant with it. It works once, and for seven days.");
+    terminal::print_line(&platform::identity::setup::tenant_invite(&keyring, &OsEntropy, SystemClock.now(), &config.public_url()?))?;
+    terminal::tell("Whoever opens this link first makes a tenant with it. It works once, and for seven days.");
     Ok(())
 }

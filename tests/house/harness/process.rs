@@ -84,6 +84,11 @@ impl Program {
         Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
     }
 
+    /// Asks it to stop, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+    }
+
     /// How it ended, once it has.
     pub fn ended(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
@@ -109,7 +114,7 @@ pub fn mandate() -> Command {
     let binary = here.ancestors().nth(2).unwrap().join("mandate");
     assert!(binary.is_file(), "{} is not there: run `cargo build --package cli` first, as `make test` does", binary.display());
     let mut command = Command::new(binary);
-    for (name, _) in env::vars().filter(|(name, _)| name.starts_with("MANDATE__")) {
+    for (name, _) in env::vars().filter(|(name, _)| name.starts_with("MANDATE_")) {
         command.env_remove(name);
     }
     command

@@ -26,13 +26,20 @@ use tools::Egress;
 use crate::{
     Failure,
     config::{self, Config},
-    keys, serve,
+    keys, serve, terminal,
 };
 
 /// How long ago the first thing of a demo happened.
 const WEEKS: u64 = 3;
 /// Sessions of the people who make the history last as long as it does; they sign out at its end.
 const LONG_SESSION: Duration = Duration::from_hours(24 * 7 * (WEEKS + 1));
+
+/// What whoever sees the demo for the first time is told.
+const WELCOME: &str = "
+These are samples: made-up people, and look-alikes of an invoice book, a payment desk, a tracker and a model.
+Five minutes: sign in as the executor, start \"Vendor payment\" with the invoice INV-20417, then sign in as the
+approver, open the approval and let it pay. The mail is in the mailbox on the sign-in page.
+";
 
 /// Where the demo keeps what it makes.
 #[derive(Debug, Args)]
@@ -49,10 +56,7 @@ pub(crate) async fn demo(config: Config, demo: Demo) -> Result<(), Failure> {
     if !people.exists() {
         make(&config).await?;
     }
-    println!("{}", people::read(&people)?);
-    println!("\nThese are samples: made-up people, and look-alikes of an invoice book, a payment desk, a tracker and a model.");
-    println!("Five minutes: sign in as the executor, start \"Vendor payment\" with the invoice INV-20417, then sign in as the");
-    println!("approver, open the approval and let it pay. The mail is in the mailbox on the sign-in page.\n");
+    terminal::print_line(&format!("{}\n{WELCOME}", people::read(&people)?))?;
     serve::serve(config, true).await
 }
 

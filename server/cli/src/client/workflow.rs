@@ -1,0 +1,290 @@
+//! `mandate workflow`: a file checked where it would run, and what there is.
+
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand};
+use unicode_width::UnicodeWidthStr;
+use web::{
+    api::{
+        PageOf, Word,
+        workflows::{CheckedJson, ExcerptJson, FileJson, FindingJson, InputJson, LineJson, ListJson, NeedJson, StepJson, WorkflowJson},
+    },
+    text,
+};
+
+use super::{Shape, http::Client, moment, run::tone_of, spelled};
+use crate::{
+    failure::{Exit, Failure},
+    terminal::{
+        self, Tone, paint,
+        table::{Cell, table},
+    },
+};
+
+/// What a file stands for that is read from standard input.
+pub(super) const STANDARD_INPUT: &str = "-";
+/// The largest file that is read, in bytes: more than any server takes.
+const LARGEST: u64 = 4 << 20;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check a file as the server would before saving it, and save nothing. The exit code is 1 when it has errors.
+    #[command(after_help = "\
+Examples:
+  mandate workflow validate pay.md
+  mandate workflow validate - < pay.md
+  mandate workflow validate pay.md --json | jq '.findings[].code'
+
+Errors stand as FILE:LINE:COLUMN, as editors read them. The key needs the scope workflow:write.")]
+    Validate(Validate),
+    /// List the workflows.
+    #[command(after_help = "Examples:\n  mandate workflow list\n  mandate workflow list --json | jq -r '.items[].slug'")]
+    List(List),
+    /// Show a workflow: its steps, its inputs, what it needs, and its versions.
+    #[command(after_help = "Examples:\n  mandate workflow show vendor-payment\n  mandate workflow show vendor-payment --json")]
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// The file, or `-` for standard input.
+    file: PathBuf,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only those with this text in their name, in the word for them in addresses or in what they do.
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// Only those with exactly this tag.
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The word for the workflow in addresses: the id that its file gives.
+    workflow: Word,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+pub(super) async fn command(command: Command, client: &Client) -> Result<(), Failure> {
+    match command {
+        Command::Validate(asked) => validate(asked, client).await,
+        Command::List(asked) => list(asked, client).await,
+        Command::Show(asked) => show(asked, client).await,
+    }
+}
+
+/// The text of a file, or of standard input.
+pub(super) fn text_of(file: &Path) -> Result<String, Failure> {
+    let shown = file.display();
+    let wrong = |error: std::io::Error| Failure::of(Exit::Usage, format!("{shown} cannot be read: {error}."));
+    let mut bytes = Vec::new();
+    if file == Path::new(STANDARD_INPUT) {
+        std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes).map_err(wrong)?;
+    } else {
+        fs::File::open(file).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(wrong)?;
+    }
+    if bytes.len() as u64 > LARGEST {
+        return Err(Failure::of(Exit::Usage, format!("{shown} is larger than {} MiB.", LARGEST >> 20)));
+    }
+    String::from_utf8(bytes).map_err(|_| Failure::of(Exit::Usage, format!("{shown} is no text in UTF-8.")))
+}
+
+async fn validate(asked: Validate, client: &Client) -> Result<(), Failure> {
+    let source = text_of(&asked.file)?;
+    let checked = client.post(&["workflows", "checks"], &FileJson { source })?.send::<CheckedJson>().await?;
+    let name = if asked.file == Path::new(STANDARD_INPUT) { "stdin".to_owned() } else { terminal::line(&asked.file.display().to_string()) };
+    let CheckedJson { is_sound, findings, needs, steps, .. } = &checked.value;
+    let errors = findings.iter().filter(|finding| finding.is_error).count();
+    let result = match errors {
+        _ if *is_sound => Ok(()),
+        1 => Err(Failure::new(format!("{name} has an error."))),
+        many => Err(Failure::new(format!("{name} has {many} errors."))),
+    };
+    if asked.shape.json {
+        terminal::json(&checked.raw)?;
+        return result;
+    }
+    for finding in findings {
+        terminal::print_line(&diagnostic(&name, finding))?;
+    }
+    if *is_sound {
+        for NeedJson { missing, .. } in needs {
+            if let Some(missing) = missing {
+                terminal::print_line(&format!("{name}: {}: {}", paint(Tone::Waits, "missing"), terminal::line(missing)))?;
+            }
+        }
+        client.tell(&format!("{name} can be saved: {} steps.", steps.len()));
+    }
+    result
+}
+
+/// A finding as compilers show one: the place, the sentence, the line with the place underlined, and what to do.
+fn diagnostic(name: &str, finding: &FindingJson) -> String {
+    let kind = if finding.is_error { paint(Tone::Bad, "error") } else { paint(Tone::Waits, "hint") };
+    let FindingJson { line, column, .. } = finding;
+    let mut out = format!("{name}:{line}:{column}: {kind}[{}]: {}", terminal::line(&finding.code), terminal::line(&finding.message));
+    if let Some(step) = &finding.step {
+        out.push_str(&format!(" (step {})", terminal::line(step)));
+    }
+    if let Some(ExcerptJson { before, marked, after }) = &finding.excerpt {
+        // What is on one line in the file stays on one, whatever is in it.
+        let shown = |part: &str| text::visible(part).replace('\n', "\\n");
+        let (before, marked) = (shown(before), shown(marked));
+        let number = line.to_string();
+        let blank = " ".repeat(number.len());
+        // Tabs are kept below tabs, so that the carets stay below the place however wide they are.
+        let below: String = before.split('\t').map(|part| " ".repeat(part.width())).collect::<Vec<_>>().join("\t");
+        let carets = paint(Tone::Bad, &"^".repeat(marked.width().max(1)));
+        out.push_str(&format!("\n{number} | {before}{marked}{}\n{blank} | {below}{carets}", shown(after)));
+    }
+    if let Some(suggestion) = &finding.suggestion {
+        out.push_str(&format!("\n  help: {}", terminal::line(suggestion)));
+    }
+    out
+}
+
+/// The workflows of the tenant that are asked for.
+async fn all(client: &Client, query: &ListJson) -> Result<super::http::Answer<PageOf<LineJson>>, Failure> {
+    client.get(&["workflows"])?.query(query)?.send().await
+}
+
+async fn list(asked: List, client: &Client) -> Result<(), Failure> {
+    let List { text, tag, shape } = asked;
+    let answer = all(client, &ListJson { text, tag }).await?;
+    if shape.json {
+        return terminal::json(&answer.raw);
+    }
+    let lines = answer.value.items;
+    if lines.is_empty() {
+        client.tell("There are no such workflows.");
+    }
+    let row = |line: LineJson| {
+        let (newest, since) = match line.last_run {
+            Some(last) => (Cell::of(tone_of(last.status), &spelled(&last.status)), moment(last.accepted_at)),
+            None => ("never".into(), String::new()),
+        };
+        [Cell::of(Tone::Strong, &line.slug), line.name.into(), line.version.into(), line.unfinished.into(), newest, since.into()]
+    };
+    terminal::print(&table(["workflow", "name", "version", "open runs", "newest", "started"], lines.into_iter().map(row).collect()))
+}
+
+/// A workflow that has to be there; one that is not is told from those that are.
+pub(super) async fn workflow(client: &Client, slug: &Word) -> Result<super::http::Answer<WorkflowJson>, Failure> {
+    let asked = client.get(&["workflows", &slug.0])?.send::<WorkflowJson>().await;
+    match asked {
+        Err(failure) if failure.exit == Exit::NotFound => Err(like(client, slug, failure).await),
+        asked => asked,
+    }
+}
+
+/// A failure to find a workflow, with the one that was perhaps meant.
+pub(super) async fn like(client: &Client, slug: &Word, failure: Failure) -> Failure {
+    // Whoever may not list them is told no more.
+    let Ok(all) = all(client, &ListJson::default()).await else { return failure };
+    match platform::nearest(&slug.0, all.value.items.iter().map(|line| line.slug.as_str())) {
+        Some(near) => failure.hint(format!("Did you mean `{}`?", terminal::line(near))),
+        None => failure.hint("`mandate workflow list` shows those there are."),
+    }
+}
+
+async fn show(asked: Show, client: &Client) -> Result<(), Failure> {
+    let answer = workflow(client, &asked.workflow).await?;
+    if asked.shape.json { terminal::json(&answer.raw) } else { terminal::print(&outline(&answer.value)) }
+}
+
+/// A heading with what stands below it; nothing when there is nothing.
+pub(super) fn section(heading: &str, body: &str) -> String {
+    if body.is_empty() { String::new() } else { format!("\n{}\n{body}", paint(Tone::Strong, heading)) }
+}
+
+fn outline(workflow: &WorkflowJson) -> String {
+    let current = &workflow.current;
+    let label = if current.label.is_empty() { String::new() } else { format!(" ({})", terminal::line(&current.label)) };
+    let saved_by = current.saved_by.as_ref().map(|who| format!(" by {}", terminal::line(who))).unwrap_or_default();
+    let mut out = terminal::facts(&[
+        ("Workflow", format!("{} ({})", terminal::line(&workflow.name), terminal::line(&workflow.slug))),
+        ("About", terminal::line(&workflow.description)),
+        ("Version", format!("{}{label}, saved {}{saved_by}", current.number, moment(current.saved_at))),
+    ]);
+    let step = |(index, step): (usize, &StepJson)| {
+        let condition = step.condition.as_ref().map(|condition| format!("if {condition}")).unwrap_or_default();
+        [Cell::from(index + 1), Cell::of(Tone::Strong, &step.id), step.kind.clone().into(), step.name.clone().into(), condition.into()]
+    };
+    let CheckedJson { steps, inputs, needs, findings, .. } = &workflow.checked;
+    out += &section("Steps", &table(["", "id", "kind", "name", "condition"], steps.iter().enumerate().map(step).collect()));
+    let input = |input: &InputJson| {
+        let default = input.default.as_ref().map(|value| format!("default {value}")).unwrap_or_default();
+        let need = if input.required { "required".to_owned() } else { default };
+        [
+            Cell::of(Tone::Strong, &input.name),
+            spelled(&input.kind).into(),
+            need.into(),
+            input.description.clone().unwrap_or_default().into(),
+        ]
+    };
+    out += &section("Inputs", &table(["name", "type", "", "about"], inputs.iter().map(input).collect()));
+    let missing: String = needs
+        .iter()
+        .filter_map(|need| need.missing.as_ref())
+        .map(|missing| format!("{} {}\n", paint(Tone::Waits, "-"), terminal::line(missing)))
+        .collect();
+    out += &section("Missing before a run can start", &missing);
+    let found: String = findings.iter().map(|finding| format!("{}\n", diagnostic(&workflow.slug, finding))).collect();
+    out += &section("Findings", &found);
+    let versions = workflow.versions.iter().map(|version| {
+        [
+            version.number.into(),
+            version.label.clone().into(),
+            moment(version.saved_at).into(),
+            version.saved_by.clone().unwrap_or_default().into(),
+        ]
+    });
+    out + section("Versions", &table(["", "label", "saved", "by"], versions.collect())).as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(before: &str, marked: &str, after: &str) -> FindingJson {
+        FindingJson {
+            is_error: true,
+            line: 12,
+            column: 3,
+            step: Some("pay".to_owned()),
+            code: "unknown_key".to_owned(),
+            message: "`inptu` is no key".to_owned(),
+            suggestion: Some("did you mean `inputs`?".to_owned()),
+            excerpt: Some(ExcerptJson { before: before.to_owned(), marked: marked.to_owned(), after: after.to_owned() }),
+        }
+    }
+
+    #[test]
+    fn a_finding_is_shown_with_the_place_underlined() {
+        assert_eq!(
+            diagnostic("pay.md", &finding("\t漢", "inptu", ": 2")),
+            "pay.md:12:3: error[unknown_key]: `inptu` is no key (step pay)\n12 | \t漢inptu: 2\n   | \t  ^^^^^\n  help: did you mean `inputs`?"
+        );
+    }
+
+    #[test]
+    fn the_text_of_a_file_cannot_write_to_the_terminal_and_moves_no_caret() {
+        let shown = diagnostic("pay.md", &finding("\u{1b}[2J", "x\u{202e}", "\u{9b}0m"));
+        assert!(!shown.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{shown:?}");
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[1], "12 | \\u{001b}[2Jx\\u{202e}\\u{009b}0m");
+        assert_eq!(lines[2], "   |            ^^^^^^^^^");
+    }
+}
