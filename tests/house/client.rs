@@ -218,13 +218,14 @@ mod work {
 
         async fn a_start_is_waited_for_and_ends_as_its_run_does(house) {
             let developer = Shell::of(&house, &house.acme.developer);
-            // Below the limit nobody is asked, and the run ends by itself.
-            let start = ["run", "start", "vendor-payment", "--input", "invoice_id=INV-20417", "--input", "ask_above=5000", "--wait", "--json"];
-            let ended = developer.run(&start).await.with(0);
+            let admin = house.actor(&house.acme.admin).await;
+            let source = "---\nworkflow: {id: plain, name: Plain}\n---\n\n## 1. Say it\n\n```yaml\naction: workflow.log\ninputs: {message: here}\n```\n";
+            house.platform.save_workflow(&admin, source).await.unwrap();
+            let ended = developer.run(&["run", "start", "plain", "--wait", "--json"]).await.with(0);
             assert_eq!(ended.json()["status"], "completed");
             assert!(ended.error.lines().any(|line| line.ends_with(": completed")), "{}", ended.error);
             let source = "---\nworkflow: {id: wrong, name: Wrong}\n---\n\n## 1. Look\n\n```yaml\naction: workflow.assert\ninputs: {condition: 1 > 2, message: This is wrong}\n```\n";
-            house.platform.save_workflow(&house.actor(&house.acme.admin).await, source).await.unwrap();
+            house.platform.save_workflow(&admin, source).await.unwrap();
             let ended = developer.run(&["run", "start", "wrong", "--wait"]).await.with(1);
             assert!(ended.said.contains("failed") && ended.error.contains("failed: This is wrong"), "{ended:#?}");
             let start = ["run", "start", "vendor-payment", "--input", "invoice_id=INV-20417", "--wait", "--timeout", "0s"];

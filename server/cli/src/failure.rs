@@ -1,5 +1,7 @@
 //! How commands end: a sentence for people, and a code for scripts. The table in docs/cli.md is for those who call us.
 
+use std::fmt::Write;
+
 /// The code a command ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -51,7 +53,7 @@ impl Failure {
 
     /// The same with one more line of what to do.
     pub(crate) fn hint(mut self, hint: impl std::fmt::Display) -> Self {
-        self.sentence.push_str(&format!("\n  {hint}"));
+        let _infallible = write!(self.sentence, "\n  {hint}");
         self
     }
 }

@@ -3,6 +3,8 @@
 //! A decision always carries the digest of what its maker was shown: the one on the command line, as `show` printed it, or
 //! that of what was just put before them at the terminal. Where there is neither, nothing is decided.
 
+use std::fmt::Write;
+
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use domain::{ApprovalId, RunId};
 use serde_json::Map;
@@ -270,7 +272,7 @@ fn effect_shown(number: usize, effect: &EffectJson) -> String {
         format!("{number}. {} ({})\n", terminal::paint(Tone::Strong, &terminal::line(&effect.name)), terminal::line(&effect.kind));
     let mut say = |name: &str, value: String| {
         if !value.is_empty() {
-            out.push_str(&format!("   {name}{}\n", terminal::line(&value)));
+            let _infallible = writeln!(out, "   {name}{}", terminal::line(&value));
         }
     };
     let text = |text: &Option<String>| text.clone().unwrap_or_default();

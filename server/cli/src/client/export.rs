@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long the next piece may take to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Take the audit log away, oldest row first.
 #[derive(Debug, Args)]
@@ -70,10 +70,7 @@ pub(crate) async fn export(asked: Export, common: &super::Common) -> Result<(), 
     let client = Client::open(common)?;
     let format: FormatJson = word(asked.format)?.unwrap_or_default();
     let Some(path) = asked.output else {
-        let place = match io::stdout().is_terminal() {
-            true => Place::Terminal { is_json: format == FormatJson::Jsonl },
-            false => Place::Output,
-        };
+        let place = if io::stdout().is_terminal() { Place::Terminal { is_json: format == FormatJson::Jsonl } } else { Place::Output };
         return taken(&client, format, place).await.map(drop);
     };
     let shown = path.display();

@@ -30,7 +30,7 @@ const TRIES: u32 = 4;
 /// The pause before the second sending; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(250);
 /// The longest that a server may ask to wait for the next sending.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// The most of an answer that is read, in bytes.
 const LARGEST: usize = 64 << 20;
 
@@ -305,7 +305,9 @@ impl Request<'_> {
             };
         };
         let mut failure = Failure::of(exit, terminal::line(&problem.detail));
-        // One field says in its sentence what the problem says.
+        // A single field at fault has its sentence in the problem already.
+        let field = problem.errors.iter().find(|wrong| wrong.message == problem.detail);
+        let field = field.map(|wrong| format!(" of `{}`", terminal::line(&wrong.field))).unwrap_or_default();
         for wrong in problem.errors.iter().filter(|wrong| wrong.message != problem.detail) {
             failure = failure.hint(format!("{}: {}", terminal::line(&wrong.field), terminal::line(&wrong.message)));
         }
@@ -315,7 +317,7 @@ impl Request<'_> {
         if let Some(pause) = retry_after(&received.headers).filter(|_| exit == Exit::Unreachable) {
             failure = failure.hint(format!("The server asks to come back in {} s.", pause.as_secs()));
         }
-        failure.hint(format!("({}, request {:?})", terminal::line(&problem.code), problem.request))
+        failure.hint(format!("({}{field}, request {:?})", terminal::line(&problem.code), problem.request))
     }
 }
 

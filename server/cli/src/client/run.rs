@@ -335,7 +335,8 @@ fn shown(run: &RunJson) -> String {
 /// Values with their names, a line each.
 fn named(values: &Value) -> String {
     let Value::Object(values) = values else { return String::new() };
-    values.iter().map(|(name, value)| format!("  {}: {}\n", terminal::line(name), terminal::value(value, 4))).collect()
+    let line = |(name, value): (&String, &Value)| format!("  {}: {}\n", terminal::line(name), terminal::value(value, 4));
+    values.iter().map(line).collect()
 }
 
 const fn tone_of_step(status: &StandingJson) -> Tone {

@@ -1,6 +1,7 @@
 //! `mandate workflow`: a file checked where it would run, and what there is.
 
 use std::{
+    fmt::Write,
     fs,
     io::Read,
     path::{Path, PathBuf},
@@ -136,7 +137,7 @@ fn diagnostic(name: &str, finding: &FindingJson) -> String {
     let FindingJson { line, column, .. } = finding;
     let mut out = format!("{name}:{line}:{column}: {kind}[{}]: {}", terminal::line(&finding.code), terminal::line(&finding.message));
     if let Some(step) = &finding.step {
-        out.push_str(&format!(" (step {})", terminal::line(step)));
+        let _infallible = write!(out, " (step {})", terminal::line(step));
     }
     if let Some(ExcerptJson { before, marked, after }) = &finding.excerpt {
         // What is on one line in the file stays on one, whatever is in it.
@@ -147,10 +148,10 @@ fn diagnostic(name: &str, finding: &FindingJson) -> String {
         // Tabs are kept below tabs, so that the carets stay below the place however wide they are.
         let below: String = before.split('\t').map(|part| " ".repeat(part.width())).collect::<Vec<_>>().join("\t");
         let carets = paint(Tone::Bad, &"^".repeat(marked.width().max(1)));
-        out.push_str(&format!("\n{number} | {before}{marked}{}\n{blank} | {below}{carets}", shown(after)));
+        let _infallible = write!(out, "\n{number} | {before}{marked}{}\n{blank} | {below}{carets}", shown(after));
     }
     if let Some(suggestion) = &finding.suggestion {
-        out.push_str(&format!("\n  help: {}", terminal::line(suggestion)));
+        let _infallible = write!(out, "\n  help: {}", terminal::line(suggestion));
     }
     out
 }
@@ -235,13 +236,11 @@ fn outline(workflow: &WorkflowJson) -> String {
         ]
     };
     out += &section("Inputs", &table(["name", "type", "", "about"], inputs.iter().map(input).collect()));
-    let missing: String = needs
-        .iter()
-        .filter_map(|need| need.missing.as_ref())
-        .map(|missing| format!("{} {}\n", paint(Tone::Waits, "-"), terminal::line(missing)))
-        .collect();
+    let missing = |missing: &String| format!("{} {}\n", paint(Tone::Waits, "-"), terminal::line(missing));
+    let missing: String = needs.iter().filter_map(|need| need.missing.as_ref()).map(missing).collect();
     out += &section("Missing before a run can start", &missing);
-    let found: String = findings.iter().map(|finding| format!("{}\n", diagnostic(&workflow.slug, finding))).collect();
+    let found = |finding: &FindingJson| diagnostic(&workflow.slug, finding) + "\n";
+    let found: String = findings.iter().map(found).collect();
     out += &section("Findings", &found);
     let versions = workflow.versions.iter().map(|version| {
         [

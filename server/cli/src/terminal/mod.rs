@@ -10,6 +10,7 @@ pub(crate) mod table;
 
 use std::{
     env,
+    fmt::Write as _,
     io::{self, ErrorKind, IsTerminal, Write},
     sync::OnceLock,
 };
@@ -104,7 +105,8 @@ pub(crate) fn value(value: &serde_json::Value, indent: usize) -> String {
 pub(crate) fn facts(facts: &[(&str, String)]) -> String {
     let shown = || facts.iter().filter(|(_, value)| !value.is_empty());
     let width = shown().map(|(name, _)| name.len()).max().unwrap_or_default();
-    shown().map(|(name, value)| format!("{}  {value}\n", paint(Tone::Faint, &format!("{name:width$}")))).collect()
+    let line = |(name, value): &(&str, String)| format!("{}  {value}\n", paint(Tone::Faint, &format!("{name:width$}")));
+    shown().map(line).collect()
 }
 
 /// Writes out as an escape whatever hides or turns a text: inside of the texts of JSON, where alone it can stand, it means
@@ -114,7 +116,7 @@ pub(crate) fn harmless_json(json: &str) -> String {
     for sign in json.chars() {
         if text::hides(sign) {
             for unit in sign.encode_utf16(&mut [0; 2]) {
-                safe.push_str(&format!("\\u{unit:04x}"));
+                let _infallible = write!(safe, "\\u{unit:04x}");
             }
         } else {
             safe.push(sign);
