@@ -35,7 +35,7 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Start a run of the current version of a workflow, and print its id.
+    /// Start a run of the published version of a workflow, and print its id.
     #[command(after_help = "\
 Examples:
   mandate run start vendor-payment --input invoice_id=INV-20417
@@ -73,6 +73,10 @@ pub(crate) struct Start {
     /// All inputs: a file with a JSON object, or `-` for standard input.
     #[arg(long, value_name = "FILE")]
     inputs: Option<PathBuf>,
+    /// The number of a version that is published or was; the published one when left out. Its inputs come by --inputs, since
+    /// another version may declare others.
+    #[arg(long, value_name = "N", conflicts_with = "input")]
+    workflow_version: Option<i64>,
     /// Wait until the run is over, and tell of its steps meanwhile.
     #[arg(long)]
     wait: bool,
@@ -189,7 +193,8 @@ async fn inputs(asked: &Start, client: &Client) -> Result<Map<String, Value>, Fa
 }
 
 async fn start(asked: Start, client: &Client) -> Result<(), Failure> {
-    let body = StartJson { workflow: asked.workflow.0.clone(), inputs: inputs(&asked, client).await? };
+    let (workflow, inputs) = (asked.workflow.0.clone(), inputs(&asked, client).await?);
+    let body = StartJson { workflow, inputs, version: asked.workflow_version };
     let key = asked.idempotency_key.clone();
     // Only what identifies it: made up anew for every start that is typed, kept while it is sent again.
     let key = key.unwrap_or_else(|| Id::<kind::Request>::new(domain::Clock::now(&SystemClock), &OsEntropy).to_string());

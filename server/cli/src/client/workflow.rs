@@ -66,6 +66,9 @@ pub(crate) struct List {
     /// Only those with exactly this tag.
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
+    /// Only those that live in this folder: a path such as Finance/Payments, or `/` for those that live in none.
+    #[arg(long, value_name = "PATH")]
+    folder: Option<String>,
     #[command(flatten)]
     shape: Shape,
 }
@@ -162,8 +165,8 @@ async fn all(client: &Client, query: &ListJson) -> Result<super::http::Answer<Pa
 }
 
 async fn list(asked: List, client: &Client) -> Result<(), Failure> {
-    let List { text, tag, shape } = asked;
-    let answer = all(client, &ListJson { text, tag }).await?;
+    let List { text, tag, folder, shape } = asked;
+    let answer = all(client, &ListJson { text, tag, folder }).await?;
     if shape.json {
         return terminal::json(&answer.raw);
     }
@@ -172,11 +175,12 @@ async fn list(asked: List, client: &Client) -> Result<(), Failure> {
         client.tell("There are no such workflows.");
     }
     let row = |line: LineJson| {
+        let version = if line.is_published { line.version.to_string() } else { format!("{} (draft)", line.version) };
         let (newest, since) = match line.last_run {
             Some(last) => (Cell::of(tone_of(last.status), &spelled(&last.status)), moment(last.accepted_at)),
             None => ("never".into(), String::new()),
         };
-        [Cell::of(Tone::Strong, &line.slug), line.name.into(), line.version.into(), line.unfinished.into(), newest, since.into()]
+        [Cell::of(Tone::Strong, &line.slug), line.name.into(), version.into(), line.unfinished.into(), newest, since.into()]
     };
     terminal::print(&table(["workflow", "name", "version", "open runs", "newest", "started"], lines.into_iter().map(row).collect()))
 }
@@ -217,6 +221,7 @@ fn outline(workflow: &WorkflowJson) -> String {
     let mut out = terminal::facts(&[
         ("Workflow", format!("{} ({})", terminal::line(&workflow.name), terminal::line(&workflow.slug))),
         ("About", terminal::line(&workflow.description)),
+        ("Folder", workflow.folder.as_ref().map(|folder| terminal::line(folder)).unwrap_or_default()),
         ("Version", format!("{}{label}, saved {}{saved_by}", current.number, moment(current.saved_at))),
     ]);
     let step = |(index, step): (usize, &StepJson)| {
