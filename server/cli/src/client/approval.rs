@@ -64,7 +64,7 @@ The digest is that of `mandate approval show`: when something has changed since,
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Those that wait, or those that ended; the first when left out.
+    /// Those that wait, those that ended, or those that ended in this way; the first when left out.
     #[arg(long, value_parser = PossibleValuesParser::new(values::words::<WhichJson>()))]
     state: Option<String>,
     /// Only those that you may decide, of those that wait.

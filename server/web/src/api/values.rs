@@ -386,9 +386,9 @@ mod tests {
 
     #[test]
     fn words_are_known_by_their_type() {
-        use crate::api::{approvals, runs};
+        use crate::api::{audit, runs};
         assert_eq!(words::<runs::StatusJson>(), ["queued", "running", "waiting", "completed", "failed", "cancelled"]);
-        assert_eq!(words::<approvals::WhichJson>(), ["pending", "ended"]);
+        assert_eq!(words::<audit::FormatJson>(), ["jsonl", "csv"]);
     }
 
     #[test]
