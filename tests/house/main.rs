@@ -14,6 +14,7 @@ mod access;
 mod api;
 mod audit;
 mod browser;
+mod bundles;
 mod cli;
 mod client;
 mod crash;

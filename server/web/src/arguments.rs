@@ -4,11 +4,17 @@
 //! argument, implement [`Argument`].
 
 use actix_web::{HttpRequest, http::header::HeaderName};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use domain::Problem;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
-use crate::{body::Fields, form, live::LastSeen, route::Result};
+use crate::{
+    body::{ARCHIVE, Fields, LARGEST_ARCHIVE},
+    form,
+    live::LastSeen,
+    route::Result,
+};
 
 /// The part of a path that names the tenant; it is the door's and no argument.
 pub(crate) const SLUG: &str = "slug";
@@ -18,10 +24,15 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub struct Input<'r> {
     pub(crate) request: &'r HttpRequest,
     pub(crate) fields: Fields,
+    /// The file of a form that takes an archive.
+    pub(crate) archive: Option<Vec<u8>>,
 }
 
 /// Something a handler may ask for.
 pub trait Argument: Sized {
+    /// Whether the form has an archive in it: it is larger than others, and multipart.
+    const TAKES_ARCHIVE: bool = false;
+
     /// Takes it from the request.
     ///
     /// # Errors
@@ -74,8 +85,33 @@ impl Argument for LastSeen {
     }
 }
 
+/// An archive, as the file that was chosen or as the base64 that a preview of it sends back; nothing when neither was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive(pub Option<Vec<u8>>);
+
+/// The field in which a preview sends an archive back.
+const PACKED: &str = "packed";
+
+impl Argument for Archive {
+    const TAKES_ARCHIVE: bool = true;
+
+    fn take(input: &mut Input<'_>) -> Result<Self> {
+        match (input.archive.take(), input.fields.take(PACKED).as_slice()) {
+            (archive, []) => Ok(Self(archive)),
+            (None, [packed]) => match BASE64.decode(packed) {
+                Ok(archive) if archive.len() <= LARGEST_ARCHIVE => Ok(Self(Some(archive))),
+                _ => Err(Problem::field(PACKED, "The page was changed on its way. Choose the archive again.").into()),
+            },
+            _ => Err(Problem::field(ARCHIVE, "Send one archive.").into()),
+        }
+    }
+}
+
 /// All that a handler is given: the door `D` first.
 pub trait Arguments<D>: Sized {
+    /// Whether the form has an archive in it.
+    const TAKES_ARCHIVE: bool = false;
+
     /// Takes everything from the request.
     ///
     /// # Errors
@@ -90,18 +126,24 @@ impl<D> Arguments<D> for (D,) {
 }
 
 impl<D, A: Argument> Arguments<D> for (D, A) {
+    const TAKES_ARCHIVE: bool = A::TAKES_ARCHIVE;
+
     fn take(door: D, input: &mut Input<'_>) -> Result<Self> {
         Ok((door, A::take(input)?))
     }
 }
 
 impl<D, A: Argument, B: Argument> Arguments<D> for (D, A, B) {
+    const TAKES_ARCHIVE: bool = A::TAKES_ARCHIVE || B::TAKES_ARCHIVE;
+
     fn take(door: D, input: &mut Input<'_>) -> Result<Self> {
         Ok((door, A::take(input)?, B::take(input)?))
     }
 }
 
 impl<D, A: Argument, B: Argument, C: Argument> Arguments<D> for (D, A, B, C) {
+    const TAKES_ARCHIVE: bool = A::TAKES_ARCHIVE || B::TAKES_ARCHIVE || C::TAKES_ARCHIVE;
+
     fn take(door: D, input: &mut Input<'_>) -> Result<Self> {
         Ok((door, A::take(input)?, B::take(input)?, C::take(input)?))
     }

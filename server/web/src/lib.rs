@@ -55,6 +55,7 @@ mod assets;
 mod audit;
 mod body;
 mod budgets;
+mod bundles;
 mod confirmation;
 mod cookies;
 mod credentials;

@@ -40,15 +40,14 @@ use futures_util::FutureExt;
 use serde::Serialize;
 
 pub use crate::access::{Access, Account, Caller, Grant, Member, Public, SignedIn, Visitor};
-pub use crate::arguments::{Argument, Arguments, Form, Input, Path, Query};
+pub use crate::arguments::{Archive, Argument, Arguments, Form, Input, Path, Query};
 pub use actix_web::http::Method;
 
 use crate::{
     access::{Opened, Shut},
     api,
     arguments::SLUG,
-    body::{self, Fields},
-    csrf, problems,
+    body, csrf, problems,
     visit::Visit,
 };
 
@@ -252,20 +251,21 @@ where
     if A::NEEDS_SESSION {
         caller.recognise().await?.ok_or(Shut::SignedOut)?;
     }
-    let mut fields = Fields::default();
+    let mut sent = body::Sent::default();
     if !visit.is_safe() {
-        let read = body::read(request.headers(), &mut payload);
-        fields = tokio::time::timeout(LONGEST_BODY, read)
+        let read = body::read(request.headers(), &mut payload, Args::TAKES_ARCHIVE);
+        sent = tokio::time::timeout(LONGEST_BODY, read)
             .await
             .map_err(|_| platform::Error::from(too_slow()))?
             .map_err(platform::Error::from)?;
-        let sent = fields.take(csrf::FIELD);
+        let tokens = sent.fields.take(csrf::FIELD);
         if A::NEEDS_SESSION {
-            check_token(&visit, request, sent)?;
+            check_token(&visit, request, tokens)?;
         }
     }
     let Opened(door) = access.open(Rc::clone(caller), request.match_info().get(SLUG)).await;
-    let mut input = Input { request, fields };
+    let body::Sent { fields, archive } = sent;
+    let mut input = Input { request, fields, archive };
     let arguments = Args::take(door?, &mut input)?;
     if let Some((name, _)) = input.fields.0.first() {
         return Err(Shut::Refused(Problem::field(name.clone(), format!("`{name}` is no field of this form.")).into()));

@@ -11,8 +11,8 @@ use domain::permission::{
 use crate::{
     account,
     api::{self, AnyKey, Key},
-    approvals, assets, audit, budgets, credentials, email_changes, folders, health, home, invitations, keys, mailbox, members, metrics,
-    password_reset, providers, roles,
+    approvals, assets, audit, budgets, bundles, credentials, email_changes, folders, health, home, invitations, keys, mailbox, members,
+    metrics, password_reset, providers, roles,
     route::{Member, Method, Public, Route, RouteInfo, SignedIn, route},
     runs, settings, setup, sign_in, tenants, variables, workflows,
 };
@@ -78,6 +78,10 @@ pub(crate) fn routes() -> Vec<Route> {
         route(Member(WorkflowWrite), POST, "/t/{slug}/workflows/{workflow}/folder", workflows::place),
         route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/history", workflows::versions::history),
         route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/versions", workflows::versions::list),
+        route(Member(WorkflowWrite), POST, "/t/{slug}/bundles", bundles::import),
+        route(Member(WorkflowWrite), GET, "/t/{slug}/bundles/new", bundles::form),
+        route(Member(WorkflowWrite), POST, "/t/{slug}/bundles/checks", bundles::check),
+        route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/versions/{number}/bundle", bundles::export),
         route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/versions/{number}", workflows::versions::version),
         route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/versions/{number}/difference", workflows::versions::difference),
         route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/versions/{number}/file", workflows::versions::file),
@@ -181,6 +185,10 @@ pub(crate) fn routes() -> Vec<Route> {
         api::route(Key(WorkflowWrite), POST, "/api/v1/folders", "Make a folder", api::folders::create),
         api::route(Key(WorkflowWrite), PUT, "/api/v1/folders/{folder}", "Rename or move a folder", api::folders::change),
         api::route(Key(WorkflowWrite), DELETE, "/api/v1/folders/{folder}", "Remove a folder", api::folders::remove),
+
+        api::route(Key(WorkflowWrite), POST, "/api/v1/bundles", "Import a bundle as a draft", api::bundles::import),
+        api::route(Key(WorkflowWrite), POST, "/api/v1/bundles/checks", "Look into a bundle without storing it", api::bundles::check),
+        api::route(Key(WorkflowRead), GET, "/api/v1/workflows/{workflow}/versions/{number}/bundle", "Export a version as a bundle", api::bundles::export),
 
         api::route(Key(RunRead), GET, "/api/v1/runs", "List runs", api::runs::list),
         api::route(Key(WorkflowExecute), POST, "/api/v1/runs", "Start a run", api::runs::start),

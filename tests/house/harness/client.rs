@@ -193,6 +193,37 @@ impl Client {
         Answer::of(request).await
     }
 
+    /// Sends an archive as the file of a form, as a page does. Whoever is signed in sends the token along.
+    pub async fn send_archive(&self, path: &str, archive: &[u8]) -> Answer {
+        const BOUNDARY: &str = "----a-boundary-of-the-tests";
+        let token = if self.who.is_some() { self.csrf().await } else { "" };
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{token}\r\n--{BOUNDARY}\r\n\
+             Content-Disposition: form-data; name=\"archive\"; filename=\"bundle.zip\"\r\nContent-Type: application/zip\r\n\r\n"
+        );
+        let body = [head.as_bytes(), archive, format!("\r\n--{BOUNDARY}--\r\n").as_bytes()].concat();
+        let request = self.request(Method::POST, path).header(CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"));
+        Answer::of(request.body(body)).await
+    }
+
+    /// Sends the form of a page that sends an archive back, as it stands there.
+    pub async fn submit_archive(&self, page: &Answer, action: &str) -> Answer {
+        const BOUNDARY: &str = "----a-boundary-of-the-tests";
+        let forms = page::forms(&page.text);
+        let form = forms.iter().find(|form| form.action == action).expect("a form that sends the archive back");
+        let part = |(name, value): &(String, String)| {
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let body = format!("{}--{BOUNDARY}--\r\n", form.fields.iter().map(part).collect::<String>());
+        let request = self.request(Method::POST, action).header(CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"));
+        Answer::of(request.body(body)).await
+    }
+
+    /// Sends an archive to the API with the key of this person, if they have one.
+    pub async fn api_archive(&self, path: &str, content_type: &str, archive: &[u8]) -> Answer {
+        Answer::of(self.api_request(Method::POST, path, &[("content-type", content_type)], None).body(archive.to_vec())).await
+    }
+
     /// Opens a stream of events; it is read with [`Response::chunk`].
     pub async fn stream(&self, path: &str) -> Response {
         self.request(Method::GET, path).send().await.unwrap()

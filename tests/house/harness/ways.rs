@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use web::route::RouteInfo;
+use workflow::bundle::{Files, pack};
 
 use super::{House, PASSWORD, Things};
 
@@ -17,15 +18,19 @@ pub struct Way {
     pub fields: Vec<(&'static str, String)>,
     /// What is sent to the API.
     pub body: Option<Value>,
+    /// What is sent where an archive is taken, and nothing else.
+    pub archive: Option<Vec<u8>>,
 }
 
 /// Every route with what it takes, in the order of the table. `slug` is the tenant of the address, `things` those it names.
 pub fn ways(house: &House, slug: &str, things: &Things) -> Vec<Way> {
     let way = |route: RouteInfo| {
         let is_page_that_changes = route.method != "GET" && !is_of_api(&route);
-        let fields = if is_page_that_changes { fields(&route, things) } else { Vec::new() };
-        let body = if is_of_api(&route) { body(&route, things) } else { None };
-        Way { path: path(house, &route, slug, things), route, fields, body }
+        let archive =
+            (route.method == "POST" && (route.path.ends_with("/bundles") || route.path.ends_with("/bundles/checks"))).then(bundle);
+        let fields = if is_page_that_changes && archive.is_none() { fields(&route, things) } else { Vec::new() };
+        let body = if is_of_api(&route) && archive.is_none() { body(&route, things) } else { None };
+        Way { path: path(house, &route, slug, things), route, fields, body, archive }
     };
     web::table().into_iter().map(way).collect()
 }
@@ -53,6 +58,12 @@ impl Way {
 
     /// Goes this way.
     pub async fn go(&self, client: &super::Client) -> super::Answer {
+        if let Some(archive) = &self.archive {
+            return match self.is_of_api() {
+                true => client.api_archive(&self.path, "application/zip", archive).await,
+                false => client.send_archive(&self.path, archive).await,
+            };
+        }
         if self.is_of_api() {
             let method = self.route.method.parse().unwrap();
             // Whatever there is may be changed; those that demand no condition pass it over.
@@ -65,6 +76,12 @@ impl Way {
             client.get(&self.path).await
         }
     }
+}
+
+/// A bundle with one file.
+fn bundle() -> Vec<u8> {
+    let flow = "---\nworkflow: {id: bundled, name: Bundled}\n---\n\n## 1. Say it\n\n```yaml\naction: workflow.log\ninputs: {message: there}\n```\n";
+    pack(&Files::collect([("workflow.md".to_owned(), flow.as_bytes().to_vec())]).unwrap())
 }
 
 fn is_of_api(route: &RouteInfo) -> bool {

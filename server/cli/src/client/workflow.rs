@@ -138,7 +138,8 @@ async fn validate(asked: Validate, client: &Client) -> Result<(), Failure> {
 fn diagnostic(name: &str, finding: &FindingJson) -> String {
     let kind = if finding.is_error { paint(Tone::Bad, "error") } else { paint(Tone::Waits, "hint") };
     let FindingJson { line, column, .. } = finding;
-    let mut out = format!("{name}:{line}:{column}: {kind}[{}]: {}", terminal::line(&finding.code), terminal::line(&finding.message));
+    let file = finding.file.as_deref().map(|file| format!("/{}", terminal::line(file))).unwrap_or_default();
+    let mut out = format!("{name}{file}:{line}:{column}: {kind}[{}]: {}", terminal::line(&finding.code), terminal::line(&finding.message));
     if let Some(step) = &finding.step {
         let _infallible = write!(out, " (step {})", terminal::line(step));
     }
@@ -265,6 +266,7 @@ mod tests {
     fn finding(before: &str, marked: &str, after: &str) -> FindingJson {
         FindingJson {
             is_error: true,
+            file: None,
             line: 12,
             column: 3,
             step: Some("pay".to_owned()),

@@ -4,6 +4,8 @@
 //! Reading the file is `workflow`'s. Added here is what takes another room to know: whether a schema can be used, and
 //! whether an address that is written out may be called.
 
+use std::collections::HashMap;
+
 use agents::schema;
 use database::{Reads, credentials, providers, workflows as rows};
 use domain::{PersonId, Problem};
@@ -337,15 +339,38 @@ pub(crate) struct Compiled {
 
 impl Reading {
     fn of(platform: &Platform, source: &str) -> Self {
-        let mut parsed = parse(source);
-        let lines = lines(source);
+        Self::of_parsed(platform, parse(source), None, |_| source)
+    }
+
+    /// What was read of a file, or of a bundle whose main file is `main`; `text` gives the text of each file.
+    pub(super) fn of_parsed<'t>(
+        platform: &Platform,
+        mut parsed: Parsed,
+        main: Option<&str>,
+        text: impl Fn(Option<&str>) -> &'t str,
+    ) -> Self {
+        let main_lines = lines(text(main));
         let mut diagnostics = std::mem::take(&mut parsed.diagnostics);
-        diagnostics.extend(unusable(&lines, parsed.plan.as_ref()));
-        for step in parsed.plan.iter().flat_map(|plan| &plan.steps) {
-            diagnostics.extend(beyond_the_file(platform, step, &lines));
+        let steps = parsed.plan.iter().flat_map(|plan| &plan.steps);
+        let beyond = steps.filter_map(|step| beyond_the_file(platform, step, &main_lines));
+        let found: Vec<Diagnostic> = unusable(&main_lines, parsed.plan.as_ref()).into_iter().chain(beyond).collect();
+        diagnostics.extend(found.into_iter().map(|diagnostic| Diagnostic { file: main.map(str::to_owned), ..diagnostic }));
+        // What is about the main file comes first; other files keep their order.
+        diagnostics.sort_by_key(|diagnostic| {
+            let place = (diagnostic.line, diagnostic.column, diagnostic.severity);
+            if diagnostic.file.as_deref() == main { (false, Some(place)) } else { (true, None) }
+        });
+        let mut others: HashMap<String, Vec<&str>> = HashMap::new();
+        let mut findings = Vec::with_capacity(diagnostics.len());
+        for diagnostic in diagnostics {
+            findings.push(match &diagnostic.file {
+                Some(path) if Some(path.as_str()) != main => {
+                    let lines = others.entry(path.clone()).or_insert_with(|| lines(text(Some(path))));
+                    finding(diagnostic, lines)
+                }
+                _ => finding(diagnostic, &main_lines),
+            });
         }
-        diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column, diagnostic.severity));
-        let findings: Vec<Finding> = diagnostics.into_iter().map(|diagnostic| finding(diagnostic, &lines)).collect();
         if findings.iter().any(|finding| finding.severity == Severity::Error) {
             parsed.plan = None;
         }
@@ -436,7 +461,9 @@ pub(super) fn id_in(source: &str) -> Option<String> {
         let word = after.split([',', '}', '#']).next().unwrap_or_default().trim().trim_matches(['"', '\'']);
         names::reference(word).ok().filter(|_| is_key)
     };
-    head.into_iter().find_map(given)
+    // Front matter that cannot be read may still have a line that says it.
+    let plainly = || head.into_iter().find_map(given);
+    parse::id_of(source).and_then(|id| names::reference(&id).ok()).or_else(plainly)
 }
 
 /// Who could decide.

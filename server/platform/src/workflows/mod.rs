@@ -2,6 +2,7 @@
 //!
 //! A file is saved whole or refused with everything that is wrong with it; a version never changes.
 
+pub mod bundles;
 mod check;
 mod export;
 mod save;
@@ -284,10 +285,11 @@ impl Platform {
             Some(id) => folders::find(&mut tx, id).await?.map(|folder| folder.authorize::<WorkflowRead>(actor)).transpose()?,
             None => None,
         };
+        let beside = bundles::beside(&mut tx, &current).await?;
         drop(tx);
 
         let plan = current.plan.as_deref().map(|plan| read_plan(plan, current.facts.id)).transpose()?;
-        let reading = self.reading(&current.source).await?;
+        let reading = self.reading_beside(&current.source, &beside).await?;
         let people = People::read(self, actor.tenant(), current.facts.saved_by).await?;
         let mut tx = self.parts().database.read(actor).await?;
         let checked = check::checked(&mut tx, reading, plan.as_ref(), &people).await?;

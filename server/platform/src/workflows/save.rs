@@ -12,12 +12,13 @@ use domain::{
 };
 use workflow::{
     Plan,
+    bundle::Files,
     difference::{Change, difference},
     parse,
 };
 
 use super::{
-    Checked, RESERVED, TextDifference, VersionLine,
+    Checked, RESERVED, TextDifference, VersionLine, bundles,
     check::{self, Compiled, People},
     not_found, saved_meanwhile, tag, text, version_line, version_of,
 };
@@ -169,10 +170,12 @@ fn message(text: &str) -> Result<String> {
 }
 
 /// What is to be kept, under which id.
-struct Kept {
-    slug: String,
-    compiled: Option<Compiled>,
-    version: rows::NewVersion,
+pub(super) struct Kept {
+    pub(super) slug: String,
+    pub(super) compiled: Option<Compiled>,
+    pub(super) version: rows::NewVersion,
+    /// What stands beside the text.
+    pub(super) files: Files,
 }
 
 impl Platform {
@@ -182,11 +185,11 @@ impl Platform {
     /// 403 for one who may not save workflows: what is missing says what there is.
     pub async fn check_workflow(&self, actor: &Actor, source: &str) -> Result<Checked> {
         Scope::<WorkflowWrite>::of(actor, "workflows")?;
-        let reading = self.reading(source).await?;
+        let (reading, _) = self.reading_of(actor, source, None).await?;
         self.look_at(actor, reading).await
     }
 
-    async fn look_at(&self, actor: &Actor, reading: check::Reading) -> Result<Checked> {
+    pub(super) async fn look_at(&self, actor: &Actor, reading: check::Reading) -> Result<Checked> {
         let people = People::read(self, actor.tenant(), actor.person()).await?;
         let mut tx = self.parts().database.read(actor).await?;
         check::checked(&mut tx, reading, None, &people).await
@@ -199,7 +202,7 @@ impl Platform {
     /// As [`Platform::check_workflow`].
     pub async fn foresee_save(&self, actor: &Actor, source: &str, slug: Option<&str>) -> Result<Foreseen> {
         Scope::<WorkflowWrite>::of(actor, "workflows")?;
-        let reading = self.reading(source).await?;
+        let (reading, _) = self.reading_of(actor, source, slug).await?;
         let compiled = reading.compiled()?;
         let slug = match &compiled {
             Some(compiled) => Some(compiled.slug().to_owned()),
@@ -249,7 +252,7 @@ impl Platform {
     pub async fn save(&self, actor: &Actor, save: &Save<'_>) -> Result<Saved, SaveError> {
         Scope::<WorkflowWrite>::of(actor, "workflows").map_err(Error::from)?;
         let message = message(save.message)?;
-        let reading = self.reading(save.source).await?;
+        let (reading, files) = self.reading_of(actor, save.source, save.slug).await?;
         let compiled = reading.compiled()?;
         let is_keepable = save.source.len() <= parse::MAX_BYTES && !save.source.contains('\0');
         if compiled.is_none() && (save.publish || !is_keepable) {
@@ -267,7 +270,8 @@ impl Platform {
             Some(compiled) => compiled.new_version(self, save.source),
             None => check::broken_version(self, save.source),
         };
-        let kept = Kept { slug, compiled, version: rows::NewVersion { message, ..version } };
+        let version = rows::NewVersion { message, ..bundles::with_files(version, &files)? };
+        let kept = Kept { slug, compiled, version, files };
         Ok(self.store(actor, save, &kept).await?)
     }
 
@@ -284,9 +288,9 @@ impl Platform {
         Ok(slug)
     }
 
-    async fn store(&self, actor: &Actor, save: &Save<'_>, kept: &Kept) -> Result<Saved> {
+    pub(super) async fn store(&self, actor: &Actor, save: &Save<'_>, kept: &Kept) -> Result<Saved> {
         let scope = Scope::<WorkflowWrite>::of(actor, "workflows")?;
-        let Kept { slug, compiled, version } = kept;
+        let Kept { slug, compiled, version, files } = kept;
         let plan = compiled.as_ref().map(Compiled::plan);
         let mut tx = self.parts().database.write(actor).await?;
         let Some(found) = rows::find_by_slug(&mut tx, slug).await? else {
@@ -304,7 +308,9 @@ impl Platform {
             if !rows::create(&mut tx, &scope, &new, version).await? {
                 return Err(saved_meanwhile());
             }
-            let mut events = AuditEvents::one(saved("workflow.created", (new.id, slug, &new.name), 1, version));
+            bundles::put_beside(&mut tx, version.id, files).await?;
+            let created = saved("workflow.created", (new.id, slug, &new.name), 1, version);
+            let mut events = AuditEvents::one(bundles::told(created, files));
             if let Some(plan) = plan.filter(|_| save.publish) {
                 events = events.and(self.put_in_force(&mut tx, &scope, (new.id, slug), (1, plan), None).await?);
             }
@@ -314,7 +320,8 @@ impl Platform {
         };
         let workflow = found.authorize::<WorkflowWrite>(actor)?;
         let latest = version_of(&mut tx, actor, &workflow, workflow.current_version).await?;
-        let is_same = latest.source == save.source && latest.facts.plan_hash == version.plan.as_ref().map(|plan| plan.hash);
+        let is_same =
+            latest.facts.content_hash == version.content_hash && latest.facts.plan_hash == version.plan.as_ref().map(|plan| plan.hash);
         // Who wrote what is there already loses nothing to whoever saved it, and sends a form twice now and then.
         if !(is_same && matches!(save.base, Base::Version(_))) {
             demand(&save.base, Some(&workflow))?;
@@ -330,7 +337,9 @@ impl Platform {
             // What lists show is what the version says that a start takes.
             let called = plan.filter(|_| in_force.is_none()).map_or_else(|| as_before(&workflow), check::called);
             number = rows::add_version(&mut tx, &workflow, &called, version).await?.ok_or_else(saved_meanwhile)?;
-            events = Some(AuditEvents::one(saved("workflow.updated", (workflow.id, slug, &called.name), number, version)));
+            bundles::put_beside(&mut tx, version.id, files).await?;
+            let updated = saved("workflow.updated", (workflow.id, slug, &called.name), number, version);
+            events = Some(AuditEvents::one(bundles::told(updated, files)));
         }
         if let Some(plan) = plan.filter(|_| save.publish) {
             let event = self.put_in_force(&mut tx, &scope, (workflow.id, slug), (number, plan), in_force).await?;

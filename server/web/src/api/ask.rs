@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use platform::expected::Expected;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Result,
@@ -31,6 +31,8 @@ pub(crate) trait Ask: Sized {
     const HAS_BODY: bool = false;
     /// Whether it takes a query; else one is refused, so that nobody believes in a filter that is none.
     const HAS_QUERY: bool = false;
+    /// The most the body may have, in bytes: as a rule a workflow file of a mebibyte with every line end and quote escaped.
+    const LONGEST_BODY: usize = 2 * 1024 * 1024;
 
     /// Takes it from the request.
     ///
@@ -58,6 +60,10 @@ pub(crate) struct Query<T>(pub T);
 /// A JSON body; unknown members are refused where the type says so.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub T);
+
+/// The archive of a bundle as it is, a zip or a tar.gz.
+#[derive(Debug)]
+pub(crate) struct Archive(pub Vec<u8>);
 
 /// What the request expects to find, from `If-Match` or `If-None-Match`. One of them must be there.
 #[derive(Debug)]
@@ -167,16 +173,43 @@ fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     Ok(read)
 }
 
-fn is_json(request: &HttpRequest) -> bool {
+/// The content type without its parameters, in small letters.
+fn essence(request: &HttpRequest) -> String {
     let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// How an archive begins that is of the type it says.
+const ARCHIVE_TYPES: &[(&str, &[u8])] = &[("application/zip", b"PK"), ("application/gzip", b"\x1f\x8b")];
+
+impl Ask for Archive {
+    const HAS_BODY: bool = true;
+    const LONGEST_BODY: usize = platform::workflows::bundles::MAX_ARCHIVE;
+
+    fn take(asked: &Asked<'_>) -> Result<Self> {
+        let essence = essence(asked.request);
+        let wrong = |words: &str| Problem::new(415, "wrong_content_type", words);
+        let Some((_, beginning)) = ARCHIVE_TYPES.iter().find(|(known, _)| *known == essence) else {
+            return Err(wrong("Send the archive itself as application/zip or application/gzip.").into());
+        };
+        if !asked.body.starts_with(beginning) {
+            return Err(wrong("The body is not the archive that its content type says.").into());
+        }
+        Ok(Self(asked.body.to_vec()))
+    }
+
+    fn describe(operation: &mut Operation, _components: &mut Components) {
+        let types: Map<String, Value> = ARCHIVE_TYPES.iter().map(|(name, _)| ((*name).to_owned(), json!({}))).collect();
+        operation.body = Some(json!({"required": true, "content": types}));
+        operation.problems(&[400, 408, 413, 415, 422]);
+    }
 }
 
 impl<T: DeserializeOwned + JsonSchema> Ask for Body<T> {
     const HAS_BODY: bool = true;
 
     fn take(asked: &Asked<'_>) -> Result<Self> {
-        if !is_json(asked.request) {
+        if essence(asked.request) != "application/json" {
             return Err(Problem::new(415, "wrong_content_type", "Send the body as application/json.").into());
         }
         Ok(Self(read_json(&asked.body)?))
@@ -238,9 +271,14 @@ impl Ask for Conditions {
     }
 }
 
+const fn larger(one: usize, other: usize) -> usize {
+    if one > other { one } else { other }
+}
+
 impl<A: Ask, B: Ask> Ask for (A, B) {
     const HAS_BODY: bool = A::HAS_BODY || B::HAS_BODY;
     const HAS_QUERY: bool = A::HAS_QUERY || B::HAS_QUERY;
+    const LONGEST_BODY: usize = larger(A::LONGEST_BODY, B::LONGEST_BODY);
 
     fn take(asked: &Asked<'_>) -> Result<Self> {
         Ok((A::take(asked)?, B::take(asked)?))
@@ -255,6 +293,7 @@ impl<A: Ask, B: Ask> Ask for (A, B) {
 impl<A: Ask, B: Ask, C: Ask> Ask for (A, B, C) {
     const HAS_BODY: bool = A::HAS_BODY || B::HAS_BODY || C::HAS_BODY;
     const HAS_QUERY: bool = A::HAS_QUERY || B::HAS_QUERY || C::HAS_QUERY;
+    const LONGEST_BODY: usize = larger(A::LONGEST_BODY, larger(B::LONGEST_BODY, C::LONGEST_BODY));
 
     fn take(asked: &Asked<'_>) -> Result<Self> {
         Ok((A::take(asked)?, B::take(asked)?, C::take(asked)?))
@@ -297,6 +336,28 @@ mod tests {
         let request = headers.iter().fold(TestRequest::default(), |request, header| request.insert_header(*header)).to_http_request();
         let asked = Asked { request: &request, body: Bytes::new() };
         Conditions::take(&asked).map(|conditions| conditions.0).map_err(|error| error.problem().status)
+    }
+
+    #[test]
+    fn an_archive_is_of_the_type_that_it_says() {
+        let read = |content_type: &'static str, body: &'static [u8]| {
+            let request = TestRequest::default().insert_header((CONTENT_TYPE, content_type)).to_http_request();
+            let asked = Asked { request: &request, body: Bytes::from_static(body) };
+            Archive::take(&asked).map(|archive| archive.0).map_err(|error| error.problem().status)
+        };
+        assert_eq!(read("application/zip", b"PK\x03\x04"), Ok(b"PK\x03\x04".to_vec()));
+        assert_eq!(read("Application/GZIP; x=y", b"\x1f\x8b\x08"), Ok(b"\x1f\x8b\x08".to_vec()));
+        for (content_type, body) in [
+            ("application/json", &b"{\"archive\": \"/etc/passwd\"}"[..]),
+            ("application/json", b"PK\x03\x04"),
+            ("application/zip", b"{}"),
+            ("application/zip", b"\x1f\x8b\x08"),
+            ("application/gzip", b"PK\x03\x04"),
+            ("multipart/form-data", b"PK\x03\x04"),
+            ("", b"PK\x03\x04"),
+        ] {
+            assert_eq!(read(content_type, body), Err(415), "{content_type}");
+        }
     }
 
     #[test]

@@ -35,8 +35,6 @@ use crate::{
     visit::Visit,
 };
 
-/// The most a body may have, in bytes: a workflow file of a mebibyte with every line end and quote escaped.
-const LONGEST_BODY: usize = 2 * 1024 * 1024;
 /// How long a body may take to come.
 const SLOWEST_BODY: Duration = Duration::from_secs(30);
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -194,7 +192,7 @@ where
     if let Some(permission) = A::PERMISSION.filter(|permission| !caller.actor.may(*permission)) {
         return Err(missing(&caller, permission));
     }
-    let body = tokio::time::timeout(SLOWEST_BODY, read_body(request.headers(), payload, I::HAS_BODY)).await;
+    let body = tokio::time::timeout(SLOWEST_BODY, read_body(request.headers(), payload, I::HAS_BODY.then_some(I::LONGEST_BODY))).await;
     let body =
         body.map_err(|_| Problem::new(408, "too_slow", "The body did not come to its end within 30 seconds, and nothing was done."))??;
     if !I::HAS_QUERY
@@ -267,24 +265,27 @@ fn digest(request: &HttpRequest, body: &[u8]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-fn too_large() -> Problem {
-    Problem::new(413, "too_large", "The body is larger than 2 MiB.")
+fn too_large(most: usize) -> Problem {
+    Problem::new(413, "too_large", format!("The body is larger than {} MiB.", most >> 20))
 }
 
-async fn read_body(headers: &HeaderMap, payload: &mut Payload, takes_one: bool) -> Result<Bytes, Problem> {
+/// Reads the body; `longest` is nothing where none is taken.
+async fn read_body(headers: &HeaderMap, payload: &mut Payload, longest: Option<usize>) -> Result<Bytes, Problem> {
+    // What must not be there is told from what is too large.
+    let most = longest.unwrap_or(<() as Ask>::LONGEST_BODY);
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > LONGEST_BODY) {
-        return Err(too_large());
+    if announced.is_some_and(|length| length > most) {
+        return Err(too_large(most));
     }
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::new(400, "broken_body", "The body ended too early."))?;
-        if body.len() + chunk.len() > LONGEST_BODY {
-            return Err(too_large());
+        if body.len() + chunk.len() > most {
+            return Err(too_large(most));
         }
         body.extend_from_slice(&chunk);
     }
-    if !takes_one && !body.is_empty() {
+    if longest.is_none() && !body.is_empty() {
         return Err(Problem::new(400, "unexpected_body", "Nothing is taken in the body here. Send it without one."));
     }
     Ok(body.freeze())

@@ -16,6 +16,7 @@ pub mod approvals;
 pub(crate) mod ask;
 pub mod audit;
 pub(crate) mod budgets;
+pub(crate) mod bundles;
 pub(crate) mod credentials;
 pub(crate) mod document;
 mod door;

@@ -166,6 +166,8 @@ pub struct CheckedJson {
 pub struct FindingJson {
     /// Whether it keeps the file from being saved.
     pub is_error: bool,
+    /// The file of the bundle; nothing for a file alone, and for what is about the bundle as a whole.
+    pub file: Option<String>,
     /// The line, from 1.
     pub line: u32,
     /// The column in characters, from 1.
@@ -364,6 +366,7 @@ impl From<Finding> for FindingJson {
     fn from(finding: Finding) -> Self {
         Self {
             is_error: finding.severity == Severity::Error,
+            file: finding.file,
             line: finding.line,
             column: finding.column,
             step: finding.step,

@@ -10,78 +10,78 @@ use crate::{
 };
 
 /// A file that was looked at.
-pub(super) struct CheckedView {
-    pub(super) steps: Vec<StepLine>,
-    pub(super) inputs: Vec<InputLine>,
-    pub(super) outputs: Vec<OutputLine>,
-    pub(super) needs: Vec<NeedLine>,
-    pub(super) missing: usize,
-    pub(super) blocks: Vec<BlockLine>,
-    pub(super) errors: Vec<FindingLine>,
-    pub(super) hints: Vec<FindingLine>,
+pub(crate) struct CheckedView {
+    pub(crate) steps: Vec<StepLine>,
+    pub(crate) inputs: Vec<InputLine>,
+    pub(crate) outputs: Vec<OutputLine>,
+    pub(crate) needs: Vec<NeedLine>,
+    pub(crate) missing: usize,
+    pub(crate) blocks: Vec<BlockLine>,
+    pub(crate) errors: Vec<FindingLine>,
+    pub(crate) hints: Vec<FindingLine>,
 }
 
 /// One step.
-pub(super) struct StepLine {
-    pub(super) number: usize,
-    pub(super) name: String,
-    pub(super) what: String,
-    pub(super) condition: String,
-    pub(super) tags: Vec<String>,
+pub(crate) struct StepLine {
+    pub(crate) number: usize,
+    pub(crate) name: String,
+    pub(crate) what: String,
+    pub(crate) condition: String,
+    pub(crate) tags: Vec<String>,
 }
 
 /// One input.
-pub(super) struct InputLine {
-    pub(super) name: String,
-    pub(super) kind: String,
-    pub(super) required: bool,
-    pub(super) default: String,
-    pub(super) rule: String,
-    pub(super) description: String,
+pub(crate) struct InputLine {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) required: bool,
+    pub(crate) default: String,
+    pub(crate) rule: String,
+    pub(crate) description: String,
 }
 
 /// One output.
-pub(super) struct OutputLine {
-    pub(super) name: String,
-    pub(super) kind: &'static str,
-    pub(super) description: String,
+pub(crate) struct OutputLine {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) description: String,
 }
 
 /// One thing that has to be there.
-pub(super) struct NeedLine {
-    pub(super) what: &'static str,
-    pub(super) name: String,
+pub(crate) struct NeedLine {
+    pub(crate) what: &'static str,
+    pub(crate) name: String,
     /// What to do about it; empty when it is there.
-    pub(super) missing: String,
+    pub(crate) missing: String,
     /// Where that is done; empty for one who may not, or when it is there.
-    pub(super) href: String,
+    pub(crate) href: String,
 }
 
 /// One block that is no step.
-pub(super) struct BlockLine {
-    pub(super) line: u32,
-    pub(super) language: String,
-    pub(super) heading: String,
-    pub(super) reason: Vec<Piece>,
+pub(crate) struct BlockLine {
+    pub(crate) line: u32,
+    pub(crate) language: String,
+    pub(crate) heading: String,
+    pub(crate) reason: Vec<Piece>,
     /// Whether it may have been meant as one.
-    pub(super) candidate: bool,
+    pub(crate) candidate: bool,
 }
 
 /// One thing to say about one place.
-pub(super) struct FindingLine {
+pub(crate) struct FindingLine {
     /// The file of the bundle; empty for a file alone.
-    pub(super) file: String,
-    pub(super) line: u32,
-    pub(super) column: u32,
-    pub(super) step: String,
-    pub(super) message: Vec<Piece>,
-    pub(super) suggestion: Vec<Piece>,
-    pub(super) excerpt: Option<(String, String, String)>,
+    pub(crate) file: String,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) step: String,
+    pub(crate) message: Vec<Piece>,
+    pub(crate) suggestion: Vec<Piece>,
+    pub(crate) excerpt: Option<(String, String, String)>,
 }
 
 impl CheckedView {
     /// What is shown of a file to this member.
-    pub(super) fn new<P>(grant: &Grant<P>, checked: Checked) -> Self {
+    pub(crate) fn new<P>(grant: &Grant<P>, checked: Checked) -> Self {
         let place = |path: &str| match grant.visit().site().page(&format!("/t/{{slug}}{path}")) {
             Some(permission) if grant.may(permission) => grant.path(path),
             _ => String::new(),
@@ -106,7 +106,7 @@ impl CheckedView {
     }
 
     /// How many errors, in words.
-    pub(super) fn error_count(&self) -> String {
+    pub(crate) fn error_count(&self) -> String {
         match self.errors.len() {
             1 => "1 error".to_owned(),
             several => format!("{several} errors"),
@@ -143,7 +143,7 @@ fn step_line(number: usize, step: StepOutline) -> StepLine {
 }
 
 /// A type as people call it.
-pub(super) const fn kind(kind: FieldType) -> &'static str {
+pub(crate) const fn kind(kind: FieldType) -> &'static str {
     match kind {
         FieldType::String => "text",
         FieldType::Integer => "whole number",
@@ -155,7 +155,7 @@ pub(super) const fn kind(kind: FieldType) -> &'static str {
 }
 
 /// What a value has to be beyond its type, in words; may be empty.
-pub(super) fn rule(input: &InputShown) -> String {
+pub(crate) fn rule(input: &InputShown) -> String {
     let unit = match input.kind {
         FieldType::String => " signs",
         FieldType::Array => " elements",
@@ -178,7 +178,7 @@ pub(super) fn rule(input: &InputShown) -> String {
 }
 
 /// A value as it stands in a field of a form: a text as it is, a list of texts with one a line, everything else as JSON.
-pub(super) fn as_text(value: &Value) -> String {
+pub(crate) fn as_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -253,13 +253,13 @@ fn finding_line(finding: Finding) -> FindingLine {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use platform::workflows::Excerpt;
     use serde_json::json;
 
     use super::*;
 
-    pub(in crate::workflows) fn sample() -> CheckedView {
+    pub(crate) fn sample() -> CheckedView {
         let step =
             |name: &str, kind: &str| StepOutline { name: name.to_owned(), kind: kind.to_owned(), complete: true, ..StepOutline::default() };
         let finding = |severity, message: &str| Finding {

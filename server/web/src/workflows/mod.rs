@@ -3,7 +3,7 @@
 //! `changes` how two differ.
 
 mod changes;
-mod checked;
+pub(crate) mod checked;
 pub(crate) mod new;
 pub(crate) mod start;
 pub(crate) mod versions;
@@ -73,6 +73,7 @@ struct ListView {
     new_folder: String,
     rows: Vec<WorkflowRow>,
     new_href: String,
+    import_href: String,
     may_write: bool,
     may_start: bool,
     errors: FormErrors,
@@ -152,6 +153,7 @@ pub(crate) async fn folder_page<P>(grant: &Grant<P>, shown: Option<FolderId>, tr
         new_folder: tried.new_folder,
         rows,
         new_href,
+        import_href: grant.path("/bundles/new"),
         may_write: grant.may(Permission::WorkflowWrite),
         may_start: grant.may(Permission::WorkflowExecute),
         errors: tried.errors,
@@ -381,6 +383,7 @@ mod tests {
             new_folder: String::new(),
             rows,
             new_href: "/t/acme/workflows/new".to_owned(),
+            import_href: "/t/acme/bundles/new".to_owned(),
             may_write: may,
             may_start: may,
             errors: FormErrors::none(),

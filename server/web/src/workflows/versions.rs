@@ -81,6 +81,7 @@ struct Acts {
     difference_href: String,
     difference_word: String,
     file_href: String,
+    bundle_href: String,
     may_write: bool,
 }
 
@@ -208,6 +209,7 @@ async fn version_view<P>(grant: &Grant<P>, slug: &str, version: VersionShown, er
             None => format!("Compare with version {}", number.saturating_sub(1)),
         },
         file_href: format!("{at}/file"),
+        bundle_href: format!("{at}/bundle"),
         may_write: grant.may(Permission::WorkflowWrite),
     };
     let view = page_of(grant, shown, None).await?;

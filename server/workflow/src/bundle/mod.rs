@@ -197,6 +197,21 @@ impl Files {
         self.0.values().map(Vec::len).sum()
     }
 
+    /// The same files without one of them.
+    #[must_use]
+    pub fn without(&self, path: &str) -> Self {
+        Self(Arc::new(self.0.iter().filter(|(known, _)| *known != path).map(|(path, content)| (path.clone(), content.clone())).collect()))
+    }
+
+    /// The same files with one more, or with another content of one of them.
+    ///
+    /// # Errors
+    /// As [`Files::collect`].
+    pub fn with(&self, path: &str, content: Vec<u8>) -> Result<Self, Refusal> {
+        let others = self.iter().filter(|(known, _)| *known != path).map(|(path, content)| (path.to_owned(), content.to_vec()));
+        Self::collect(others.chain([(path.to_owned(), content)]))
+    }
+
     /// SHA-256 over the paths and the hashes of what the files hold: equal exactly when the bundles are.
     pub fn hash(&self) -> [u8; 32] {
         let manifest: Map<String, Value> =

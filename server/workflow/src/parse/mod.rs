@@ -83,6 +83,17 @@ pub fn parse(source: &str) -> Parsed {
     parse_in(source, None).0
 }
 
+/// The id that a file gives in its front matter, also when the rest of it has errors.
+pub fn id_of(source: &str) -> Option<String> {
+    if source.len() > MAX_BYTES {
+        return None;
+    }
+    let document = markdown::divide(&source::lines(source));
+    let Front::Matter(excerpt) = &document.front else { return None };
+    let node = yaml::read(excerpt).node?;
+    Some(node.entry("workflow")?.node.entry("id")?.node.scalar()?.text.clone())
+}
+
 /// Reads a workflow file, perhaps one of a bundle; with the other workflow files that it names, and where.
 fn parse_in(source: &str, bundled: Option<Bundled>) -> (Parsed, Vec<(String, Place)>) {
     let mut context = Context::of(bundled);

@@ -223,3 +223,13 @@ fn workflows_that_are_named_by_their_path_are_read_beside_the_main_one() {
     let missing = read(&[("workflow.md", &calling("./a.md"))]);
     assert!(said(&missing).iter().any(|line| line.starts_with("workflow.md:9:11 file_missing")), "{:?}", said(&missing));
 }
+
+#[test]
+fn the_id_of_a_file_is_read_although_the_rest_is_wrong() {
+    use workflow::parse::id_of;
+    assert_eq!(id_of(&step("action: nonsense")).as_deref(), Some("triage"));
+    assert_eq!(id_of("---\nworkflow:\n  id: other\n---\n").as_deref(), Some("other"));
+    for none in ["", "id: x", "---\nid: x\n---\n", "---\nworkflow: [\n---\n", "---\nworkflow: {id: [a]}\n---\n"] {
+        assert_eq!(id_of(none), None, "{none}");
+    }
+}

@@ -40,7 +40,7 @@ impl ExportedFile {
 }
 
 /// Whether a text is Markdown with a front matter, or YAML alone.
-fn ending(source: &str) -> &'static str {
+pub(super) fn ending(source: &str) -> &'static str {
     // A front matter is closed by a second line of the same signs.
     let text = source.trim_start_matches('\u{feff}');
     let is_markdown = text.starts_with("---") && text.lines().skip(1).any(|line| line.trim_end() == "---");
@@ -182,7 +182,7 @@ fn exported(id: Option<WorkflowId>, name: &str, form: &'static str) -> AuditEven
 }
 
 impl Platform {
-    async fn taken(&self, actor: &Actor, slug: &str, form: &'static str, number: Option<i64>) -> Result<WorkflowRow> {
+    pub(super) async fn taken(&self, actor: &Actor, slug: &str, form: &'static str, number: Option<i64>) -> Result<WorkflowRow> {
         let mut tx = self.parts().database.write(actor).await?;
         let workflow = rows::find_by_slug(&mut tx, slug).await?.ok_or_else(not_found)?.authorize::<WorkflowRead>(actor)?;
         if let Some(number) = number {

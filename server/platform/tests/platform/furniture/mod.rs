@@ -27,6 +27,7 @@ macro_rules! in_a_rehearsing_house {
 
 mod audit;
 mod budgets;
+mod bundles;
 mod credentials;
 mod providers;
 mod runs;
