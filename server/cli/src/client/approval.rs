@@ -218,6 +218,7 @@ fn shown(approval: &ApprovalJson) -> String {
         let by = line.ended_by.as_ref().map(|who| format!(" by {}", terminal::line(who))).unwrap_or_default();
         format!("{}{by}", moment(at))
     });
+    let again = if approval.round > 1 { format!(", for the {}. time", approval.round) } else { String::new() };
     let mut out = format!("{}\n\n", terminal::paint(Tone::Strong, &terminal::line(&line.title)));
     out += &terminal::facts(&[
         ("Approval", line.id.0.to_string()),
@@ -225,7 +226,7 @@ fn shown(approval: &ApprovalJson) -> String {
         ("Agreed", format!("{} of {}", line.agreed, line.needed)),
         ("Run", format!("{} (#{} of {})", line.run.0, line.run_number, terminal::line(&line.workflow_name))),
         ("Started by", terminal::line(&line.starter)),
-        ("Asked", format!("{}, by now {} times", terminal::line(&line.approvers), approval.round)),
+        ("Asked", format!("{}{again}", terminal::line(&line.approvers))),
         ("Risk", terminal::line(&line.risk)),
         ("Since", moment(line.requested_at)),
         ("Until", moment(line.expires_at)),
@@ -233,7 +234,7 @@ fn shown(approval: &ApprovalJson) -> String {
         ("Spent", format!("{}, and at most {} after a yes", dollars(approval.spent), dollars(approval.ceiling))),
         ("Remark", approval.comment.as_ref().map(|comment| terminal::line(comment)).unwrap_or_default()),
     ]);
-    let about = approval.description.as_ref().map(|text| format!("{}\n", terminal::block(text, 2))).unwrap_or_default();
+    let about = approval.description.as_ref().map(|text| format!("{}\n", terminal::block(text.trim_end(), 2))).unwrap_or_default();
     out += &section("About", &about);
     out += &section("What it is about", &labelled(&approval.shows, 2));
     let effects: String = approval.effects.iter().enumerate().map(|(index, effect)| effect_shown(index + 1, effect)).collect();

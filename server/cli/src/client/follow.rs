@@ -98,7 +98,7 @@ impl<'c> Teller<'c> {
             }
         }
         self.steps = steps;
-        let waiting = run.line.waiting.as_ref().map(in_words);
+        let waiting = run.line.waiting.as_ref().map(in_words_with_command);
         if let Some(words) = waiting.as_ref().filter(|words| self.waiting.as_ref() != Some(words)) {
             self.client.tell(words);
         }
@@ -106,12 +106,20 @@ impl<'c> Teller<'c> {
     }
 }
 
+/// What a run waits for, and how to look at it.
+pub(super) fn in_words_with_command(waiting: &WaitingJson) -> String {
+    let words = in_words(waiting);
+    match waiting {
+        WaitingJson::Approval { approval: Some(id), .. } => format!("{words}; look at it with `mandate approval show {id:?}`"),
+        _ => words,
+    }
+}
+
 /// What a run waits for, in words.
 pub(super) fn in_words(waiting: &WaitingJson) -> String {
     match waiting {
-        WaitingJson::Approval { title, approval, until, .. } => {
-            let look = approval.map(|id| format!("; look at it with `mandate approval show {id:?}`")).unwrap_or_default();
-            format!("waits for an approval until {}: {}{look}", super::moment(*until), terminal::line(title))
+        WaitingJson::Approval { title, until, .. } => {
+            format!("waits for an approval until {}: {}", super::moment(*until), terminal::line(title))
         }
         WaitingJson::Other { words, .. } => terminal::line(words),
     }

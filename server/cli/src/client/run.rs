@@ -311,7 +311,7 @@ fn shown(run: &RunJson) -> String {
         ("Run", format!("{} (#{})", line.id.0, line.number)),
         ("Workflow", format!("{} ({}), version {}", terminal::line(&line.workflow_name), terminal::line(&line.workflow), run.version)),
         ("Status", terminal::paint(tone_of(line.status), &spelled(&line.status))),
-        ("Waits", line.waiting.as_ref().map(follow::in_words).unwrap_or_default()),
+        ("Now", line.waiting.as_ref().map(follow::in_words_with_command).unwrap_or_default()),
         ("Failure", failure.unwrap_or_default()),
         ("Started", format!("{} by {}{until}", moment(line.accepted_at), terminal::line(&line.starter))),
         ("Spent", format!("{}{held}", dollars(line.spent))),
