@@ -148,6 +148,8 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
     // Calls that are out get most of the time, and what is left is for handing runs over and for the last answers.
     let engine = EmbeddedSettings { drain: stop_within * 2 / 3, ..EmbeddedSettings::default() };
     let driver = Embedded::new(database.clone(), Arc::new(Execution::new(platform.clone())), clock, entropy, engine);
+    // Whoever reads that we are ready may ask us to stop at once.
+    let mut signals = Signals::new()?;
     welcome(&platform, &public_url, with_rehearsal).await?;
 
     let (stop, stopped) = watch::channel(false);
@@ -167,7 +169,6 @@ pub(crate) async fn serve(config: Config, with_rehearsal: bool) -> Result<(), Fa
         let (platform, stopped) = (platform.clone(), stopped.clone());
         async move { platform.keep_house_forever(stopped).await }
     });
-    let mut signals = Signals::new()?;
     let out_of_patience = async move {
         signals.next().await;
         tracing::info!("asked to stop: what is under way comes to rest first");
