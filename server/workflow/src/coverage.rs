@@ -8,6 +8,8 @@
 //! for an address with what it begins with for certain as `"$prefix"`. A known value that itself looks like this, as a value from outside may,
 //! stands inside `{"$known": …}`, so that nobody can pass a value off as unknown.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -19,7 +21,10 @@ use crate::{
         step_budget,
     },
     expression::{Expression, Template},
-    plan::{CredentialPiece, HttpStep, HttpStepBody, ModelStep, Plan, Step, StepKind, TemplateValue},
+    plan::{
+        CredentialPiece, HttpStep, HttpStepBody, ModelStep, Plan, Step, StepKind, TemplateValue,
+        tree::{At, NodeId, Place, Tree, prefix_of},
+    },
     run::{Run, StepState},
 };
 
@@ -74,31 +79,174 @@ pub struct ModelUse {
     pub budget: Option<domain::Money>,
 }
 
-/// What a yes to that approval step would cover now; nothing when the plan has no such step. The coverage goes
-/// on past a later approval whose condition is not known, since the run may reach steps beyond it under this
-/// yes; it ends at one that is certain to be reached.
-pub fn compute(plan: &Plan, run: &Run, approval_step: &str) -> Coverage {
-    let mut effects = Vec::new();
-    let Some((position, _)) = plan.step(approval_step) else { return Coverage { effects } };
-    for (at, step) in plan.steps.iter().enumerate().skip(position.saturating_add(1)) {
-        if run.step(&step.id).state.is_settled() {
-            continue;
+/// What a yes to the approval step with that path would cover now; nothing when the plan has no such step. The coverage goes
+/// on past a later approval that may not be reached, since the run may then come to steps beyond it under this yes; it ends at one
+/// that is certain to be reached.
+///
+/// A step in a loop that is still to come is covered for all its rounds at once: what depends on the round is not known. What takes
+/// a step back, or stands in for one that failed, is covered as what may follow.
+pub fn compute(plan: &Plan, run: &Run, approval: &str) -> Coverage {
+    let tree = Tree::of(plan);
+    let Some(at) = tree.at(approval) else { return Coverage::default() };
+    let mut ahead = Ahead { plan, tree: &tree, run, found: Vec::new(), seen: BTreeSet::new() };
+    ahead.after(&at);
+    ahead.that_was_done();
+    // The order of the file.
+    ahead.found.sort_by_key(|(node, _)| *node);
+    Coverage { effects: ahead.found.into_iter().map(|(_, effect)| effect).collect() }
+}
+
+/// The steps to come after an approval.
+struct Ahead<'a> {
+    plan: &'a Plan,
+    tree: &'a Tree<'a>,
+    run: &'a Run,
+    found: Vec<(NodeId, CoveredEffect)>,
+    seen: BTreeSet<NodeId>,
+}
+
+/// Whether what stands behind something can be reached under the same yes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// It can.
+    On,
+    /// An approval is certain to be asked before.
+    Ends,
+}
+
+impl Ahead<'_> {
+    /// Everything that can follow a step: in its list, then what follows the steps around it.
+    fn after(&mut self, from: &At) {
+        let mut at = from.clone();
+        loop {
+            let later: Vec<NodeId> =
+                self.tree.siblings(at.node).iter().copied().filter(|other| self.tree.comes_before(at.node, *other)).collect();
+            if self.list(&later, Some(&at.prefix)) == Reach::Ends {
+                return;
+            }
+            let Some((outer, _)) = self.tree.around(&at) else { return };
+            let blocks = self.tree.get(outer.node).map(|node| node.blocks.clone()).unwrap_or_default();
+            match (self.tree.step(outer.node).map(|step| &step.kind), self.tree.get(at.node).map(|node| node.place)) {
+                // Further rounds of a loop that goes round by round, up to the approval itself.
+                (Some(StepKind::While(_)), _) => {
+                    for list in &blocks {
+                        self.list(list, None);
+                    }
+                }
+                (Some(StepKind::Try(_)), Some(Place::Block { block, .. })) => {
+                    for list in blocks.iter().skip(block + 1) {
+                        self.list(list, Some(&outer.prefix));
+                    }
+                }
+                _ => {}
+            }
+            at = outer;
         }
-        let sketch = Sketch { plan, renderer: Renderer::new(Names::ahead(plan, run, at, step)), unknown: Vec::new() };
+    }
+
+    /// A list of steps; `prefix` is that of the round they will run in, when it is known.
+    fn list(&mut self, list: &[NodeId], prefix: Option<&str>) -> Reach {
+        for node in list {
+            if self.step(*node, prefix) == Reach::Ends {
+                return Reach::Ends;
+            }
+        }
+        Reach::On
+    }
+
+    fn step(&mut self, node: NodeId, prefix: Option<&str>) -> Reach {
+        let (tree, run, plan) = (self.tree, self.run, self.plan);
+        let Some(step) = tree.step(node) else { return Reach::On };
+        let at = At { node, prefix: prefix.unwrap_or(ANY_ROUND).to_owned() };
+        if prefix.is_some() && run.step(&tree.path(&at)).state.is_settled() {
+            return Reach::On;
+        }
+        let sketch = Sketch { plan, renderer: Renderer::new(Names::ahead(tree, run, &at)), unknown: Vec::new() };
         let only_if = match sketch.certain(step.condition.as_ref()) {
-            Some(false) => continue,
+            Some(false) => return Reach::On,
             Some(true) => None,
             None => step.condition.as_ref().map(|condition| condition.source().to_owned()),
         };
+        for inside in step.on_error.fallbacks() {
+            if let Some(fallback) = tree.find(&inside.id) {
+                self.step(fallback, prefix);
+            }
+        }
+        let certain = only_if.is_none() && prefix.is_some();
         match &step.kind {
-            StepKind::Approval(_) if only_if.is_none() => break,
-            StepKind::Approval(_) | StepKind::Assert { .. } | StepKind::SetOutputs { .. } | StepKind::Log { .. } | StepKind::Data(_) => {}
-            StepKind::Http(http) => effects.push(sketch.http(run, step, http, only_if)),
-            StepKind::Model(model) => effects.push(sketch.model(run, step, model, only_if)),
+            StepKind::Approval(_) if certain => return Reach::Ends,
+            StepKind::Http(http) => self.cover(node, sketch.http(run, &at, step, http, only_if)),
+            StepKind::Model(model) => self.cover(node, sketch.model(run, &at, step, model, only_if)),
+            StepKind::If(planned) => {
+                let taken = sketch.certain(Some(&planned.test)).map(|holds| usize::from(!holds));
+                return self.blocks(node, prefix, taken.filter(|_| certain), step);
+            }
+            StepKind::Switch(_) | StepKind::Parallel(_) | StepKind::Try(_) => return self.blocks(node, prefix, None, step),
+            StepKind::ForEach(_) | StepKind::While(_) => {
+                self.blocks(node, None, None, step);
+            }
+            _ => {}
+        }
+        Reach::On
+    }
+
+    /// The blocks of a step, or the one that is certain to be taken.
+    fn blocks(&mut self, node: NodeId, prefix: Option<&str>, only: Option<usize>, step: &Step) -> Reach {
+        let blocks = self.tree.get(node).map(|node| node.blocks.clone()).unwrap_or_default();
+        if let Some(taken) = only {
+            return blocks.get(taken).map_or(Reach::On, |list| self.list(list, prefix));
+        }
+        let mut ends = Vec::with_capacity(blocks.len());
+        for list in &blocks {
+            ends.push(self.list(list, prefix) == Reach::Ends);
+        }
+        // What stands behind is reached under this yes unless every way there asks.
+        let all_ask = match &step.kind {
+            StepKind::If(_) => !ends.is_empty() && ends.iter().all(|ends| *ends),
+            _ => false,
+        };
+        if all_ask && prefix.is_some() && step.condition.is_none() { Reach::Ends } else { Reach::On }
+    }
+
+    /// What takes back the steps that are done or covered: a later failure may bring it about.
+    fn that_was_done(&mut self) {
+        let covered = std::mem::take(&mut self.seen);
+        for (node, planned) in self.tree.nodes() {
+            let Some(compensation) = planned.compensation else { continue };
+            let done: Vec<String> = self
+                .run
+                .recorded()
+                .filter(|(path, recorded)| {
+                    matches!(recorded.state, StepState::Completed { .. }) && self.tree.at(path).is_some_and(|at| at.node == node)
+                })
+                .map(|(path, _)| prefix_of(path).to_owned())
+                .collect();
+            match done.as_slice() {
+                [only] if !covered.contains(&node) => {
+                    self.step(compensation, Some(only));
+                }
+                [] if !covered.contains(&node) => {}
+                _ => {
+                    self.step(compensation, None);
+                }
+            }
         }
     }
-    Coverage { effects }
+
+    fn cover(&mut self, node: NodeId, effect: CoveredEffect) {
+        if self.seen.insert(node) {
+            self.found.push((node, effect));
+        } else if let Some((_, known)) = self.found.iter_mut().find(|(other, _)| *other == node) {
+            // Reached in more than one way: what is less known covers both.
+            if known.unknown.len() < effect.unknown.len() {
+                *known = effect;
+            }
+        }
+    }
 }
+
+/// A prefix that no round has: names of rounds are not known in it.
+const ANY_ROUND: &str = "?/";
 
 /// One step to come, as far as it is known.
 struct Sketch<'a> {
@@ -114,7 +262,7 @@ impl Sketch<'_> {
         condition.map_or(Some(true), |condition| self.renderer.condition(condition).ok())
     }
 
-    fn http(mut self, run: &Run, step: &Step, http: &HttpStep, only_if: Option<String>) -> CoveredEffect {
+    fn http(mut self, run: &Run, at: &At, step: &Step, http: &HttpStep, only_if: Option<String>) -> CoveredEffect {
         let hosts = self.hosts(&http.url);
         let url = self.url(&http.url);
         let headers: Vec<Value> = http
@@ -147,10 +295,10 @@ impl Sketch<'_> {
             CredentialPiece::Text(_) => None,
         });
         let credentials = credentials.collect();
-        self.effect(run, step, only_if, arguments, Reach { hosts, credentials, model: None })
+        self.effect(Whereto { run, at, step, only_if, hosts, credentials, model: None }, arguments)
     }
 
-    fn model(mut self, run: &Run, step: &Step, model: &ModelStep, only_if: Option<String>) -> CoveredEffect {
+    fn model(mut self, run: &Run, at: &At, step: &Step, model: &ModelStep, only_if: Option<String>) -> CoveredEffect {
         let system = model.system.as_ref().map(|system| self.scalar(system));
         let prompt = self.scalar(&model.prompt);
         let named = model.model.clone().or_else(|| self.plan.default_model.clone());
@@ -172,12 +320,16 @@ impl Sketch<'_> {
         });
         let budget = step_budget(self.plan, step);
         let model = Some(ModelUse { model: named, prompt_bytes, max_tokens: model.max_tokens, budget });
-        self.effect(run, step, only_if, arguments, Reach { hosts: Vec::new(), credentials: Vec::new(), model })
+        self.effect(Whereto { run, at, step, only_if, hosts: Vec::new(), credentials: Vec::new(), model }, arguments)
     }
 
-    fn effect(mut self, run: &Run, step: &Step, only_if: Option<String>, arguments: Value, reach: Reach) -> CoveredEffect {
+    fn effect(mut self, to: Whereto<'_>, arguments: Value) -> CoveredEffect {
+        let Whereto { run, at, step, only_if, hosts, credentials, model } = to;
         let started = run.started().map(|started| started.run.as_str()).unwrap_or_default();
-        let idempotency_key = match self.renderer.idempotency_key(started, step) {
+        let path = format!("{}{}", at.prefix, step.id);
+        let in_any_round = at.prefix == ANY_ROUND && step.idempotency_key.is_none();
+        let idempotency_key = match self.renderer.idempotency_key(started, &path, step) {
+            Ok(_) if in_any_round => json!({UNKNOWN: "the run and the path of the step"}),
             Ok(key) => Value::String(key),
             Err(_) => self.not_known(&step.idempotency_key.iter().collect::<Vec<_>>()),
         };
@@ -190,14 +342,14 @@ impl Sketch<'_> {
             only_if,
             arguments,
             idempotency_key,
-            hosts: reach.hosts,
-            credentials: reach.credentials,
-            model: reach.model,
+            hosts,
+            credentials,
+            model,
             max_attempts: step.retry.max_attempts,
             unknown: self.unknown,
         };
         // What was sent already is known to the letter, whatever the plan says of it now.
-        if let StepState::Calling(calling) = &run.step(&step.id).state
+        if let StepState::Calling(calling) = &run.step(&path).state
             && let Ok(arguments) = serde_json::to_value(&calling.prepared.call)
         {
             effect.arguments = known(arguments);
@@ -304,8 +456,12 @@ impl Sketch<'_> {
     }
 }
 
-/// Where a covered step goes, and with what.
-struct Reach {
+/// Which step it is, where it goes, and with what.
+struct Whereto<'a> {
+    run: &'a Run,
+    at: &'a At,
+    step: &'a Step,
+    only_if: Option<String>,
     hosts: Vec<String>,
     credentials: Vec<String>,
     model: Option<ModelUse>,

@@ -170,6 +170,137 @@ pub enum Event {
         /// What it said.
         message: String,
     },
+    /// One of the blocks of a step was entered: of an `if` or a `switch`.
+    BlockEntered {
+        /// The step.
+        step: String,
+        /// Which, from 0, in the order of the plan.
+        block: u32,
+    },
+    /// A loop over a list began.
+    LoopStarted {
+        /// The step.
+        step: String,
+        /// The list.
+        items: Vec<Value>,
+    },
+    /// A round of a loop began.
+    RoundStarted {
+        /// The step.
+        step: String,
+        /// From 0.
+        round: u32,
+    },
+    /// A round of a loop is over.
+    RoundEnded {
+        /// The step.
+        step: String,
+        /// From 0.
+        round: u32,
+        /// What it gave.
+        result: Value,
+    },
+    /// A loop pauses between two batches.
+    LoopPaused {
+        /// The step.
+        step: String,
+        /// Until then.
+        until: Timestamp,
+    },
+    /// A loop was left because it may take no more rounds, though another was due.
+    LoopLeft {
+        /// The step.
+        step: String,
+        /// How many it took.
+        rounds: u32,
+    },
+    /// A branch began.
+    BranchStarted {
+        /// The step.
+        step: String,
+        /// From 0, in the order of the plan.
+        branch: u32,
+    },
+    /// A branch is over.
+    BranchEnded {
+        /// The step.
+        step: String,
+        /// From 0, in the order of the plan.
+        branch: u32,
+        /// Its variables; `{error: {…}}` when it failed.
+        variables: Map<String, Value>,
+        /// What went wrong, when the others go on all the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failed>,
+    },
+    /// Something is tried.
+    TryEntered {
+        /// The step.
+        step: String,
+    },
+    /// What was tried failed, and what it had completed is taken back.
+    CompensationStarted {
+        /// The step that tried; `None` when the whole run is taken back.
+        step: Option<String>,
+        /// What is taken back, in that order.
+        steps: Vec<String>,
+        /// Why.
+        because: Because,
+    },
+    /// What is done when something failed began.
+    CatchEntered {
+        /// The step that tried.
+        step: String,
+        /// What went wrong.
+        failed: Failed,
+    },
+    /// What is done in any case began.
+    FinallyEntered {
+        /// The step that tried.
+        step: String,
+        /// What goes on failing afterwards.
+        failed: Option<Failed>,
+    },
+    /// Another step is taken in place of one that failed.
+    FallbackEntered {
+        /// The step that failed.
+        step: String,
+    },
+    /// A step was stopped, because what is around it failed or ended.
+    StepStopped {
+        /// The step.
+        step: String,
+    },
+    /// A step waits for a moment, for a signal, or for whichever comes first.
+    WaitStarted {
+        /// The step.
+        step: String,
+        /// The moment.
+        until: Option<Timestamp>,
+        /// The name of the signal.
+        signal: Option<String>,
+    },
+    /// A signal came. It is kept until a step waits for it.
+    SignalReceived {
+        /// Its name.
+        name: String,
+        /// What it carries.
+        payload: Value,
+    },
+    /// A step took a signal.
+    SignalTaken {
+        /// The step.
+        step: String,
+        /// Its name.
+        name: String,
+    },
+    /// Another workflow is run as a step.
+    ChildStarted {
+        /// The step.
+        step: String,
+        /// What is run.
+        child: Child,
+    },
     /// The run gave its outputs.
     Completed {
         /// Names and values.
@@ -210,6 +341,44 @@ pub struct Started {
     pub tenant_slug: String,
     /// The tenant's name.
     pub tenant_name: String,
+    /// What a trigger brought; null when a person or a program started the run.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub trigger: Value,
+}
+
+/// A step that failed for good, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// The step.
+    pub step: String,
+    /// What went wrong.
+    pub failure: Failure,
+}
+
+/// Why something is taken back, and so what follows when that is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Because {
+    /// A step failed.
+    Failed(Failed),
+    /// Somebody stopped the run.
+    Cancelled {
+        /// Their e-mail address.
+        by: String,
+        /// Why, if they said.
+        reason: Option<String>,
+    },
+}
+
+/// Another workflow that is run as a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Child {
+    /// Its id, or its path beside the file.
+    pub workflow: String,
+    /// The version that its file names; `None` is the published one.
+    pub version: Option<String>,
+    /// What it is given, checked when it starts.
+    pub inputs: Map<String, Value>,
 }
 
 /// A credential that a dispatch was given.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     data::Argument,
     expression::{Expression, Reference, Template},
-    plan::{Approver, CredentialPiece, HttpStepBody, OnError, Plan, StepKind, TemplateValue},
+    plan::{Approver, CredentialPiece, FormField, HttpStepBody, OnError, Plan, StepKind, TemplateValue, WaitStep},
 };
 
 /// What a tenant has to have for a plan to run. Lists are sorted and without repetition.
@@ -29,12 +29,10 @@ impl Needs {
     /// The needs of a plan.
     pub fn of(plan: &Plan) -> Self {
         let mut needs = Self::default();
-        for step in &plan.steps {
+        for step in plan.all_steps() {
             needs.expression(step.condition.as_ref());
             needs.template(step.idempotency_key.as_ref());
-            if let OnError::Continue { fallback: Some(fallback) } = &step.on_error {
-                needs.value(fallback);
-            }
+            needs.on_error(&step.on_error);
             match &step.kind {
                 StepKind::Http(http) => {
                     needs.template(Some(&http.url));
@@ -61,21 +59,11 @@ impl Needs {
                     needs.template(Some(&model.prompt));
                 }
                 StepKind::Approval(approval) => {
-                    for approver in &approval.approvers {
-                        match approver {
-                            Approver::Role(role) => drop(needs.roles.insert(role.clone())),
-                            Approver::Email(email) => drop(needs.people.insert(email.clone())),
-                            Approver::Anyone => {}
-                        }
-                    }
+                    needs.approvers(&approval.approvers);
                     needs.template(Some(&approval.title));
                     needs.template(approval.description.as_ref());
                     approval.shows.iter().for_each(|(_, text)| needs.template(Some(text)));
-                    for field in &approval.fields {
-                        needs.template(field.label.as_ref());
-                        needs.template(field.description.as_ref());
-                        field.default.iter().for_each(|value| needs.value(value));
-                    }
+                    needs.form(&approval.fields);
                 }
                 StepKind::Assert { condition, message } => {
                     needs.expression(Some(condition));
@@ -92,6 +80,23 @@ impl Needs {
                         }
                     }
                 }
+                StepKind::If(step) => needs.expression(Some(&step.test)),
+                StepKind::Switch(step) => needs.expression(Some(&step.value)),
+                StepKind::ForEach(step) => needs.expression(Some(&step.items)),
+                StepKind::While(step) => needs.expression(Some(&step.test)),
+                StepKind::Route(step) => step.routes.iter().for_each(|route| needs.expression(Some(&route.test))),
+                StepKind::Workflow(step) => needs.pairs(&step.inputs),
+                StepKind::Wait(wait) => match wait {
+                    WaitStep::Duration { duration } => needs.value(duration),
+                    WaitStep::Until { until: text } | WaitStep::Signal { signal: text, .. } | WaitStep::Webhook { path: text, .. } => {
+                        needs.template(Some(text));
+                    }
+                    WaitStep::Form { fields, approvers, .. } => {
+                        needs.approvers(approvers);
+                        needs.form(fields);
+                    }
+                },
+                StepKind::Parallel(_) | StepKind::Try(_) => {}
             }
         }
         for output in &plan.outputs {
@@ -103,6 +108,36 @@ impl Needs {
     fn names(&mut self, names: BTreeSet<Reference>) {
         let of_vars = names.into_iter().filter(|name| name.root == "vars");
         self.vars.extend(of_vars.filter_map(|name| name.path.into_iter().next()));
+    }
+
+    fn on_error(&mut self, policy: &OnError) {
+        match policy {
+            OnError::Continue { fallback } => fallback.iter().for_each(|fallback| self.value(fallback)),
+            OnError::ByCode { cases, otherwise } => {
+                cases.iter().for_each(|(_, policy)| self.on_error(policy));
+                self.on_error(otherwise);
+            }
+            // A step that is taken instead is one of the plan's steps.
+            OnError::Stop | OnError::Rollback | OnError::Instead(_) => {}
+        }
+    }
+
+    fn approvers(&mut self, approvers: &[Approver]) {
+        for approver in approvers {
+            match approver {
+                Approver::Role(role) => drop(self.roles.insert(role.clone())),
+                Approver::Email(email) => drop(self.people.insert(email.clone())),
+                Approver::Anyone => {}
+            }
+        }
+    }
+
+    fn form(&mut self, fields: &[FormField]) {
+        for field in fields {
+            self.template(field.label.as_ref());
+            self.template(field.description.as_ref());
+            field.default.iter().for_each(|value| self.value(value));
+        }
     }
 
     fn expression(&mut self, expression: Option<&Expression>) {

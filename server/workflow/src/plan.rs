@@ -1,14 +1,23 @@
 //! The typed plan that every front end compiles to: all that the engine knows of a workflow.
 //!
 //! A plan is data: it is stored as JSON, and its hash is what a run pins. Expressions inside are kept as
-//! their source and checked again when a plan is read. A kind of step that the engine cannot run has no
-//! place here: the parser refuses it by name.
+//! their source and checked again when a plan is read. What a plan can say and the engine cannot do yet is named by
+//! [`Plan::not_yet`], and no run of it starts.
+
+mod block;
+pub mod tree;
 
 use std::time::Duration;
 
 use domain::{Money, canonical};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use block::{
+    AfterExpiry, AtLimit, Block, Branch, BranchFailure, Case, Expiry, ForEachStep, IfStep, ParallelStep, Route, RouteStep, SubWorkflowStep,
+    SwitchStep, TRY_BODY, TRY_CATCH, TRY_FINALLY, Tested, TryStep, WaitStep, WhileStep,
+};
+pub use tree::Tree;
 
 use crate::{
     data::DataStep,
@@ -45,7 +54,10 @@ pub struct Plan {
     pub time_limit: Option<Duration>,
     /// Where prompts go unless a step says otherwise: `provider/model` or a model's name.
     pub default_model: Option<String>,
-    /// The steps, in the order they run.
+    /// What a graph's nodes read and write, in the order of the file; empty for other forms.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub state: Vec<StateField>,
+    /// The steps, in the order of the file.
     pub steps: Vec<Step>,
 }
 
@@ -58,10 +70,46 @@ impl Plan {
         Ok(canonical::digest(&serde_json::to_value(self)?))
     }
 
-    /// The step with that id, and its place in the order.
-    pub fn step(&self, id: &str) -> Option<(usize, &Step)> {
-        self.steps.iter().enumerate().find(|(_, step)| step.id == id)
+    /// The step with that id, wherever it stands.
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.all_steps().find(|step| step.id == id)
     }
+
+    /// Every step, those inside others too, in the order of the file: a step comes before those inside it.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        let mut open: Vec<&Step> = self.steps.iter().rev().collect();
+        std::iter::from_fn(move || {
+            let step = open.pop()?;
+            open.extend(step.inside().into_iter().rev());
+            Some(step)
+        })
+    }
+
+    /// What the plan says and the engine cannot do yet, in the order of the file: no run of it starts.
+    pub fn not_yet(&self) -> Vec<NotYet> {
+        self.all_steps().filter_map(|step| step.not_yet().map(|what| NotYet { step: step.id.clone(), line: step.line, what })).collect()
+    }
+}
+
+/// Something that a plan says and that cannot be done yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotYet {
+    /// The step.
+    pub step: String,
+    /// Its line in the file.
+    pub line: u32,
+    /// What it is, as the file writes it.
+    pub what: String,
+}
+
+/// A field of a graph's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateField {
+    /// Its name.
+    pub name: String,
+    /// What it has to be.
+    pub check: FieldCheck,
 }
 
 /// How much is at stake.
@@ -201,6 +249,53 @@ pub struct Step {
     /// What follows when it fails for good. Plans that were stored before this was known all stop.
     #[serde(default, skip_serializing_if = "OnError::is_stop")]
     pub on_error: OnError,
+    /// The steps of the same block that have to be over before it; `None` is the one that is written before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depends_on: Option<Vec<String>>,
+    /// What takes it back after it has completed, when what came later fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensate: Option<Box<Step>>,
+    /// The fields of the graph's state that its result has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<String>,
+}
+
+impl Step {
+    /// A step of that kind with nothing else said.
+    pub fn plain(id: impl Into<String>, name: impl Into<String>, line: u32, kind: StepKind) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            line,
+            condition: None,
+            kind,
+            output_variable: None,
+            time_limit: None,
+            retry: Retry::ONCE,
+            budget: None,
+            idempotency_key: None,
+            on_error: OnError::Stop,
+            depends_on: None,
+            compensate: None,
+            writes: Vec::new(),
+        }
+    }
+
+    /// The steps inside it, one level down: of its blocks, then what compensates it, then what is done in its stead.
+    pub fn inside(&self) -> Vec<&Self> {
+        let blocks = self.kind.blocks().into_iter().flat_map(|block| block.steps);
+        blocks.chain(self.compensate.as_deref()).chain(self.on_error.fallbacks()).collect()
+    }
+
+    /// What of it cannot be done yet, as the file writes it.
+    fn not_yet(&self) -> Option<String> {
+        match &self.kind {
+            StepKind::Workflow(_) => Some("workflow".to_owned()),
+            StepKind::Wait(WaitStep::Webhook { .. }) => Some("wait with `mode: webhook`".to_owned()),
+            StepKind::Wait(WaitStep::Form { .. }) => Some("wait with `mode: form`".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 /// What follows when a step fails for good.
@@ -215,11 +310,43 @@ pub enum OnError {
         /// What the step's variable is then; without it, `{error: {…}}`.
         fallback: Option<TemplateValue>,
     },
+    /// Another step is taken in its stead; its result is the step's.
+    Instead(Box<Step>),
+    /// What was completed in the enclosing `try`, or in the whole run, is taken back; then it fails.
+    Rollback,
+    /// It depends on the failure's code.
+    ByCode {
+        /// Codes, and what follows then.
+        cases: Vec<(String, OnError)>,
+        /// What follows otherwise.
+        otherwise: Box<OnError>,
+    },
 }
 
 impl OnError {
     const fn is_stop(&self) -> bool {
         matches!(self, Self::Stop)
+    }
+
+    /// What follows a failure with that code: never [`OnError::ByCode`].
+    pub fn of(&self, code: &str) -> &Self {
+        match self {
+            Self::ByCode { cases, otherwise } => {
+                cases.iter().find(|(of, _)| of == code).map_or(&**otherwise, |(_, policy)| policy).of(code)
+            }
+            other => other,
+        }
+    }
+
+    /// The steps that may be taken instead.
+    pub(crate) fn fallbacks(&self) -> Vec<&Step> {
+        match self {
+            Self::Instead(step) => vec![step],
+            Self::ByCode { cases, otherwise } => {
+                cases.iter().flat_map(|(_, policy)| policy.fallbacks()).chain(otherwise.fallbacks()).collect()
+            }
+            Self::Stop | Self::Continue { .. } | Self::Rollback => Vec::new(),
+        }
     }
 }
 
@@ -276,6 +403,24 @@ pub enum StepKind {
     },
     /// What reaches nobody and gives a value at once: `core.…`, `map`, `merge` and the like.
     Data(DataStep),
+    /// One of two blocks.
+    If(IfStep),
+    /// One of several blocks.
+    Switch(SwitchStep),
+    /// A block for each item.
+    ForEach(ForEachStep),
+    /// A block as long as something holds.
+    While(WhileStep),
+    /// Blocks side by side.
+    Parallel(ParallelStep),
+    /// A block, and what is done when it fails.
+    Try(TryStep),
+    /// A pause, or something from outside.
+    Wait(WaitStep),
+    /// Another workflow.
+    Workflow(SubWorkflowStep),
+    /// Which node of a graph comes next.
+    Route(RouteStep),
 }
 
 impl StepKind {
@@ -289,6 +434,15 @@ impl StepKind {
             Self::SetOutputs { .. } => "workflow.set_outputs",
             Self::Log { .. } => "workflow.log",
             Self::Data(data) => data.action.name(),
+            Self::If(_) => "if",
+            Self::Switch(_) => "switch",
+            Self::ForEach(_) => "for_each",
+            Self::While(_) => "while",
+            Self::Parallel(_) => "parallel",
+            Self::Try(_) => "try",
+            Self::Wait(_) => "wait",
+            Self::Workflow(_) => "workflow",
+            Self::Route(_) => "routes",
         }
     }
 }

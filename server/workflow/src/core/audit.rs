@@ -4,7 +4,7 @@
 use domain::audit::{AuditEvent, Outcome};
 use serde_json::{Value, json};
 
-use crate::event::{CredentialUse, Decision, Event, Failure};
+use crate::event::{Because, CredentialUse, Decision, Event, Failure};
 
 /// Failures of steps that never reached out: the failing run is the act, not the step.
 const INSIDE: [&str; 7] = ["assertion", "expression", "rejected", "expired", "idempotency_key", "url", "header"];
@@ -75,7 +75,36 @@ pub fn of(event: &Event) -> Option<AuditEvent> {
         | Event::Parked { .. }
         | Event::Resumed { .. }
         | Event::OutputsSet { .. }
-        | Event::Logged { .. } => None,
+        | Event::Logged { .. }
+        | Event::BlockEntered { .. }
+        | Event::LoopStarted { .. }
+        | Event::RoundStarted { .. }
+        | Event::RoundEnded { .. }
+        | Event::LoopPaused { .. }
+        | Event::LoopLeft { .. }
+        | Event::BranchStarted { .. }
+        | Event::BranchEnded { .. }
+        | Event::TryEntered { .. }
+        | Event::CatchEntered { .. }
+        | Event::FinallyEntered { .. }
+        | Event::FallbackEntered { .. }
+        | Event::StepStopped { .. }
+        | Event::WaitStarted { .. }
+        | Event::SignalTaken { .. } => None,
+        Event::CompensationStarted { step, steps, because } => {
+            let event = match step {
+                Some(step) => on_step("run.compensated", step),
+                None => AuditEvent::done("run.compensated", "run", "", ""),
+            };
+            let why = match because {
+                Because::Failed(failed) => failed.failure.code.as_str(),
+                Because::Cancelled { .. } => "cancelled",
+            };
+            Some(event.with("steps", json!(steps)).with("because", why))
+        }
+        // What it carries is data of whoever sent it, and stays out of the log.
+        Event::SignalReceived { name, .. } => Some(AuditEvent::done("run.signalled", "run", "", "").with("signal", name.as_str())),
+        Event::ChildStarted { step, child } => Some(on_step("workflow.executed", step).with("workflow", child.workflow.as_str())),
     }
 }
 

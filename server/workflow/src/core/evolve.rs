@@ -3,13 +3,16 @@
 //!
 //! Nothing here decides. A new kind of fact gets a new arm here and its verb below `decide/`.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{Money, Timestamp};
 
 use crate::{
     event::{Charge, Decision, Event, Failure},
-    run::{Asked, Asking, Calling, Decided, Dispatch, End, Phase, Prepared, Progress, Run, Start, StepRun, StepState},
+    run::{
+        Asked, Asking, BranchRun, Calling, Decided, Dispatch, Each, End, Inside, Loop, Phase, Prepared, Progress, Rollback, Run, Start,
+        StepRun, StepState, Trying,
+    },
 };
 
 /// The run after one more recorded fact. `at` is the moment the journal keeps beside the fact.
@@ -27,9 +30,7 @@ pub fn evolve(mut run: Run, at: Timestamp, event: &Event) -> Run {
             }
         }
         Event::StepSkipped { step, reason } => {
-            let step = touched(&mut run, step, at);
-            step.state = StepState::Skipped { reason: reason.clone() };
-            step.ended_at = Some(at);
+            settle(&mut run, step, at).state = StepState::Skipped { reason: reason.clone() };
         }
         Event::StepStarted { step, call, idempotency_key } => {
             let step = touched(&mut run, step, at);
@@ -59,24 +60,27 @@ pub fn evolve(mut run: Run, at: Timestamp, event: &Event) -> Run {
         }
         Event::StepCompleted { step, output, charge } => {
             spend(&mut run, step, *charge);
-            let step = touched(&mut run, step, at);
+            let step = settle(&mut run, step, at);
             let asked = match &step.state {
                 StepState::Decided { asked, decision } => Some((Arc::clone(asked), *decision)),
                 _ => None,
             };
             step.state = StepState::Completed { output: Arc::new(output.clone()), asked };
-            step.ended_at = Some(at);
         }
         Event::StepFailed { step, failure, charge, .. } => {
             spend(&mut run, step, *charge);
-            let step = touched(&mut run, step, at);
+            let step = settle(&mut run, step, at);
             step.state = StepState::Failed { failure: failure.clone(), instead: None };
             step.failure = Some(failure.clone());
-            step.ended_at = Some(at);
         }
         Event::PassedOver { step, output } => {
-            if let Some(StepState::Failed { instead, .. }) = run.steps.get_mut(step.as_str()).map(|step| &mut step.state) {
-                *instead = Some(Arc::new(output.clone()));
+            let output = Some(Arc::new(output.clone()));
+            if let Some(StepState::Replacing(failure)) = run.steps.get(step.as_str()).map(|step| step.state.clone()) {
+                settle(&mut run, step, at).state = StepState::Failed { failure, instead: output };
+            } else if let Some(step) = known(&mut run, step)
+                && let StepState::Failed { instead, .. } = &mut step.state
+            {
+                *instead = output;
             }
         }
         Event::ApprovalPrepared { step, request } => {
@@ -120,6 +124,104 @@ pub fn evolve(mut run: Run, at: Timestamp, event: &Event) -> Run {
         }
         Event::OutputsSet { values, .. } => run.outputs.extend(values.iter().map(|(name, value)| (name.clone(), value.clone()))),
         Event::Logged { .. } => {}
+        Event::BlockEntered { step, block } => open(&mut run, step, at, Inside::Block(*block as usize)),
+        Event::LoopStarted { step, items } => {
+            let each = Each { items: items.clone().into(), results: vec![None; items.len()], open: BTreeSet::new(), next: 0, pause: None };
+            open(&mut run, step, at, Inside::Each(each));
+        }
+        Event::RoundStarted { step, round } => match inside(&mut run, step) {
+            Some(Inside::Each(each)) => {
+                each.open.insert(*round);
+                each.next = each.next.max(round.saturating_add(1));
+            }
+            Some(Inside::Loop(turns)) => {
+                turns.round = *round;
+                turns.open = true;
+            }
+            Some(_) => {}
+            None => {
+                let turns = Loop { round: *round, open: true, result: Arc::default(), left: false };
+                open(&mut run, step, at, Inside::Loop(turns));
+            }
+        },
+        Event::RoundEnded { step, round, result } => match inside(&mut run, step) {
+            Some(Inside::Each(each)) => {
+                each.open.remove(round);
+                if let Some(place) = each.results.get_mut(*round as usize) {
+                    *place = Some(Arc::new(result.clone()));
+                }
+            }
+            Some(Inside::Loop(turns)) => {
+                turns.open = false;
+                turns.result = Arc::new(result.clone());
+            }
+            _ => {}
+        },
+        Event::LoopPaused { step, until } => {
+            if let Some(Inside::Each(each)) = inside(&mut run, step) {
+                each.pause = Some((each.next, *until));
+            }
+        }
+        Event::LoopLeft { step, .. } => {
+            if let Some(Inside::Loop(turns)) = inside(&mut run, step) {
+                turns.left = true;
+            }
+        }
+        Event::BranchStarted { step, branch } => {
+            if inside(&mut run, step).is_none() {
+                open(&mut run, step, at, Inside::Branches(Vec::new()));
+            }
+            if let Some(state) = branch_of(&mut run, step, *branch) {
+                *state = BranchRun::Open;
+            }
+        }
+        Event::BranchEnded { step, branch, variables, failure } => {
+            if let Some(state) = branch_of(&mut run, step, *branch) {
+                *state = BranchRun::Ended { variables: Arc::new(variables.clone()), failed: failure.clone() };
+            }
+        }
+        Event::TryEntered { step } => open(&mut run, step, at, Inside::Try(Trying::Body)),
+        Event::CompensationStarted { step: None, steps, because } => {
+            run.rollback = Some(Rollback { steps: steps.clone().into(), because: because.clone() });
+        }
+        Event::CompensationStarted { step: Some(step), steps, because } => {
+            if let (Some(Inside::Try(stage)), crate::event::Because::Failed(failed)) = (inside(&mut run, step), because) {
+                *stage = Trying::Compensating { failed: failed.clone(), steps: steps.clone().into() };
+            }
+        }
+        Event::CatchEntered { step, failed } => {
+            if let Some(Inside::Try(stage)) = inside(&mut run, step) {
+                *stage = Trying::Catch { failed: failed.clone() };
+            }
+        }
+        Event::FinallyEntered { step, failed } => {
+            if let Some(Inside::Try(stage)) = inside(&mut run, step) {
+                *stage = Trying::Finally { failed: failed.clone() };
+            }
+        }
+        Event::FallbackEntered { step } => {
+            if let Some(step) = known(&mut run, step)
+                && let StepState::Failed { failure, instead: None } = &step.state
+            {
+                step.state = StepState::Replacing(failure.clone());
+            }
+        }
+        Event::StepStopped { step } => {
+            let step = settle(&mut run, step, at);
+            step.state = StepState::Stopped { in_flight: is_in_flight(&step.state) };
+        }
+        Event::WaitStarted { step, until, signal } => {
+            touched(&mut run, step, at).state = StepState::Sleeping { until: *until, signal: signal.clone() };
+        }
+        Event::SignalReceived { name, payload } => run.signals.entry(name.clone()).or_default().push_back(payload.clone()),
+        Event::SignalTaken { name, .. } => {
+            if let Some(waiting) = run.signals.get_mut(name) {
+                waiting.pop_front();
+            }
+        }
+        Event::ChildStarted { step, child } => {
+            touched(&mut run, step, at).state = StepState::Child(Arc::new(child.clone()));
+        }
         Event::Completed { outputs } => end(&mut run, at, End::Completed { outputs: Arc::new(outputs.clone()) }),
         Event::Failed { step, failure } => end(&mut run, at, End::Failed { step: step.clone(), failure: failure.clone() }),
         Event::Cancelled { by, reason } => end(&mut run, at, End::Cancelled { by: by.clone(), reason: reason.clone() }),
@@ -128,15 +230,30 @@ pub fn evolve(mut run: Run, at: Timestamp, event: &Event) -> Run {
 }
 
 /// The step, marked as taken up.
-fn touched<'r>(run: &'r mut Run, id: &str, at: Timestamp) -> &'r mut StepRun {
-    let step = run.steps.entry(Arc::from(id)).or_default();
+fn touched<'r>(run: &'r mut Run, path: &str, at: Timestamp) -> &'r mut StepRun {
+    let step = Arc::make_mut(run.steps.entry(Arc::from(path)).or_default());
     step.started_at.get_or_insert(at);
     step
 }
 
+/// The step, marked as having come to its end.
+fn settle<'r>(run: &'r mut Run, path: &str, at: Timestamp) -> &'r mut StepRun {
+    run.settled = run.settled.saturating_add(1);
+    let settled = run.settled;
+    let step = touched(run, path, at);
+    step.ended_at = Some(at);
+    step.ended_as = settled;
+    step
+}
+
+/// The step, if something was recorded of it.
+fn known<'r>(run: &'r mut Run, path: &str) -> Option<&'r mut StepRun> {
+    run.steps.get_mut(path).map(Arc::make_mut)
+}
+
 /// The step with its call, if it has one that has not come to its end.
-fn calling<'r>(run: &'r mut Run, id: &str) -> Option<(&'r mut StepRun, Calling)> {
-    let step = run.steps.get_mut(id)?;
+fn calling<'r>(run: &'r mut Run, path: &str) -> Option<(&'r mut StepRun, Calling)> {
+    let step = known(run, path)?;
     match &step.state {
         StepState::Calling(calling) => {
             let calling = calling.clone();
@@ -146,11 +263,44 @@ fn calling<'r>(run: &'r mut Run, id: &str) -> Option<(&'r mut StepRun, Calling)>
     }
 }
 
+/// The step goes on with the steps inside it.
+fn open(run: &mut Run, path: &str, at: Timestamp, inside: Inside) {
+    let step = touched(run, path, at);
+    if matches!(step.state, StepState::Idle) {
+        step.state = StepState::Open;
+        step.inside = Some(Arc::new(inside));
+    }
+}
+
+/// What became of the steps inside a step that is open.
+fn inside<'r>(run: &'r mut Run, path: &str) -> Option<&'r mut Inside> {
+    let step = known(run, path)?;
+    if !matches!(step.state, StepState::Open) {
+        return None;
+    }
+    step.inside.as_mut().map(Arc::make_mut)
+}
+
+/// The branch of a step that is open.
+fn branch_of<'r>(run: &'r mut Run, path: &str, branch: u32) -> Option<&'r mut BranchRun> {
+    let Some(Inside::Branches(branches)) = inside(run, path) else { return None };
+    let index = branch as usize;
+    if branches.len() <= index {
+        // More branches than a plan can have are no fact of ours.
+        branches.resize(index.saturating_add(1).min(crate::parse::MAX_STEPS), BranchRun::Idle);
+    }
+    branches.get_mut(index)
+}
+
+fn is_in_flight(state: &StepState) -> bool {
+    matches!(state, StepState::Calling(Calling { progress: Progress::InFlight(_), .. }))
+}
+
 /// Adds what a dispatch cost to its step and to the run.
 fn spend(run: &mut Run, id: &str, charge: Option<Charge>) {
     let Some(charge) = charge else { return };
     run.spent = run.spent.saturating_add(charge.cost);
-    let step = run.steps.entry(Arc::from(id)).or_default();
+    let step = Arc::make_mut(run.steps.entry(Arc::from(id)).or_default());
     let before = step.charge.unwrap_or(Charge { cost: Money::ZERO, input_tokens: 0, cached_tokens: 0, output_tokens: 0, estimated: false });
     step.charge = Some(Charge {
         cost: before.cost.saturating_add(charge.cost),
@@ -163,7 +313,7 @@ fn spend(run: &mut Run, id: &str, charge: Option<Charge>) {
 
 /// A round of an approval ends: decided, or void and to be asked again.
 fn end_approval(run: &mut Run, id: &str, approval: domain::ApprovalId, decided: Decided) {
-    let Some(step) = run.steps.get_mut(id) else { return };
+    let Some(step) = known(run, id) else { return };
     let asked = match &step.state {
         StepState::Waiting(asked) => Arc::clone(asked),
         StepState::Completed { asked: Some((asked, Decision::Approved)), .. } if decided.decision == Decision::Voided => Arc::clone(asked),
@@ -181,7 +331,7 @@ fn end_approval(run: &mut Run, id: &str, approval: domain::ApprovalId, decided: 
         // sent stays as it was sent: it may have had its effect already.
         for other in run.steps.values_mut() {
             if matches!(&other.state, StepState::Calling(calling) if matches!(calling.progress, Progress::Ready)) {
-                *other = StepRun::default();
+                *other = Arc::default();
             }
         }
     } else {
@@ -195,8 +345,8 @@ fn end(run: &mut Run, at: Timestamp, end: End) {
         if !step.state.is_active() {
             continue;
         }
-        let in_flight = matches!(&step.state, StepState::Calling(Calling { progress: Progress::InFlight(_), .. }));
-        step.state = StepState::Stopped { in_flight };
+        let step = Arc::make_mut(step);
+        step.state = StepState::Stopped { in_flight: is_in_flight(&step.state) };
         step.ended_at = Some(at);
         if step.failure.is_none()
             && let End::Failed { failure, .. } = &end

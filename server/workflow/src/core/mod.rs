@@ -5,18 +5,19 @@
 //! One file a verb below `decide/`.
 
 pub mod audit;
-mod decide;
+pub(crate) mod decide;
 mod escape;
 mod evolve;
 mod pending;
 pub(crate) mod render;
 pub(crate) mod scope;
+mod walk;
 
 use std::time::Duration;
 
 use domain::{ApprovalId, Money, Timestamp};
 
-pub use decide::decide;
+pub use decide::{FORM, WEBHOOK, decide};
 pub use evolve::evolve;
 pub(crate) use pending::step_budget;
 pub use pending::{HTTP_TIME_LIMIT, MODEL_TIME_LIMIT, pending};
@@ -24,7 +25,7 @@ pub use pending::{HTTP_TIME_LIMIT, MODEL_TIME_LIMIT, pending};
 use crate::{
     call::Call,
     coverage::{Coverage, CoveredEffect},
-    event::{ApprovalRequest, Charge, CredentialUse, Decision, Failure, Park, Started},
+    event::{ApprovalRequest, Charge, Child, CredentialUse, Decision, Failure, Park, Started},
 };
 
 /// Something that happened and that a run has to hear of.
@@ -109,14 +110,30 @@ pub enum Input {
         /// What they filled in, checked.
         fields: Option<serde_json::Map<String, serde_json::Value>>,
     },
-    /// The moment that an effect named in `not_before` has come: the run's own time limit is looked at.
+    /// The moment that an effect named in `not_before` has come: time limits and pauses are looked at.
     Timer,
+    /// A signal for a step that waits for it, now or later.
+    Signal {
+        /// Its name.
+        name: String,
+        /// What it carries.
+        payload: serde_json::Value,
+    },
+    /// Another workflow that was run as a step came to its end.
+    ChildEnded {
+        /// The step.
+        step: String,
+        /// Its outputs, or what went wrong.
+        result: Result<serde_json::Value, Failure>,
+    },
     /// Somebody wants it to stop.
     Cancel {
         /// Their e-mail address.
         by: String,
         /// Why.
         reason: Option<String>,
+        /// Whether what was completed is taken back first, where its step says how.
+        compensate: bool,
     },
 }
 
@@ -157,8 +174,17 @@ pub enum Effect {
         /// Not before.
         at: Timestamp,
     },
-    /// The run's time limit: feed [`Input::Timer`] at that moment.
-    TimeLimit {
+    /// Another workflow has to be run as a step.
+    Child {
+        /// The step.
+        step: String,
+        /// What is run.
+        child: Child,
+        /// The most it may spend, where the step or the run has a limit.
+        budget: Option<Money>,
+    },
+    /// A time limit, a pause, or the end of a wait: feed [`Input::Timer`] at that moment.
+    Timer {
         /// Not before.
         at: Timestamp,
     },
@@ -169,17 +195,17 @@ impl Effect {
     pub fn not_before(&self) -> Option<Timestamp> {
         match self {
             Self::Call(call) => call.not_before,
-            Self::Ask { .. } => None,
-            Self::Expire { at, .. } | Self::TimeLimit { at } => Some(*at),
+            Self::Ask { .. } | Self::Child { .. } => None,
+            Self::Expire { at, .. } | Self::Timer { at } => Some(*at),
         }
     }
 
-    /// The step it belongs to.
+    /// The path of the step it belongs to.
     pub fn step(&self) -> Option<&str> {
         match self {
             Self::Call(call) => Some(&call.step),
-            Self::Ask { step, .. } | Self::Expire { step, .. } => Some(step),
-            Self::TimeLimit { .. } => None,
+            Self::Ask { step, .. } | Self::Child { step, .. } | Self::Expire { step, .. } => Some(step),
+            Self::Timer { .. } => None,
         }
     }
 }
@@ -187,7 +213,7 @@ impl Effect {
 /// A call that has to go out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallEffect {
-    /// The step.
+    /// The path of the step.
     pub step: String,
     /// From 1.
     pub attempt: u32,

@@ -5,11 +5,14 @@ use std::{sync::Arc, time::Duration};
 
 use domain::Money;
 
-use super::{CallEffect, Covered, Effect};
+use super::{CallEffect, Covered, Effect, walk};
 use crate::{
     call::Call,
     coverage,
-    plan::{Per, Plan, Step, StepKind},
+    plan::{
+        Per, Plan, Step, StepKind,
+        tree::{At, Tree},
+    },
     run::{Asking, Calling, Progress, Run, StepState},
 };
 
@@ -24,25 +27,44 @@ pub fn pending(plan: &Plan, run: &Run) -> Vec<Effect> {
     if run.started().is_none() || run.is_over() {
         return Vec::new();
     }
+    let tree = Tree::of(plan);
     let mut effects = Vec::new();
-    if let Some((position, step)) = run.frontier(plan) {
-        match &run.step(&step.id).state {
-            StepState::Calling(calling) => effects.push(Effect::Call(call(plan, run, position, step, calling))),
-            StepState::Asking(asking) => effects.extend(ask(plan, run, step, asking)),
+    for (path, recorded) in run.recorded() {
+        let Some(at) = tree.at(path).filter(|_| recorded.state.is_active()) else { continue };
+        let Some(step) = tree.step(at.node) else { continue };
+        match &recorded.state {
+            StepState::Calling(calling) if run.is_enabled(&tree, &at) => {
+                effects.push(Effect::Call(call(&Place { plan, tree: &tree, run }, &at, step, calling)));
+            }
+            StepState::Asking(asking) if run.is_enabled(&tree, &at) => effects.extend(ask(plan, run, path, step, asking)),
             StepState::Waiting(asked) => {
-                effects.push(Effect::Expire { step: step.id.clone(), approval: asked.approval, at: asked.expires_at });
+                effects.push(Effect::Expire { step: path.to_owned(), approval: asked.approval, at: asked.expires_at });
+            }
+            StepState::Child(child) => {
+                let budget = step_budget(plan, step);
+                effects.push(Effect::Child { step: path.to_owned(), child: (**child).clone(), budget });
             }
             _ => {}
         }
     }
-    effects.extend(run.deadline(plan).map(|at| Effect::TimeLimit { at }));
+    // The order of the file, whatever the paths are called.
+    effects.sort_by_key(|effect| effect.step().and_then(|path| tree.at(path)).map_or(usize::MAX, |at| at.node));
+    effects.extend(walk::moments(plan, &tree, run).into_iter().map(|(at, _)| at).min().map(|at| Effect::Timer { at }));
     effects
 }
 
-fn call(plan: &Plan, run: &Run, position: usize, step: &Step, calling: &Calling) -> CallEffect {
+/// A run, and the plan it goes by.
+struct Place<'a> {
+    plan: &'a Plan,
+    tree: &'a Tree<'a>,
+    run: &'a Run,
+}
+
+fn call(place: &Place<'_>, at: &At, step: &Step, calling: &Calling) -> CallEffect {
+    let Place { plan, tree, run } = place;
     let (attempt, dispatch) = calling.progress.next_dispatch();
     CallEffect {
-        step: step.id.clone(),
+        step: tree.path(at),
         attempt,
         dispatch,
         call: calling.prepared.call.clone(),
@@ -57,7 +79,7 @@ fn call(plan: &Plan, run: &Run, position: usize, step: &Step, calling: &Calling)
         },
         step_budget: step_budget(plan, step),
         run_budget: plan.budget.filter(|budget| budget.per == Per::Run).map(|budget| budget.limit),
-        covered_by: run.governing(plan, position).map(|(_, asked)| Covered {
+        covered_by: run.governing(tree, at).map(|(_, asked)| Covered {
             approval: asked.approval,
             effect: asked.coverage.effects.iter().find(|effect| effect.step == step.id).cloned(),
             request: (*asked.request).clone(),
@@ -76,13 +98,13 @@ pub(crate) fn step_budget(plan: &Plan, step: &Step) -> Option<Money> {
     [step.budget, of_each].into_iter().flatten().min()
 }
 
-fn ask(plan: &Plan, run: &Run, step: &Step, asking: &Asking) -> Option<Effect> {
+fn ask(plan: &Plan, run: &Run, path: &str, step: &Step, asking: &Asking) -> Option<Effect> {
     let StepKind::Approval(approval) = &step.kind else { return None };
     Some(Effect::Ask {
-        step: step.id.clone(),
+        step: path.to_owned(),
         round: asking.round,
         request: Arc::unwrap_or_clone(Arc::clone(&asking.request)),
-        coverage: coverage::compute(plan, run, &step.id),
+        coverage: coverage::compute(plan, run, path),
         expires_in: approval.expires_in,
     })
 }

@@ -4,16 +4,18 @@
 //! yet is an error of its own kind ([`Trouble::NotYetKnown`]), which only a [coverage](crate::coverage)
 //! may turn into something else than a failure.
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
+use domain::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{escape, scope::Names};
 use crate::{
     call::{self, Call, HttpBody, HttpCall, ModelCall, Piece},
     event::{ApprovalRequest, AskedField, Failure},
-    expression::{Evaluation, EvaluationError, Expression, Known, Limits, Template},
+    expression::{Evaluation, EvaluationError, Expression, Known, Limits, Moment, Template},
     form,
+    parse::scalar,
     plan::{ApprovalStep, CredentialPiece, FormField, HttpStep, HttpStepBody, ModelStep, Plan, Step, StepKind, TemplateValue},
 };
 
@@ -22,6 +24,8 @@ const LONGEST_KEY: usize = 255;
 /// The most that the values of one step may take together, in bytes: each alone is bounded by the language, but a
 /// step may have many.
 const LARGEST_STEP: usize = 4 * 1024 * 1024;
+/// The longest time that a step waits.
+const LONGEST_WAIT: Duration = Duration::from_hours(10 * 366 * 24);
 /// The longest message of a failed step, in characters.
 const LONGEST_MESSAGE: usize = 2_000;
 
@@ -80,6 +84,34 @@ impl<'a> Renderer<'a> {
     pub(crate) fn evaluation(&self, limits: Limits) -> Evaluation<'_> {
         self.names.next_evaluation();
         Evaluation::new(&self.names, limits)
+    }
+
+    /// The value of an expression.
+    pub(crate) fn expression(&self, expression: &Expression, what: &str) -> Result<Value, Trouble> {
+        self.names.next_evaluation();
+        let value = expression.evaluate(&self.names, &Limits::default()).map_err(|error| Trouble::of(what, &error))?;
+        self.make_room(&value, what)?;
+        Ok(value)
+    }
+
+    /// A length of time: text such as `5m`, or a number of seconds.
+    pub(crate) fn duration(&self, value: &TemplateValue, what: &str) -> Result<Duration, Trouble> {
+        let value = self.json(value, what)?;
+        let duration = match &value {
+            Value::String(text) => scalar::duration_of(text),
+            other => other.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        };
+        let limit = |duration: &Duration| *duration <= LONGEST_WAIT;
+        duration.filter(limit).ok_or_else(|| {
+            Trouble::expression(what, "has to be a time such as `30s`, `5m`, `1h` or `7d`, or a number of seconds, of ten years at most")
+        })
+    }
+
+    /// A moment as RFC 3339 writes it, or a day, which means its beginning in UTC.
+    pub(crate) fn moment(&self, template: &Template, what: &str) -> Result<Timestamp, Trouble> {
+        let value = self.value(template, what)?;
+        let moment = Moment::of(&value).map_err(|why| Trouble::expression(what, why))?;
+        Ok(Timestamp::from_micros(moment.micros))
     }
 
     /// The value of a template; one lone `{{ }}` keeps its type.
@@ -149,9 +181,7 @@ impl<'a> Renderer<'a> {
         match &step.kind {
             StepKind::Http(http) => self.http(http).map(|http| Some(Call::Http(http))),
             StepKind::Model(model) => self.model(plan, model).map(|model| Some(Call::Model(model))),
-            StepKind::Approval(_) | StepKind::Assert { .. } | StepKind::SetOutputs { .. } | StepKind::Log { .. } | StepKind::Data(_) => {
-                Ok(None)
-            }
+            _ => Ok(None),
         }
     }
 
@@ -219,10 +249,10 @@ impl<'a> Renderer<'a> {
     }
 
     /// The key of every attempt and dispatch: what the step says, or the run and the step's path.
-    pub(crate) fn idempotency_key(&self, run: &str, step: &Step) -> Result<String, Trouble> {
+    pub(crate) fn idempotency_key(&self, run: &str, path: &str, step: &Step) -> Result<String, Trouble> {
         let key = match &step.idempotency_key {
             Some(template) => self.scalar(template, "idempotency_key")?,
-            None => format!("{run}:{}", step.id),
+            None => format!("{run}:{path}"),
         };
         let visible = |byte: u8| (0x20..=0x7e).contains(&byte);
         // An empty key, or one of spaces, would be the same for everything.

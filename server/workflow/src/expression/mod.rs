@@ -91,6 +91,15 @@ pub fn parse_condition(source: &str) -> Result<Expression, SyntaxError> {
     Ok(expression)
 }
 
+/// Whether two values are the same, as `==` says.
+///
+/// # Errors
+/// When finding out takes more than an expression may take; a sentence.
+pub(crate) fn equal(left: &Value, right: &Value) -> Result<bool, String> {
+    let nothing = serde_json::Map::new();
+    value::equal(&mut Work::new(&nothing, Limits::default(), 0), left, right).map_err(|fault| fault.at(0).to_string())
+}
+
 impl Expression {
     /// Reads an expression without braces.
     pub fn parse(source: &str) -> Result<Self, SyntaxError> {

@@ -26,7 +26,7 @@ mod limits;
 mod markdown;
 mod names;
 mod outline;
-mod scalar;
+pub(crate) mod scalar;
 mod source;
 mod steps;
 mod template;
@@ -236,6 +236,7 @@ fn plan(header: Header, outputs: Vec<OutputField>, steps: Vec<Step>) -> Plan {
         budget: header.budget,
         time_limit: header.time_limit,
         default_model: header.default_model,
+        state: Vec::new(),
         steps,
     }
 }

@@ -225,6 +225,11 @@ pub(super) fn positive_duration(report: &mut Report, label: &str, node: &Node) -
     Some(duration)
 }
 
+/// A time such as `500ms`, `30s` or `5m`, or a whole number of seconds; `None` for any other text.
+pub(crate) fn duration_of(text: &str) -> Option<Duration> {
+    read_duration(text.trim()).ok()
+}
+
 fn read_duration(text: &str) -> Result<Duration, Option<String>> {
     let end = text.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);

@@ -219,7 +219,7 @@ fn an_approval_that_cannot_be_asked_fails_the_run() {
 fn cancelling_takes_the_question_back() {
     let mut desk = Desk::start(asking(ask("Pay?")), json!({}));
     desk.put();
-    desk.feed(Input::Cancel { by: "dana@acme.test".to_owned(), reason: Some("wrong invoice".to_owned()) });
+    desk.feed(Input::Cancel { by: "dana@acme.test".to_owned(), reason: Some("wrong invoice".to_owned()), compensate: false });
     assert!(matches!(desk.run.end(), Some(End::Cancelled { by, .. }) if by == "dana@acme.test"));
     let trace = desk.trace();
     assert_eq!(trace[trace.len() - 2..], ["approval_ended ask cancelled", "cancelled"]);

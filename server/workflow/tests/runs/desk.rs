@@ -44,6 +44,7 @@ pub fn started(plan: &Plan, inputs: Value) -> Started {
         vars: vars(),
         tenant_slug: "acme".to_owned(),
         tenant_name: "Acme".to_owned(),
+        trigger: Value::Null,
     }
 }
 

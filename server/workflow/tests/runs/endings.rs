@@ -26,7 +26,7 @@ fn limited(seconds: u64) -> Plan {
 #[test]
 fn a_run_takes_no_longer_than_it_may() {
     let mut desk = Desk::start(limited(60), json!({}));
-    assert!(desk.effects().contains(&Effect::TimeLimit { at: desk.now.after(Duration::from_mins(1)) }));
+    assert!(desk.effects().contains(&Effect::Timer { at: desk.now.after(Duration::from_mins(1)) }));
     desk.later(Duration::from_secs(59));
     assert_eq!(desk.feed(Input::Timer), [], "too early");
     desk.later(Duration::from_secs(1));
@@ -87,7 +87,7 @@ fn a_run_begins_once() {
 #[test]
 fn a_run_can_be_cancelled_before_it_begins_and_then_does_not_begin() {
     let mut desk = Desk::new(limited(60));
-    desk.feed(Input::Cancel { by: "dana@acme.test".to_owned(), reason: None });
+    desk.feed(Input::Cancel { by: "dana@acme.test".to_owned(), reason: None, compensate: false });
     let start = started(&desk.plan, json!({}));
     assert_eq!(desk.offer(Input::Start(start)), Err(Refusal::Over));
 }
@@ -96,7 +96,7 @@ fn a_run_can_be_cancelled_before_it_begins_and_then_does_not_begin() {
 fn what_was_under_way_at_the_end_is_shown_as_stopped() {
     let mut desk = Desk::start(limited(60), json!({}));
     let call = desk.dispatch();
-    desk.feed(Input::Cancel { by: "dana@acme.test".to_owned(), reason: None });
+    desk.feed(Input::Cancel { by: "dana@acme.test".to_owned(), reason: None, compensate: false });
     assert_eq!(desk.run.step("call").state, workflow::run::StepState::Stopped { in_flight: true });
     assert_eq!(desk.offer(Desk::finished(&call, Ok(json!({})), None)), Err(Refusal::Over));
     assert!(matches!(desk.run.end(), Some(End::Cancelled { .. })));
@@ -120,7 +120,7 @@ fn late_inputs_never_change_a_run_that_is_over() {
         Desk::ended(approval, Decision::Approved),
         Desk::ended(approval, Decision::Voided),
         Input::Refused { step: "call".to_owned(), failure: failure("denied", false) },
-        Input::Cancel { by: "dana@acme.test".to_owned(), reason: None },
+        Input::Cancel { by: "dana@acme.test".to_owned(), reason: None, compensate: false },
     ] {
         assert_eq!(desk.offer(input), Err(Refusal::Over));
         assert_eq!(desk.run, before);

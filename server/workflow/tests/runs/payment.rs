@@ -224,7 +224,7 @@ fn the_pages_learn_when_and_how_long() {
     desk.feed(Desk::finished(&call, Err(CallFailure { failure: failure("http_status", true), retry_after: None }), None));
     desk.answer(invoice(12.0));
     let plan = desk.plan.clone();
-    let views: Vec<_> = desk.run.steps(&plan).collect();
+    let views: Vec<_> = desk.run.steps(&plan, 10);
     assert_eq!(views.iter().map(|view| view.step.id.as_str()).collect::<Vec<_>>(), ["read", "open", "look", "agree", "pay", "say"]);
     let read = views[0].run;
     assert_eq!(read.attempts, 2);

@@ -8,8 +8,7 @@ use workflow::{
     expression::{Expression, Template, parse_condition},
     plan::{
         AfterRefusal, ApprovalStep, Approver, CredentialPiece, FieldCheck, FieldType, HttpStep, HttpStepBody, InputField, LogLevel,
-        ModelStep, ModelTask, OnError, OnLimit, OutputField, Per, Plan, Quorum, Retry, Risk, Step, StepKind, StepOrRunBudget,
-        TemplateValue,
+        ModelStep, ModelTask, OnLimit, OutputField, Per, Plan, Quorum, Retry, Risk, Step, StepKind, StepOrRunBudget, TemplateValue,
     },
 };
 
@@ -46,24 +45,13 @@ pub fn plan(steps: Vec<Step>) -> Plan {
         budget: None,
         time_limit: None,
         default_model: None,
+        state: Vec::new(),
         steps,
     }
 }
 
 pub fn step(id: &str, kind: StepKind) -> Step {
-    Step {
-        id: id.to_owned(),
-        name: id.to_owned(),
-        line: 1,
-        condition: None,
-        kind,
-        output_variable: None,
-        time_limit: None,
-        retry: Retry::ONCE,
-        budget: None,
-        idempotency_key: None,
-        on_error: OnError::Stop,
-    }
+    Step::plain(id, id, 1, kind)
 }
 
 /// Changes to a step, one after the other.

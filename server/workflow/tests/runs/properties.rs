@@ -126,7 +126,7 @@ fn happen(desk: &mut Desk, happening: &Happening) {
             refused_or_not(desk, Input::Start(start));
         }
         Happening::Wait { hours } => desk.later(Duration::from_secs(u64::from(*hours) * 3_600)),
-        Happening::Cancel => refused_or_not(desk, Input::Cancel { by: "dana@acme.test".to_owned(), reason: None }),
+        Happening::Cancel => refused_or_not(desk, Input::Cancel { by: "dana@acme.test".to_owned(), reason: None, compensate: false }),
     }
 }
 
@@ -201,12 +201,12 @@ proptest! {
             happen(&mut desk, happening);
         }
         let over_before = desk.run.is_over();
-        let cancelled = desk.offer(Input::Cancel { by: "dana@acme.test".to_owned(), reason: None });
+        let cancelled = desk.offer(Input::Cancel { by: "dana@acme.test".to_owned(), reason: None, compensate: false });
         prop_assert_eq!(cancelled.is_err(), over_before);
         prop_assert!(desk.run.is_over());
         let was_cancelled = matches!(desk.run.end(), Some(End::Cancelled { .. }));
         prop_assert!(over_before || was_cancelled);
-        prop_assert!(desk.run.waiting().is_none());
+        prop_assert!(desk.run.waiting().next().is_none());
         hold(&desk);
     }
 
@@ -226,7 +226,7 @@ proptest! {
                     desk.put();
                 }
                 Some(Effect::Expire { approval, .. }) => drop(desk.feed(Desk::ended(approval, Decision::Approved))),
-                Some(Effect::TimeLimit { .. }) | None => {
+                Some(Effect::Timer { .. } | Effect::Child { .. }) | None => {
                     prop_assert!(false, "nothing is owed and the run is {:?}", desk.run.phase());
                 }
             }

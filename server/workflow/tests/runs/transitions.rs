@@ -101,7 +101,10 @@ fn states() -> Vec<(&'static str, Desk)> {
             }),
         ),
         ("failed", with(begun(), &|desk| drop(desk.fail("http_status", false)))),
-        ("cancelled", with(begun(), &|desk| drop(desk.feed(Input::Cancel { by: "dana@acme.test".to_owned(), reason: None })))),
+        (
+            "cancelled",
+            with(begun(), &|desk| drop(desk.feed(Input::Cancel { by: "dana@acme.test".to_owned(), reason: None, compensate: false }))),
+        ),
     ]
 }
 
@@ -168,7 +171,7 @@ fn inputs(desk: &Desk) -> Vec<(&'static str, Input)> {
         ("row cancelled", ended(Decision::Cancelled)),
         ("timer", Input::Timer),
         ("timer after the limit", Input::Timer),
-        ("cancel", Input::Cancel { by: "dana@acme.test".to_owned(), reason: None }),
+        ("cancel", Input::Cancel { by: "dana@acme.test".to_owned(), reason: None, compensate: false }),
     ]
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{Draft, Refusal, proceed::proceed, stale};
 use crate::{
     event::{Decision, Event, Failure},
-    plan::{AfterRefusal, ApprovalStep, Step, StepKind},
+    plan::{AfterRefusal, ApprovalStep, StepKind},
     run::StepState,
 };
 
@@ -19,10 +19,10 @@ pub(super) struct Ending {
 }
 
 pub(super) fn approval_ended(draft: &mut Draft<'_>, approval: ApprovalId, ending: Ending) -> Result<(), Refusal> {
-    let (step, planned, round) = concerned(draft, approval, ending.decision)?;
+    let (path, planned, round) = concerned(draft, approval, ending.decision)?;
     let Ending { decision, by, comment, fields } = ending;
     draft.record(Event::ApprovalEnded {
-        step: step.id.clone(),
+        step: path.clone(),
         round,
         approval,
         decision,
@@ -49,32 +49,44 @@ pub(super) fn approval_ended(draft: &mut Draft<'_>, approval: ApprovalId, ending
         Decision::Expired => (planned.on_expiry, Some(refused("expired", "nobody decided in time".to_owned()))),
     };
     if let (AfterRefusal::Stop, Some(failure)) = (after, failure) {
-        draft.fail_step(&step.id, failure, None);
+        draft.fail_step(&path, failure, None);
+        proceed(draft);
         return Ok(());
     }
     let decided_at = draft.now.to_string();
     let fields = if decision == Decision::Expired { Value::Null } else { Value::Object(filled(planned, fields)) };
     let output = json!({"decision": word(decision), "decided_by": by, "decided_at": decided_at, "comment": comment, "fields": fields});
-    draft.record(Event::StepCompleted { step: step.id.clone(), output, charge: None });
+    draft.record(Event::StepCompleted { step: path, output, charge: None });
     proceed(draft);
     Ok(())
 }
 
-/// The step that waits for this row, or that runs under its yes when it becomes void.
-fn concerned<'p>(draft: &Draft<'p>, approval: ApprovalId, decision: Decision) -> Result<(&'p Step, &'p ApprovalStep, u32), Refusal> {
-    let (position, frontier) = draft.run.frontier(draft.plan).ok_or_else(|| stale("no step is left"))?;
-    let (step, asked) = match &draft.run.step(&frontier.id).state {
-        StepState::Waiting(asked) => (frontier, std::sync::Arc::clone(asked)),
-        _ if decision == Decision::Voided => draft.run.governing(draft.plan, position).ok_or_else(|| stale("no yes is in force"))?,
-        _ => return Err(stale("no approval waits")),
+/// The path of the step that waits for this row, or that gave its yes when it becomes void.
+fn concerned<'p>(draft: &Draft<'p>, approval: ApprovalId, decision: Decision) -> Result<(String, &'p ApprovalStep, u32), Refusal> {
+    let asked = |state: &StepState| match state {
+        StepState::Waiting(asked) => Some((asked.approval, asked.round)),
+        StepState::Completed { asked: Some((asked, Decision::Approved)), .. } if decision == Decision::Voided => {
+            Some((asked.approval, asked.round))
+        }
+        _ => None,
     };
-    if asked.approval != approval {
-        return Err(stale("another approval is in force"));
+    let mut waits = false;
+    for (path, recorded) in draft.run.recorded() {
+        let Some((row, round)) = asked(&recorded.state) else { continue };
+        waits = true;
+        if row != approval {
+            continue;
+        }
+        return match draft.at(path).map(|(_, step)| &step.kind) {
+            Some(StepKind::Approval(planned)) => Ok((path.to_owned(), planned, round)),
+            _ => Err(Refusal::AnotherPlan),
+        };
     }
-    match &step.kind {
-        StepKind::Approval(planned) => Ok((step, planned, asked.round)),
-        _ => Err(Refusal::AnotherPlan),
-    }
+    Err(stale(match (waits, decision) {
+        (true, _) => "another approval is in force",
+        (false, Decision::Voided) => "no yes is in force",
+        (false, _) => "no approval waits",
+    }))
 }
 
 /// The decision as the step's variable has it.

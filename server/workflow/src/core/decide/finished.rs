@@ -37,7 +37,7 @@ pub(super) fn finished(draft: &mut Draft<'_>, step: String, answer: Answer) -> R
     if in_flight != Some(attempt) {
         return Err(stale("no such attempt is out"));
     }
-    let Some((_, planned)) = draft.plan.step(&step) else { return Err(Refusal::AnotherPlan) };
+    let Some((_, planned)) = draft.at(&step) else { return Err(Refusal::AnotherPlan) };
     match result {
         Ok(output) => draft.record(Event::StepCompleted { step, output, charge }),
         Err(CallFailure { failure, retry_after }) if failure.retryable && attempt < planned.retry.max_attempts => {

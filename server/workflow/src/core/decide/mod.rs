@@ -5,28 +5,33 @@
 //! replaying the facts therefore gives the same run. To add an input: a variant of [`Input`], a file here, an
 //! arm in [`decide`], and, for a new fact, an arm in [`evolve`].
 
+mod advance;
 mod approval_asked;
 mod approval_ended;
 mod cancel;
+mod child_ended;
 mod dispatched;
+mod fail;
 mod finished;
 mod parked;
 mod proceed;
 mod refused;
+mod signal;
 mod start;
 mod timer;
 
 use domain::Timestamp;
-use serde_json::{Value, json};
 
-use super::{
-    Input, Refusal, evolve,
-    render::{Renderer, Trouble},
-    scope::Names,
-};
+pub(super) use fail::described;
+pub use proceed::{FORM, WEBHOOK};
+
+use super::{Input, Refusal, evolve};
 use crate::{
-    event::{Decision, Event, Failure},
-    plan::{OnError, Plan, StepKind},
+    event::Event,
+    plan::{
+        Plan,
+        tree::{At, Tree},
+    },
     run::{Phase, Run, StepState},
 };
 
@@ -42,7 +47,7 @@ pub fn decide(plan: &Plan, run: &Run, input: Input, now: Timestamp) -> Result<Ve
         (Phase::New, Input::Start(_) | Input::Cancel { .. }) | (Phase::Running, _) => {}
         (Phase::New, _) => return Err(stale("the run has not begun")),
     }
-    let mut draft = Draft { plan, run: run.clone(), now, events: Vec::new() };
+    let mut draft = Draft { plan, tree: Tree::of(plan), run: run.clone(), now, events: Vec::new() };
     match input {
         Input::Start(started) => start::start(&mut draft, started)?,
         Input::Continue => proceed::proceed(&mut draft),
@@ -62,7 +67,9 @@ pub fn decide(plan: &Plan, run: &Run, input: Input, now: Timestamp) -> Result<Ve
             approval_ended::approval_ended(&mut draft, approval, approval_ended::Ending { decision, by, comment, fields })?;
         }
         Input::Timer => timer::timer(&mut draft),
-        Input::Cancel { by, reason } => cancel::cancel(&mut draft, by, reason),
+        Input::Signal { name, payload } => signal::signal(&mut draft, name, payload),
+        Input::ChildEnded { step, result } => child_ended::child_ended(&mut draft, step, result)?,
+        Input::Cancel { by, reason, compensate } => cancel::cancel(&mut draft, by, reason, compensate),
     }
     Ok(draft.events)
 }
@@ -74,65 +81,30 @@ fn stale(why: &str) -> Refusal {
 /// A decision in the making.
 struct Draft<'a> {
     plan: &'a Plan,
+    tree: Tree<'a>,
     run: Run,
     now: Timestamp,
     events: Vec<Event>,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
     /// Writes a fact down and goes on with the run as it then is.
     fn record(&mut self, event: Event) {
         self.run = evolve(std::mem::take(&mut self.run), self.now, &event);
         self.events.push(event);
     }
 
-    /// The state of the step that may act, if it is the one named.
-    fn acting(&self, step: &str) -> Option<&StepState> {
-        let (_, frontier) = self.run.frontier(self.plan)?;
-        (frontier.id == step).then(|| &self.run.step(step).state)
+    /// The step with that path, and what the plan says of it.
+    fn at(&self, path: &str) -> Option<(At, &'a crate::plan::Step)> {
+        let at = self.tree.at(path)?;
+        let step = self.tree.step(at.node)?;
+        Some((at, step))
     }
 
-    /// The step failed for good, and with it the run, unless the step says how to go on.
-    fn fail_step(&mut self, step: &str, failure: Failure, charge: Option<crate::event::Charge>) {
-        let inside = self.plan.step(step).is_some_and(|(_, step)| matches!(step.kind, StepKind::Data(_)));
-        self.record(Event::StepFailed { step: step.to_owned(), failure: failure.clone(), charge, inside });
-        match self.instead(step, &failure) {
-            None => self.fail_run(Some(step), failure),
-            Some(Ok(output)) => self.record(Event::PassedOver { step: step.to_owned(), output }),
-            Some(Err(trouble)) => self.fail_run(Some(step), trouble.into()),
-        }
-    }
-
-    /// What the variable of a failed step is when the run goes on past it; nothing when it does not.
-    fn instead(&self, step: &str, failure: &Failure) -> Option<Result<Value, Trouble>> {
-        let (position, step) = self.plan.step(step)?;
-        let OnError::Continue { fallback } = &step.on_error else { return None };
-        Some(match fallback {
-            Some(fallback) => Renderer::new(Names::of(self.plan, &self.run, position, step, self.now)).json(fallback, "fallback"),
-            None => Ok(json!({"error": {"code": failure.code, "message": failure.message, "step": step.id}})),
-        })
-    }
-
-    /// The run fails. What somebody was asked need not be answered any more.
-    fn fail_run(&mut self, step: Option<&str>, failure: Failure) {
-        self.withdraw(None);
-        let failure = Failure { retryable: false, ..failure };
-        self.record(Event::Failed { step: step.map(str::to_owned), failure });
-    }
-
-    /// Takes back the question that waits for an answer, if there is one.
-    fn withdraw(&mut self, by: Option<&str>) {
-        let Some((step, round, approval)) = self.run.waiting().map(|(step, asked)| (step.to_owned(), asked.round, asked.approval)) else {
-            return;
-        };
-        self.record(Event::ApprovalEnded {
-            step,
-            round,
-            approval,
-            decision: Decision::Cancelled,
-            by: by.map(str::to_owned),
-            comment: None,
-            fields: None,
-        });
+    /// The state of a step, if it is one that may act.
+    fn acting(&self, path: &str) -> Option<&StepState> {
+        let state = &self.run.step(path).state;
+        let at = self.tree.at(path).filter(|_| state.is_active())?;
+        self.run.is_enabled(&self.tree, &at).then_some(state)
     }
 }

@@ -3,34 +3,54 @@
 
 use serde_json::{Map, Value};
 
-use super::Draft;
+use super::{Draft, advance};
 use crate::{
     core::{
         render::{Renderer, Trouble},
         scope::Names,
+        walk::{self, Move},
     },
     data::{self, DataStep},
-    event::{Event, Failure},
+    event::{Child, Event, Failure},
     expression::{Expression, Template},
     inputs,
-    plan::{ApprovalStep, LogLevel, Step, StepKind, TemplateValue},
-    run::StepState,
+    plan::{ApprovalStep, Expiry, LogLevel, RouteStep, Step, StepKind, TemplateValue, WaitStep, tree::At},
 };
 
-/// Takes step after step. Ends, as every turn settles a step or leaves.
+/// Makes move after move. Ends, as every move settles a step, goes on inside one, or leaves.
 pub(super) fn proceed(draft: &mut Draft<'_>) {
-    let plan = draft.plan;
-    let mut reached = 0;
     loop {
         if draft.run.is_over() || keep_time_limit(draft) {
             return;
         }
-        let Some((position, step)) = draft.run.frontier_from(plan, reached) else { return complete(draft) };
-        reached = position;
-        if !matches!(draft.run.step(&step.id).state, StepState::Idle) {
+        let moves = walk::moves(&draft.tree, &draft.run, draft.now);
+        if moves.is_empty() {
             return;
         }
-        take(draft, position, step);
+        for next in moves {
+            let before = draft.events.len();
+            make(draft, next);
+            // What failed or ended may have taken the ground from the moves that were still to come.
+            let changed = draft.events.iter().skip(before).any(|event| {
+                matches!(event, Event::StepFailed { .. } | Event::StepStopped { .. } | Event::Failed { .. } | Event::Completed { .. })
+            });
+            if changed || draft.events.len() == before {
+                break;
+            }
+        }
+    }
+}
+
+fn make(draft: &mut Draft<'_>, next: Move) {
+    match next {
+        Move::Take(at) => take(draft, &at),
+        Move::Advance(at) => advance::advance(draft, &at),
+        Move::EndRollback => {
+            if let Some(because) = draft.run.rollback().map(|rollback| rollback.because.clone()) {
+                draft.end(because);
+            }
+        }
+        Move::Complete => complete(draft),
     }
 }
 
@@ -47,46 +67,91 @@ pub(super) fn keep_time_limit(draft: &mut Draft<'_>) -> bool {
 }
 
 /// Takes up a step that was not reached before.
-fn take(draft: &mut Draft<'_>, position: usize, step: &Step) {
-    match facts(draft, position, step) {
+fn take(draft: &mut Draft<'_>, at: &At) {
+    let path = draft.tree.path(at);
+    match facts(draft, at, &path) {
         Ok(facts) => facts.into_iter().for_each(|fact| draft.record(fact)),
-        Err(failure) => draft.fail_step(&step.id, failure, None),
+        Err(failure) => draft.fail_step(&path, failure, None),
     }
 }
 
 /// The facts of taking up a step, or why it cannot be.
-fn facts(draft: &Draft<'_>, position: usize, step: &Step) -> Result<Vec<Event>, Failure> {
-    let renderer = Renderer::new(Names::of(draft.plan, &draft.run, position, step, draft.now));
+fn facts(draft: &Draft<'_>, at: &At, path: &str) -> Result<Vec<Event>, Failure> {
+    let Some(step) = draft.tree.step(at.node) else { return Ok(Vec::new()) };
+    let renderer = Renderer::new(Names::of(&draft.tree, &draft.run, at, draft.now));
     if let Some(condition) = &step.condition
         && !renderer.condition(condition)?
     {
         let reason = format!("its condition does not hold: {}", condition.source());
-        return Ok(vec![Event::StepSkipped { step: step.id.clone(), reason }]);
+        return Ok(vec![Event::StepSkipped { step: path.to_owned(), reason }]);
     }
     match &step.kind {
-        StepKind::Http(_) | StepKind::Model(_) => call(draft, &renderer, step),
-        StepKind::Approval(approval) => ask(&renderer, step, approval),
-        StepKind::Assert { condition, message } => assert(&renderer, step, condition, message.as_ref()),
-        StepKind::SetOutputs { values } => set_outputs(&renderer, step, values),
-        StepKind::Log { level, message } => log(&renderer, step, *level, message),
-        StepKind::Data(data) => give(&renderer, step, data),
+        StepKind::Http(_) | StepKind::Model(_) => call(draft, &renderer, path, step),
+        StepKind::Approval(approval) => ask(&renderer, path, approval),
+        StepKind::Assert { condition, message } => assert(&renderer, path, condition, message.as_ref()),
+        StepKind::SetOutputs { values } => set_outputs(&renderer, path, values),
+        StepKind::Log { level, message } => log(&renderer, path, *level, message),
+        StepKind::If(_) | StepKind::Switch(_) | StepKind::ForEach(_) | StepKind::While(_) | StepKind::Parallel(_) | StepKind::Try(_) => {
+            advance::enter(&renderer, path, step)
+        }
+        StepKind::Wait(wait) => await_outside(draft, &renderer, path, wait),
+        StepKind::Workflow(child) => {
+            let inputs = pairs(&renderer, &child.inputs)?;
+            let child = Child { workflow: child.workflow.clone(), version: child.version.clone(), inputs };
+            Ok(vec![Event::ChildStarted { step: path.to_owned(), child }])
+        }
+        StepKind::Route(planned) => route(&renderer, path, planned),
+        StepKind::Data(data) => give(&renderer, path, data),
     }
 }
 
-fn call(draft: &Draft<'_>, renderer: &Renderer<'_>, step: &Step) -> Result<Vec<Event>, Failure> {
+fn call(draft: &Draft<'_>, renderer: &Renderer<'_>, path: &str, step: &Step) -> Result<Vec<Event>, Failure> {
     let run = draft.run.started().map(|started| started.run.as_str()).unwrap_or_default();
     let Some(call) = renderer.call(draft.plan, step)? else { return Ok(Vec::new()) };
-    let idempotency_key = renderer.idempotency_key(run, step)?;
-    Ok(vec![Event::StepStarted { step: step.id.clone(), call, idempotency_key }])
+    let idempotency_key = renderer.idempotency_key(run, path, step)?;
+    Ok(vec![Event::StepStarted { step: path.to_owned(), call, idempotency_key }])
 }
 
-fn ask(renderer: &Renderer<'_>, step: &Step, approval: &ApprovalStep) -> Result<Vec<Event>, Failure> {
-    Ok(vec![Event::ApprovalPrepared { step: step.id.clone(), request: renderer.request(approval)? }])
+fn ask(renderer: &Renderer<'_>, path: &str, approval: &ApprovalStep) -> Result<Vec<Event>, Failure> {
+    Ok(vec![Event::ApprovalPrepared { step: path.to_owned(), request: renderer.request(approval)? }])
 }
 
-fn assert(renderer: &Renderer<'_>, step: &Step, condition: &Expression, message: Option<&Template>) -> Result<Vec<Event>, Failure> {
+/// Waits for a moment or a signal.
+fn await_outside(draft: &Draft<'_>, renderer: &Renderer<'_>, path: &str, wait: &WaitStep) -> Result<Vec<Event>, Failure> {
+    let expires = |expiry: &Expiry| expiry.after.map(|after| draft.now.after(after));
+    let (until, signal) = match wait {
+        WaitStep::Duration { duration } => (Some(draft.now.after(renderer.duration(duration, "duration")?)), None),
+        WaitStep::Until { until } => (Some(renderer.moment(until, "until")?), None),
+        WaitStep::Signal { signal, expiry } => (expires(expiry), Some(renderer.scalar(signal, "signal")?)),
+        WaitStep::Webhook { path, expiry } => (expires(expiry), Some(format!("{WEBHOOK}{}", renderer.scalar(path, "webhook_path")?))),
+        WaitStep::Form { expiry, .. } => (expires(expiry), Some(format!("{FORM}{path}"))),
+    };
+    Ok(vec![Event::WaitStarted { step: path.to_owned(), until, signal }])
+}
+
+/// What stands before the path of a request in the name of the signal that it is. Names that people give have no colon.
+pub const WEBHOOK: &str = "webhook:";
+/// What stands before the path of a step in the name of the signal that its filled-in form is.
+pub const FORM: &str = "form:";
+
+fn route(renderer: &Renderer<'_>, path: &str, planned: &RouteStep) -> Result<Vec<Event>, Failure> {
+    let mut to = &planned.default;
+    for route in &planned.routes {
+        if renderer.condition(&route.test)? {
+            to = &route.to;
+            break;
+        }
+    }
+    Ok(vec![Event::StepCompleted { step: path.to_owned(), output: Value::String(to.clone()), charge: None }])
+}
+
+fn pairs(renderer: &Renderer<'_>, values: &[(String, TemplateValue)]) -> Result<Map<String, Value>, Trouble> {
+    values.iter().map(|(name, value)| Ok((name.clone(), renderer.json(value, name)?))).collect()
+}
+
+fn assert(renderer: &Renderer<'_>, path: &str, condition: &Expression, message: Option<&Template>) -> Result<Vec<Event>, Failure> {
     if renderer.condition(condition)? {
-        return Ok(vec![done(step)]);
+        return Ok(vec![done(path)]);
     }
     let plain = format!("this does not hold: {}", condition.source());
     // The assertion failed whatever becomes of its message.
@@ -98,27 +163,24 @@ fn assert(renderer: &Renderer<'_>, step: &Step, condition: &Expression, message:
     Err(Failure::last("assertion", message))
 }
 
-fn set_outputs(renderer: &Renderer<'_>, step: &Step, values: &[(String, TemplateValue)]) -> Result<Vec<Event>, Failure> {
-    let values = values
-        .iter()
-        .map(|(name, value)| Ok((name.clone(), renderer.json(value, name)?)))
-        .collect::<Result<Map<String, Value>, Trouble>>()?;
-    Ok(vec![Event::OutputsSet { step: step.id.clone(), values }, done(step)])
+fn set_outputs(renderer: &Renderer<'_>, path: &str, values: &[(String, TemplateValue)]) -> Result<Vec<Event>, Failure> {
+    let values = pairs(renderer, values)?;
+    Ok(vec![Event::OutputsSet { step: path.to_owned(), values }, done(path)])
 }
 
-fn log(renderer: &Renderer<'_>, step: &Step, level: LogLevel, message: &Template) -> Result<Vec<Event>, Failure> {
+fn log(renderer: &Renderer<'_>, path: &str, level: LogLevel, message: &Template) -> Result<Vec<Event>, Failure> {
     let message = renderer.said(message, "message")?;
-    Ok(vec![Event::Logged { step: step.id.clone(), level, message }, done(step)])
+    Ok(vec![Event::Logged { step: path.to_owned(), level, message }, done(path)])
 }
 
 /// A data step gives its result at once.
-fn give(renderer: &Renderer<'_>, step: &Step, data: &DataStep) -> Result<Vec<Event>, Failure> {
-    Ok(vec![Event::StepCompleted { step: step.id.clone(), output: data::evaluate(data, renderer)?, charge: None }])
+fn give(renderer: &Renderer<'_>, path: &str, data: &DataStep) -> Result<Vec<Event>, Failure> {
+    Ok(vec![Event::StepCompleted { step: path.to_owned(), output: data::evaluate(data, renderer)?, charge: None }])
 }
 
 /// A step that gives nothing is done.
-fn done(step: &Step) -> Event {
-    Event::StepCompleted { step: step.id.clone(), output: Value::Null, charge: None }
+fn done(path: &str) -> Event {
+    Event::StepCompleted { step: path.to_owned(), output: Value::Null, charge: None }
 }
 
 /// Every step is settled: the run gives its outputs.
@@ -131,7 +193,7 @@ fn complete(draft: &mut Draft<'_>) {
 
 /// The declared outputs in the order of the file, then others that steps have set.
 fn outputs(draft: &Draft<'_>) -> Result<Map<String, Value>, Failure> {
-    let renderer = Renderer::new(Names::at_the_end(draft.plan, &draft.run, draft.now));
+    let renderer = Renderer::new(Names::end_of(&draft.tree, &draft.run, None, draft.now));
     let mut outputs = Map::new();
     for field in &draft.plan.outputs {
         let wrong = |why: String| Failure::last("outputs", format!("output {}: {why}", field.name));

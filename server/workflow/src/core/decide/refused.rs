@@ -6,7 +6,7 @@ use crate::{event::Failure, run::StepState};
 
 pub(super) fn refused(draft: &mut Draft<'_>, step: String, failure: Failure) -> Result<(), Refusal> {
     match draft.acting(&step) {
-        Some(StepState::Calling(_) | StepState::Asking(_)) => {}
+        Some(StepState::Calling(_) | StepState::Asking(_) | StepState::Child(_)) => {}
         _ => return Err(stale("the step does not wait for the host")),
     }
     draft.fail_step(&step, Failure { retryable: false, ..failure }, None);

@@ -11,7 +11,7 @@ use crate::{
         source::Place,
         template,
     },
-    plan::{AfterRefusal, ApprovalStep, Approver, OnError, Quorum, Retry, Step, StepKind},
+    plan::{AfterRefusal, ApprovalStep, Approver, Quorum, Step, StepKind},
 };
 
 /// What stands behind the id of a step in the id of its question.
@@ -52,19 +52,8 @@ impl Reader<'_> {
             on_reject: AfterRefusal::Stop,
             fields: Vec::new(),
         };
-        Some(Step {
-            id: format!("{}{SUFFIX}", self.identity.id),
-            name: format!("{}: approval", self.identity.name),
-            line: self.line,
-            condition: condition.cloned(),
-            kind: StepKind::Approval(approval),
-            output_variable: None,
-            time_limit: None,
-            retry: Retry::ONCE,
-            budget: None,
-            idempotency_key: None,
-            on_error: OnError::Stop,
-        })
+        let (id, name) = (format!("{}{SUFFIX}", self.identity.id), format!("{}: approval", self.identity.name));
+        Some(Step { condition: condition.cloned(), ..Step::plain(id, name, self.line, StepKind::Approval(approval)) })
     }
 }
 

@@ -266,6 +266,9 @@ impl Reader<'_> {
             budget,
             idempotency_key,
             on_error: on_error?,
+            depends_on: None,
+            compensate: None,
+            writes: Vec::new(),
         };
         Some(gate.into_iter().chain([step]).collect())
     }
