@@ -94,7 +94,7 @@ impl<H: StepHost> Append<H> {
         let effects = self.due(&state, now, self.look_again);
         self.foreseen = effects.iter().map(identity).collect();
         let mut keys = Keys::of_run(self.context.tenant, self.context.run, self.lease.clone());
-        self.host.keys(&self.context, &state, &effects, &mut keys);
+        self.host.keys(&self.context, &self.base, &state, &effects, &mut keys);
         self.keys = Some(keys);
     }
 
@@ -148,7 +148,7 @@ impl<H: StepHost> Append<H> {
             });
             let Some(effect) = next else { return Ok(()) };
             seen.insert(identity(&effect));
-            if let Effect::TimeLimit { .. } = effect {
+            if let Effect::Timer { .. } = effect {
                 self.tell(Input::Timer, now, events);
                 continue;
             }
@@ -243,7 +243,8 @@ fn identity(effect: &Effect) -> Identity {
         Effect::Call(call) => (format!("call {}", call.step), call.attempt, call.dispatch),
         Effect::Ask { step, round, .. } => (format!("ask {step}"), *round, 0),
         Effect::Expire { step, .. } => (format!("expire {step}"), 0, 0),
-        Effect::TimeLimit { .. } => ("time limit".to_owned(), 0, 0),
+        Effect::Child { step, .. } => (format!("child {step}"), 0, 0),
+        Effect::Timer { .. } => ("timer".to_owned(), 0, 0),
     }
 }
 

@@ -79,8 +79,9 @@ pub trait StepHost: Send + Sync + 'static {
     /// What is kept of an answer for settling it.
     type Evidence: Send + Sync + 'static;
 
-    /// Names what the batch has to read for deciding these effects and for settling what is open.
-    fn keys(&self, run: &RunContext, state: &Run, effects: &[Effect], keys: &mut Keys);
+    /// Names what the batch has to read for deciding these effects and for settling what is open: what was out in the state `before`,
+    /// and what is due in the state that the append is foreseen to come to.
+    fn keys(&self, run: &RunContext, before: &Run, foreseen: &Run, effects: &[Effect], keys: &mut Keys);
 
     /// Decides one due effect: rights, approval, limits, hold, credential use. Does not wait for anything.
     fn before(&self, batch: &mut Batch<'_>, run: &RunContext, state: &Run, effect: &Effect) -> Result<Verdict<Self::Go>, MemberRefused>;

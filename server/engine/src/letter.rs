@@ -43,6 +43,9 @@ pub enum Letter {
         by: String,
         /// Why.
         reason: Option<String>,
+        /// Whether what was completed is taken back first, where its step says how.
+        #[serde(default)]
+        compensate: bool,
     },
     /// What it waits for may have changed: look again.
     Resume,
@@ -62,12 +65,13 @@ impl Letter {
                     vars,
                     tenant_slug,
                     tenant_name,
+                    trigger: Value::Null,
                 })
             }),
             Self::Decided { approval, decision, by, comment, fields } => {
                 Input::ApprovalEnded { approval, decision, by: Some(by), comment, fields }
             }
-            Self::Cancel { by, reason } => Input::Cancel { by, reason },
+            Self::Cancel { by, reason, compensate } => Input::Cancel { by, reason, compensate },
             Self::Resume => Input::Continue,
         }
     }

@@ -1,12 +1,27 @@
 //! One claimed run, from the claim until it rests: folds its journal, appends, performs, waits.
 
-use std::{collections::BTreeSet, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use database::{Database, Error, LeaseClaim, leases::Lease};
 use domain::{Clock, Entropy};
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{AbortHandle, Abortable, Aborted},
+    stream::FuturesUnordered,
+};
 use tokio::sync::mpsc;
-use workflow::{Effect, Input, Run, core::CallEffect, pending};
+use workflow::{
+    Effect, Input, Run,
+    core::CallEffect,
+    pending,
+    run::{Calling, Progress, StepState},
+};
 
 use crate::{
     append::{Allowed, Append, Finished},
@@ -54,7 +69,7 @@ pub(crate) enum TaskError {
     Unreadable(String),
 }
 
-type Performed<E> = Pin<Box<dyn Future<Output = (CallEffect, Outcome<E>)> + Send>>;
+type Performed<E> = Pin<Box<dyn Future<Output = (CallEffect, Option<Outcome<E>>)> + Send>>;
 
 /// Drives one run until nothing is left to do for now.
 pub(crate) async fn drive<H: StepHost>(
@@ -71,7 +86,7 @@ pub(crate) async fn drive<H: StepHost>(
         state,
         last_seq,
         calls: FuturesUnordered::new(),
-        in_flight: BTreeSet::new(),
+        in_flight: BTreeMap::new(),
     };
     let mut look_again = true;
     let mut inputs: Vec<Input> = vec![Input::Continue];
@@ -95,6 +110,8 @@ pub(crate) async fn drive<H: StepHost>(
                 biased;
                 Some((call, outcome)) = task.calls.next(), if !task.calls.is_empty() => {
                     task.in_flight.remove(&(call.step.clone(), call.attempt));
+                    // One that was stopped has been recorded as such.
+                    let Some(outcome) = outcome else { continue };
                     finished.push(Finished { call, outcome, chance: chance(shared.entropy.as_ref()) });
                 }
                 nudge = nudges.recv() => {
@@ -122,7 +139,8 @@ struct Task<'a, H: StepHost> {
     state: Run,
     last_seq: i64,
     calls: FuturesUnordered<Performed<H::Evidence>>,
-    in_flight: BTreeSet<(String, u32)>,
+    /// The calls that are out, with what stops each.
+    in_flight: BTreeMap<(String, u32), AbortHandle>,
 }
 
 impl<H: StepHost> Task<'_, H> {
@@ -143,7 +161,7 @@ impl<H: StepHost> Task<'_, H> {
             inputs,
             finished,
             consumed,
-            in_flight: self.in_flight.clone(),
+            in_flight: self.in_flight.keys().cloned().collect(),
             look_again,
             keys: None,
             foreseen: BTreeSet::new(),
@@ -169,6 +187,7 @@ impl<H: StepHost> Task<'_, H> {
                 self.calls.clear();
                 self.in_flight.clear();
             }
+            self.stop_what_is_over();
             for allowed in append.allowed.drain(..) {
                 self.perform(allowed);
             }
@@ -190,21 +209,37 @@ impl<H: StepHost> Task<'_, H> {
             append.consumed.clear();
             append.base = self.state.clone();
             append.last_seq = self.last_seq;
-            append.in_flight = self.in_flight.clone();
+            append.in_flight = self.in_flight.keys().cloned().collect();
             append.look_again = look_again;
+        }
+    }
+
+    /// Drops the calls of steps that were stopped: what is around them failed or ended without them.
+    fn stop_what_is_over(&self) {
+        for ((step, attempt), handle) in &self.in_flight {
+            let out = matches!(
+                &self.state.step(step).state,
+                StepState::Calling(Calling { progress: Progress::InFlight(sent), .. }) if sent.attempt == *attempt
+            );
+            if !out {
+                handle.abort();
+            }
         }
     }
 
     fn perform(&mut self, allowed: Allowed<H::Go>) {
         let Allowed { call, go } = allowed;
-        self.in_flight.insert((call.step.clone(), call.attempt));
+        let (handle, registration) = AbortHandle::new_pair();
+        self.in_flight.insert((call.step.clone(), call.attempt), handle);
         let host = Arc::clone(&self.shared.host);
         self.calls.push(Box::pin(async move {
             let performing = AssertUnwindSafe(host.perform(go)).catch_unwind();
-            let outcome = match tokio::time::timeout(call.time_limit, performing).await {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(_panic)) => host.broken(&call, Broken::Panicked),
-                Err(_elapsed) => host.broken(&call, Broken::TimedOut),
+            let within = Abortable::new(tokio::time::timeout(call.time_limit, performing), registration);
+            let outcome = match within.await {
+                Ok(Ok(Ok(outcome))) => Some(outcome),
+                Ok(Ok(Err(_panic))) => Some(host.broken(&call, Broken::Panicked)),
+                Ok(Err(_elapsed)) => Some(host.broken(&call, Broken::TimedOut)),
+                Err(Aborted) => None,
             };
             (call, outcome)
         }));
@@ -215,7 +250,7 @@ impl<H: StepHost> Task<'_, H> {
         let now = self.shared.clock.now();
         pending(&self.context.plan, &self.state).iter().any(|effect| {
             effect.not_before().is_none_or(|at| at <= now)
-                && !matches!(effect, Effect::Call(call) if call.parked.is_some() || self.in_flight.contains(&(call.step.clone(), call.attempt)))
+                && !matches!(effect, Effect::Call(call) if call.parked.is_some() || self.in_flight.contains_key(&(call.step.clone(), call.attempt)))
         })
     }
 
@@ -224,7 +259,7 @@ impl<H: StepHost> Task<'_, H> {
         let now = self.shared.clock.now();
         let next = pending(&self.context.plan, &self.state)
             .iter()
-            .filter(|effect| !matches!(effect, Effect::Call(call) if self.in_flight.contains(&(call.step.clone(), call.attempt))))
+            .filter(|effect| !matches!(effect, Effect::Call(call) if self.in_flight.contains_key(&(call.step.clone(), call.attempt))))
             .filter_map(Effect::not_before)
             .min();
         let pause = next.map_or(LOOK_AT_THE_CLOCK, |at| at.since(now).min(LOOK_AT_THE_CLOCK));

@@ -116,10 +116,9 @@ fn credentials_of(http: &HttpStep) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The step that an approval stands before: the next one that reaches out.
+/// The step that an approval stands before: the next one in the file that reaches out.
 fn next_effect(plan: &Plan, position: usize) -> String {
-    plan.steps
-        .iter()
+    plan.all_steps()
         .skip(position + 1)
         .find(|step| matches!(step.kind, StepKind::Http(_) | StepKind::Model(_)))
         .map_or_else(|| "the end".to_owned(), |step| step.name.clone())
@@ -149,7 +148,7 @@ impl Mandate {
         let mut reach = BTreeSet::new();
         let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut asks_a_model = false;
-        for step in &plan.steps {
+        for step in plan.all_steps() {
             match &step.kind {
                 StepKind::Http(http) => {
                     let place = reach_of(http, vars);
@@ -176,7 +175,7 @@ impl Mandate {
                 each_step: plan.budget.is_some_and(|budget| budget.per == Per::Step),
                 ..Spend::default()
             },
-            asks: plan.steps.iter().enumerate().filter_map(|(position, step)| ask_of(plan, position, step)).collect(),
+            asks: plan.all_steps().enumerate().filter_map(|(position, step)| ask_of(plan, position, step)).collect(),
             recorded: Recorded::default(),
         }
     }

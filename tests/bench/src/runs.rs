@@ -28,7 +28,7 @@ impl StepHost for Idle {
     type Go = ();
     type Evidence = ();
 
-    fn keys(&self, _run: &RunContext, _state: &Run, _effects: &[Effect], _keys: &mut Keys) {}
+    fn keys(&self, _run: &RunContext, _before: &Run, _foreseen: &Run, _effects: &[Effect], _keys: &mut Keys) {}
 
     fn before(&self, _batch: &mut Batch<'_>, _run: &RunContext, _state: &Run, effect: &Effect) -> Result<Verdict<()>, MemberRefused> {
         let Effect::Call(call) = effect else { return Err(MemberRefused::because("only calls")) };

@@ -91,12 +91,12 @@ impl StepHost for Script {
     type Go = Going;
     type Evidence = ();
 
-    fn keys(&self, _run: &RunContext, _state: &Run, _effects: &[Effect], _keys: &mut Keys) {}
+    fn keys(&self, _run: &RunContext, _before: &Run, _foreseen: &Run, _effects: &[Effect], _keys: &mut Keys) {}
 
     fn before(&self, _batch: &mut Batch<'_>, run: &RunContext, _state: &Run, effect: &Effect) -> Result<Verdict<Going>, MemberRefused> {
         let call = match effect {
             Effect::Call(call) => call,
-            Effect::TimeLimit { .. } => return Ok(Verdict::Tell(Input::Timer)),
+            Effect::Timer { .. } => return Ok(Verdict::Tell(Input::Timer)),
             other => return Err(MemberRefused::because(format!("the script knows nothing of {other:?}"))),
         };
         let performed = Performed {

@@ -156,7 +156,7 @@ impl House {
 
     pub async fn cancel(&self, tenant: &Tenant, run: RunId) {
         let mut tx = self.database.write(&tenant.actor).await.unwrap();
-        self.put(&mut tx, run, InboxKind::Cancel, Letter::Cancel { by: "owner".to_owned(), reason: None }).await;
+        self.put(&mut tx, run, InboxKind::Cancel, Letter::Cancel { by: "owner".to_owned(), reason: None, compensate: false }).await;
         tx.commit(did("run.cancel_requested")).await.unwrap();
     }
 

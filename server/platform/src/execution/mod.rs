@@ -23,7 +23,7 @@ use workflow::{
     Call, Effect, Event, Input, Run,
     core::{CallEffect, CallFailure},
     event::{Charge, Failure},
-    plan::StepKind,
+    run::{Calling, StepState},
 };
 
 use crate::Platform;
@@ -73,18 +73,26 @@ impl StepHost for Execution {
     type Go = Go;
     type Evidence = Evidence;
 
-    fn keys(&self, run: &RunContext, state: &Run, effects: &[Effect], keys: &mut Keys) {
+    fn keys(&self, run: &RunContext, before: &Run, foreseen: &Run, effects: &[Effect], keys: &mut Keys) {
         keys.person = Some(run.starter);
         keys.open_holds = true;
-        keys.approvals.extend(state.steps(&run.plan).filter_map(|view| view.run.asked.as_ref()).map(|asked| asked.approval));
-        for step in run.plan.steps.iter().filter(|step| matches!(step.kind, StepKind::Model(_))) {
-            keys.accounts.extend(money::accounts(run, &step.id));
+        keys.approvals.extend(foreseen.recorded().filter_map(|(_, step)| step.asked.as_ref()).map(|asked| asked.approval));
+        // What is out may be settled, doubted or sent anew by this append.
+        for (path, step) in before.recorded() {
+            if let StepState::Calling(Calling { prepared, .. }) = &step.state
+                && matches!(prepared.call, Call::Model(_))
+            {
+                keys.accounts.extend(money::accounts(run, path));
+            }
         }
         for effect in effects {
             match effect {
                 Effect::Call(call) => {
                     keys.credentials.extend(call.call.credentials().into_iter().map(str::to_owned));
-                    keys.models |= matches!(call.call, Call::Model(_));
+                    if let Call::Model(_) = call.call {
+                        keys.models = true;
+                        keys.accounts.extend(money::accounts(run, &call.step));
+                    }
                     if let Some(covered) = &call.covered_by {
                         keys.approvals.push(covered.approval);
                         approval::keys_of(&covered.coverage, keys);
@@ -92,7 +100,7 @@ impl StepHost for Execution {
                 }
                 Effect::Ask { coverage, .. } => approval::keys_of(coverage, keys),
                 Effect::Expire { approval, .. } => keys.approvals.push(*approval),
-                Effect::TimeLimit { .. } => {}
+                Effect::Child { .. } | Effect::Timer { .. } => {}
             }
         }
     }
@@ -105,7 +113,11 @@ impl StepHost for Execution {
                 approval::ask(self, batch, run, state, &asking)
             }
             Effect::Expire { approval, .. } => approval::expire(batch, *approval),
-            Effect::TimeLimit { .. } => Ok(Verdict::Tell(Input::Timer)),
+            Effect::Child { step, .. } => {
+                let failure = Failure::last("not_supported", "A workflow cannot be run as a step yet.");
+                Ok(Verdict::Tell(Input::ChildEnded { step: step.clone(), result: Err(failure) }))
+            }
+            Effect::Timer { .. } => Ok(Verdict::Tell(Input::Timer)),
         }
     }
 
@@ -144,8 +156,15 @@ impl StepHost for Execution {
         money::settle(batch, call, outcome.evidence)
     }
 
-    fn recorded(&self, batch: &mut Batch<'_>, run: &RunContext, state: &Run, events: &[Event], last_seq: i64) -> Result<(), MemberRefused> {
-        recorded::recorded(batch, run, state, events, last_seq)
+    fn recorded(
+        &self,
+        batch: &mut Batch<'_>,
+        _run: &RunContext,
+        state: &Run,
+        events: &[Event],
+        last_seq: i64,
+    ) -> Result<(), MemberRefused> {
+        recorded::recorded(batch, state, events, last_seq)
     }
 }
 

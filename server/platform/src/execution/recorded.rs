@@ -2,27 +2,28 @@
 //! is over leaves open.
 
 use database::{ApprovalEnd, ApprovalState, Batch, MemberRefused, RunStatus, RunUpdate};
-use engine::RunContext;
 use serde_json::{Value, json};
 use workflow::{
     Event, Run,
-    event::Park,
+    event::{Decision, Park},
     run::{Calling, End, Phase, StepState},
 };
 
 use super::money;
 
-pub(super) fn recorded(batch: &mut Batch<'_>, run: &RunContext, state: &Run, events: &[Event], last_seq: i64) -> Result<(), MemberRefused> {
+pub(super) fn recorded(batch: &mut Batch<'_>, state: &Run, events: &[Event], last_seq: i64) -> Result<(), MemberRefused> {
     if events.is_empty() {
         return Ok(());
     }
     if state.is_over() {
-        close(batch, run, state)?;
+        close(batch, state)?;
+    } else {
+        events.iter().try_for_each(|event| stopped(batch, event))?;
     }
     let json = |value: &Value| value.to_string();
     let (status, outputs, error) = match state.phase() {
         Phase::New => (RunStatus::Queued, None, None),
-        Phase::Running if waits_for(run, state).is_some() => (RunStatus::Waiting, None, None),
+        Phase::Running if waits_for(state).is_some() => (RunStatus::Waiting, None, None),
         Phase::Running => (RunStatus::Running, None, None),
         Phase::Ended { end: End::Completed { outputs }, .. } => (RunStatus::Completed, Some(Value::Object((**outputs).clone())), None),
         Phase::Ended { end: End::Failed { step, failure }, .. } => {
@@ -32,7 +33,7 @@ pub(super) fn recorded(batch: &mut Batch<'_>, run: &RunContext, state: &Run, eve
     };
     batch.run(RunUpdate {
         status,
-        waiting_for: waits_for(run, state).as_ref().map(json),
+        waiting_for: waits_for(state).as_ref().map(json),
         outputs: outputs.as_ref().map(json),
         error: error.as_ref().map(json),
         last_seq,
@@ -42,32 +43,55 @@ pub(super) fn recorded(batch: &mut Batch<'_>, run: &RunContext, state: &Run, eve
 }
 
 /// What a run waits for that is not its own work, for the list.
-fn waits_for(run: &RunContext, state: &Run) -> Option<Value> {
+fn waits_for(state: &Run) -> Option<Value> {
     if state.is_over() {
         return None;
     }
-    if let Some((step, asked)) = state.waiting() {
+    if let Some((step, asked)) = state.waiting().next() {
         return Some(json!({
             "kind": "approval", "step": step, "approval": asked.approval.to_string(), "title": asked.request.title,
             "since": asked.at.micros(), "until": asked.expires_at.micros(),
         }));
     }
-    state.steps(&run.plan).find_map(|view| match &view.run.state {
+    state.recorded().find_map(|(path, step)| match &step.state {
         StepState::Calling(Calling { park: Some(park), .. }) => Some(match park {
             Park::UnconfirmedHolds { account } => json!({
-                "kind": "budget", "step": view.step.id, "account": account,
+                "kind": "budget", "step": path, "account": account,
                 "words": format!("What a crash left open in {} has to be confirmed or released.", money::in_words(account)),
             }),
-            Park::StarterRights { missing } => json!({"kind": "rights", "step": view.step.id, "words": missing}),
+            Park::StarterRights { missing } => json!({"kind": "rights", "step": path, "words": missing}),
         }),
         _ => None,
     })
 }
 
+/// A step that was stopped, because what is around it failed, asks nobody any more, and what it had out is charged until somebody
+/// knows better.
+fn stopped(batch: &mut Batch<'_>, event: &Event) -> Result<(), MemberRefused> {
+    match event {
+        Event::ApprovalEnded { approval, decision: Decision::Cancelled, .. } => {
+            if batch.approval(*approval).is_some_and(|row| row.state == ApprovalState::Pending) {
+                let comment = Some("The step was stopped first.".to_owned());
+                let end = ApprovalEnd { id: *approval, state: ApprovalState::Cancelled, by: String::new(), comment, at: batch.now() };
+                batch.end_approval(end)?;
+            }
+        }
+        Event::StepStopped { step } => {
+            for hold in batch.open_holds() {
+                if batch.hold(hold).is_some_and(|open| open.step == *step) {
+                    batch.doubt_hold(hold)?;
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
 /// A run that is over asks nobody any more, and what was out when it ended is charged until somebody knows better.
-fn close(batch: &mut Batch<'_>, run: &RunContext, state: &Run) -> Result<(), MemberRefused> {
-    for view in state.steps(&run.plan) {
-        let Some(asked) = &view.run.asked else { continue };
+fn close(batch: &mut Batch<'_>, state: &Run) -> Result<(), MemberRefused> {
+    for (_, step) in state.recorded() {
+        let Some(asked) = &step.asked else { continue };
         if batch.approval(asked.approval).is_some_and(|row| row.state == ApprovalState::Pending) {
             let by = match state.end() {
                 Some(End::Cancelled { by, .. }) => by.clone(),

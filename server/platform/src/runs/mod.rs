@@ -24,6 +24,7 @@ use workflow::{
     Event, Plan, Run,
     event::Decision,
     evolve, inputs,
+    plan::tree::id_of,
     plan::{ApprovalStep, Step, StepKind},
     run::{Calling, End, Progress, StepState, StepView},
 };
@@ -152,8 +153,12 @@ pub enum StepStanding {
 /// One step of a run.
 #[derive(Debug, Clone)]
 pub struct StepShown {
-    /// Its id.
+    /// Its path in the run: its id, behind the rounds of the loops around it.
     pub id: String,
+    /// How many steps are around it.
+    pub depth: usize,
+    /// What it stands in, when that is not the workflow itself: `then`, `round 3`, the name of a branch.
+    pub label: Option<String>,
     /// Its name.
     pub name: String,
     /// Its kind, as files write it.
@@ -406,7 +411,7 @@ impl Platform {
             workflows::pinned_version(&mut tx, run.version).await?.ok_or_else(|| Error::Broken(format!("{} is missing", run.version)))?;
         let plan = pinned_plan(&version)?;
         let (state, history, last_seq) = fold(&mut tx, &run).await?;
-        let asks = plan.steps.iter().any(|step| matches!(step.kind, StepKind::Approval(_)));
+        let asks = plan.all_steps().any(|step| matches!(step.kind, StepKind::Approval(_)));
         let rounds = if asks { history::rounds(&mut tx, &run).await? } else { Vec::new() };
         let published_version = workflows::published_version(&mut tx, &run).await?;
         let about = waits::About { run: &run, plan: &plan, state: &state, history: &history, rounds: &rounds };
@@ -426,7 +431,7 @@ impl Platform {
         if run.facts.status.is_over() {
             return Err(Problem::conflict("run_over", "The run is over already.").into());
         }
-        let letter = Letter::Cancel { by: actor.label().to_owned(), reason: reason.clone() };
+        let letter = Letter::Cancel { by: actor.label().to_owned(), reason: reason.clone(), compensate: false };
         self.send(&mut tx, id, letter).await?;
         let event = AuditEvent::done("run.cancel_requested", "run", id, format!("{} #{}", run.facts.workflow_name, run.facts.number))
             .with("reason", reason);
@@ -501,18 +506,21 @@ fn waiting(value: &Value) -> Option<Waiting> {
     })
 }
 
+/// How many rounds of each loop a page shows: the last ones.
+const ROUNDS_SHOWN: usize = 50;
+
 /// What the facts of a run show; what depends on the reader and on the present moment is put in by the caller.
 fn shown(run: &RunRow, plan: &Plan, state: &Run, mut history: History, mut rounds: Vec<RoundShown>, last_seq: i64) -> RunShown {
     let empty = Map::new();
     let vars = state.started().map_or(&empty, |started| &started.vars);
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let failure = run.error.as_ref().and_then(|error| Some((text(error, "step"), text(error, "code")?, text(error, "message")?)));
-    let after_approval = state.waiting().map_or_else(Vec::new, |(_, asked)| asked.coverage.effects.iter().map(in_one_line).collect());
+    let after_approval = state.waiting().flat_map(|(_, asked)| asked.coverage.effects.iter().map(in_one_line)).collect();
     let cancelled = match state.end() {
         Some(End::Cancelled { by, reason }) => Some(CancelledShown { by: by.clone(), reason: reason.clone() }),
         _ => None,
     };
-    let steps = state.steps(plan).map(|view| {
+    let steps = state.steps(plan, ROUNDS_SHOWN).into_iter().map(|view| {
         let mut shown = StepShown { is_of_model: is_of_model(plan, state, view.step), ..step(view, vars) };
         shown.sendings = history.sendings.remove(&shown.id).unwrap_or_default();
         shown.rounds = rounds.extract_if(.., |round| round.step == shown.id).collect();
@@ -549,7 +557,7 @@ pub(crate) fn in_one_line(effect: &workflow::coverage::CoveredEffect) -> String 
 }
 
 fn step(view: StepView<'_>, vars: &Map<String, Value>) -> StepShown {
-    let StepView { step, run } = view;
+    let StepView { path, step, depth, label, run } = view;
     let towards = match &step.kind {
         StepKind::Http(http) => Some(reach_of(http, vars).host),
         StepKind::Approval(approval) => Some(approvers_in_words(&approval.approvers)),
@@ -561,7 +569,9 @@ fn step(view: StepView<'_>, vars: &Map<String, Value>) -> StepShown {
         _ => None,
     };
     StepShown {
-        id: step.id.clone(),
+        id: path,
+        depth,
+        label,
         name: step.name.clone(),
         kind: step.kind.name(),
         towards,
@@ -600,9 +610,10 @@ fn step(view: StepView<'_>, vars: &Map<String, Value>) -> StepShown {
 /// Whether the description of an approval holds what a model answered in this run.
 fn is_of_model(plan: &Plan, state: &Run, step: &Step) -> bool {
     let StepKind::Approval(ApprovalStep { description: Some(description), .. }) = &step.kind else { return false };
-    let answered =
-        |step: &&Step| matches!(step.kind, StepKind::Model(_)) && matches!(state.step(&step.id).state, StepState::Completed { .. });
-    plan.steps.iter().filter(answered).any(|model| {
+    let completed =
+        |id: &str| state.recorded().any(|(path, recorded)| id_of(path) == id && matches!(recorded.state, StepState::Completed { .. }));
+    let answered = |step: &&Step| matches!(step.kind, StepKind::Model(_)) && completed(&step.id);
+    plan.all_steps().filter(answered).any(|model| {
         description.names().iter().any(|name| match name.root.as_str() {
             "steps" => name.path.first() == Some(&model.id),
             root => model.output_variable.as_deref() == Some(root),
@@ -628,7 +639,8 @@ fn standing(state: &StepState) -> StepStanding {
             StepStanding::Waiting
         }
         StepState::Calling(Calling { progress: Progress::Retrying { not_before, .. }, .. }) => StepStanding::Retrying(*not_before),
-        StepState::Calling(_) => StepStanding::Running,
+        StepState::Sleeping { .. } => StepStanding::Waiting,
+        StepState::Calling(_) | StepState::Open | StepState::Replacing(_) | StepState::Child(_) => StepStanding::Running,
         StepState::Completed { .. } => StepStanding::Completed,
         StepState::Failed { instead: Some(_), .. } => StepStanding::PassedOver,
         StepState::Failed { .. } => StepStanding::Failed,

@@ -13,7 +13,7 @@ use domain::{
 use serde_json::Value;
 use workflow::{
     Plan, Run,
-    plan::{AfterRefusal, StepKind},
+    plan::{AfterRefusal, StepKind, tree::id_of},
     run::{Calling, Phase, Progress, StepState},
 };
 
@@ -74,6 +74,19 @@ pub enum Wait {
         /// When the time of the run is up, if it has a limit.
         deadline: Option<Timestamp>,
     },
+    /// A step waits for a moment or for a signal, as the workflow says.
+    Pause {
+        /// The step's name.
+        step: String,
+        /// The name of the signal, if it waits for one.
+        signal: Option<String>,
+        /// Since when.
+        since: Option<Timestamp>,
+        /// Until when.
+        until: Option<Timestamp>,
+        /// When the time of the run is up, if it has a limit.
+        deadline: Option<Timestamp>,
+    },
     /// It was accepted and has not begun.
     Queue {
         /// Since when.
@@ -105,9 +118,27 @@ pub(super) async fn explained<'a>(tx: &mut impl Reads<'a>, actor: &Actor, about:
     if let Some(wait) = asked(&about) {
         return Ok(Some(wait));
     }
-    let Some((_, step)) = state.frontier(plan) else { return Ok(None) };
-    let StepState::Calling(Calling { progress, park, .. }) = &state.step(&step.id).state else { return Ok(None) };
     let deadline = state.deadline(plan);
+    // A run that does anything by itself does not wait.
+    let active = || state.recorded().filter(|(_, step)| step.state.is_active() && !matches!(step.state, StepState::Open));
+    let waits = |step: &StepState| match step {
+        StepState::Calling(Calling { park: Some(_), .. } | Calling { progress: Progress::Retrying { .. }, .. }) => true,
+        StepState::Sleeping { .. } => true,
+        _ => false,
+    };
+    if !active().all(|(_, step)| waits(&step.state)) {
+        return Ok(None);
+    }
+    let Some((path, recorded)) = active().next() else { return Ok(None) };
+    let Some(step) = plan.step(id_of(path)) else { return Ok(None) };
+    let (progress, park) = match &recorded.state {
+        StepState::Calling(Calling { progress, park, .. }) => (progress, park),
+        StepState::Sleeping { until, signal } => {
+            let (step, signal) = (step.name.clone(), signal.clone());
+            return Ok(Some(Wait::Pause { step, signal, since: recorded.started_at, until: *until, deadline }));
+        }
+        _ => return Ok(None),
+    };
     if park.is_some() {
         // What the row says for lists: written in the same commit as the fact.
         let text = |key: &str| run.facts.waiting_for.as_ref().and_then(|waits| waits.get(key)).and_then(Value::as_str);
@@ -118,7 +149,7 @@ pub(super) async fn explained<'a>(tx: &mut impl Reads<'a>, actor: &Actor, about:
         return Ok(Some(Wait::Parked {
             step: step.name.clone(),
             words: text("words").unwrap_or_default().to_owned(),
-            since: about.history.parked.get(&step.id).copied(),
+            since: about.history.parked.get(path).copied(),
             until: deadline,
             account: account.map(|row| AccountShown::from(&*row)),
             is_for_money: text("kind") == Some("budget"),
@@ -129,7 +160,7 @@ pub(super) async fn explained<'a>(tx: &mut impl Reads<'a>, actor: &Actor, about:
             step: step.name.clone(),
             attempt: *attempt,
             of: step.retry.max_attempts,
-            since: about.history.sendings.get(&step.id).and_then(|all| all.last()?.ended_at),
+            since: about.history.sendings.get(path).and_then(|all| all.last()?.ended_at),
             until: *not_before,
             deadline,
         }),
@@ -139,8 +170,8 @@ pub(super) async fn explained<'a>(tx: &mut impl Reads<'a>, actor: &Actor, about:
 
 /// Whom the run has asked and waits for.
 fn asked(about: &About<'_>) -> Option<Wait> {
-    let (id, asked) = about.state.waiting()?;
-    let step = about.plan.steps.iter().find(|step| step.id == id)?;
+    let (path, asked) = about.state.waiting().next()?;
+    let step = about.plan.step(id_of(path))?;
     let StepKind::Approval(approval) = &step.kind else { return None };
     let round = about.rounds.iter().find(|round| round.approval == asked.approval);
     Some(Wait::Approval {

@@ -351,7 +351,7 @@ impl Reading {
     ) -> Self {
         let main_lines = lines(text(main));
         let mut diagnostics = std::mem::take(&mut parsed.diagnostics);
-        let steps = parsed.plan.iter().flat_map(|plan| &plan.steps);
+        let steps = parsed.plan.iter().flat_map(Plan::all_steps);
         let beyond = steps.filter_map(|step| beyond_the_file(platform, step, &main_lines));
         let found: Vec<Diagnostic> = unusable(&main_lines, parsed.plan.as_ref()).into_iter().chain(beyond).collect();
         diagnostics.extend(found.into_iter().map(|diagnostic| Diagnostic { file: main.map(str::to_owned), ..diagnostic }));

@@ -160,8 +160,12 @@ pub enum StandingJson {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Step")]
 pub struct StepJson {
-    /// Its id.
+    /// Its path: its id, behind the rounds of the loops around it, such as `each[3]/pay`.
     pub id: String,
+    /// How many steps are around it.
+    pub depth: usize,
+    /// What it stands in, when that is not the workflow itself: `then`, `round 3`, the id of a branch.
+    pub inside: Option<String>,
     /// Its name.
     pub name: String,
     /// Its kind, as files write it.
@@ -370,6 +374,8 @@ impl From<StepShown> for StepJson {
         Self {
             failure: step.failure.map(|(code, message)| FailureJson { step: Some(step.id.clone()), code, message }),
             id: step.id,
+            depth: step.depth,
+            inside: step.label,
             name: step.name,
             kind: step.kind.to_owned(),
             status,

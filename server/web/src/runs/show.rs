@@ -154,8 +154,8 @@ impl Wanted {
     fn query(&self) -> String {
         match (&self.step, self.tab) {
             (None, _) => String::new(),
-            (Some(step), None) => format!("?step={step}"),
-            (Some(step), Some(Tab::Sent)) => format!("?step={step}&tab=sent"),
+            (Some(step), None) => format!("?step={}", steps::in_query(step)),
+            (Some(step), Some(Tab::Sent)) => format!("?step={}&tab=sent", steps::in_query(step)),
         }
     }
 }
@@ -403,6 +403,8 @@ pub(super) mod tests {
     pub(in crate::runs) fn step(id: &str, kind: &'static str, standing: StepStanding) -> StepShown {
         StepShown {
             id: id.to_owned(),
+            depth: 0,
+            label: None,
             name: format!("Step {id}"),
             kind,
             towards: Some("erp.example".to_owned()),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use domain::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::runs::{DecidedShown, RunShown, StepShown, StepStanding};
 
 use super::{
@@ -17,6 +18,9 @@ use crate::{
     text,
 };
 
+/// Steps deeper than this stand as deep as this.
+const DEEPEST_SHOWN: usize = 6;
+
 /// What stands for nothing.
 const NOTHING: &str = "–";
 
@@ -29,6 +33,10 @@ pub(super) struct StepRow {
     pub(super) what: String,
     pub(super) href: String,
     pub(super) current: bool,
+    /// What it stands in inside the step above; empty in the workflow itself.
+    pub(super) label: String,
+    /// How many steps are around it, as far as a page shows it.
+    pub(super) depth: usize,
     pub(super) why: String,
     pub(super) bars: Vec<Bar>,
     pub(super) bar_label: String,
@@ -160,6 +168,12 @@ fn summary(run: &RunShown, until: Timestamp) -> String {
     words
 }
 
+/// The path of a step as a value in an address.
+pub(super) fn in_query(path: &str) -> impl std::fmt::Display + '_ {
+    const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'/');
+    utf8_percent_encode(path, PLAIN)
+}
+
 fn row(
     step: &StepShown,
     from: Timestamp,
@@ -183,13 +197,15 @@ fn row(
         },
     );
     StepRow {
-        id: format!("step-{}", step.id),
+        id: format!("step-{}", step.id.replace('[', "--").replace("]/", "--")),
         state,
         state_word,
         name: text::in_line(&step.name),
         what: what(step),
-        href: if is_idle { String::new() } else { format!("{}?step={}#step-detail", places.run, step.id) },
+        href: if is_idle { String::new() } else { format!("{}?step={}#step-detail", places.run, in_query(&step.id)) },
         current,
+        label: step.label.as_deref().map(text::in_line).unwrap_or_default(),
+        depth: step.depth.min(DEEPEST_SHOWN),
         why: why(step, now),
         bars: span.map(|span| line.bar(span)).into_iter().collect(),
         bar_label,
@@ -309,7 +325,7 @@ pub(super) fn detail(step: &StepShown, run: &RunShown, now: Timestamp, tab: Opti
         }),
         has_request: step.request.is_some(),
         request: step.request.as_ref().filter(|_| shows_request).map(|call| request::written_out(call, key(step))).unwrap_or_default(),
-        href: format!("{}?step={}", places.run, step.id),
+        href: format!("{}?step={}", places.run, in_query(&step.id)),
         resent: resent(step),
         facts,
         started: step.started_at.map(format::clock),

@@ -87,6 +87,17 @@ pub(super) fn lines(wait: &Wait, now: Timestamp, ground: &Ground) -> Vec<WaitLin
             lines.extend(deadline.map(|deadline| moment("Run ends", deadline, now)));
             lines
         }
+        Wait::Pause { step, signal, since: from, until, deadline } => {
+            let for_what = signal
+                .as_ref()
+                .map_or_else(|| "its moment, as the workflow says".to_owned(), |signal| format!("the signal {}", text::in_line(signal)));
+            let mut lines = vec![line("For", for_what), line("At", text::in_line(step))];
+            lines.extend(from.map(|from| since(from, now)));
+            lines.extend(until.map(|until| moment("Until", until, now)));
+            lines.push(line("Then", "the run goes on by itself"));
+            lines.extend(deadline.map(|deadline| moment("Run ends", deadline, now)));
+            lines
+        }
         Wait::Queue { since: from, is_taken_up } => {
             let for_what = if *is_taken_up { "its first step: a server has taken it up" } else { "a server that takes it up" };
             let then = line("Then", "its first step begins. It keeps its place whatever happens to the server");
