@@ -49,6 +49,11 @@ impl Money {
         Self(self.0.saturating_add(other.0))
     }
 
+    /// So much for each of `count`; `None` when that is more than can be written.
+    pub fn times(self, count: u64) -> Option<Self> {
+        i64::try_from(count).ok().and_then(|count| self.0.checked_mul(count)).map(Self)
+    }
+
     /// The difference, but never below nothing: what is left.
     #[must_use]
     pub fn left_after(self, used: Self) -> Self {

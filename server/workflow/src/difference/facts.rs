@@ -13,7 +13,8 @@ use url::Url;
 use crate::{
     permissions,
     plan::{
-        AfterRefusal, ApprovalStep, Approver, CredentialPiece, FieldCheck, HttpStep, InputField, Per, Plan, Quorum, Risk, Step, StepKind,
+        AfterRefusal, ApprovalStep, Approver, CredentialPiece, FieldCheck, HttpStep, InputField, Per, Plan, Quorum, Risk, Step, StepKind, TRY_BODY,
+        tree::{NodeId, Order, Place, Tree},
     },
 };
 
@@ -88,11 +89,6 @@ pub(super) struct Ask {
     pub(super) goes_on_after_rejection: bool,
 }
 
-/// Every step of a plan, in the order of the file.
-fn all_steps(plan: &Plan) -> impl Iterator<Item = &Step> {
-    plan.steps.iter()
-}
-
 impl Facts {
     pub(super) fn of(plan: &Plan) -> Self {
         let mut facts = Self {
@@ -109,13 +105,16 @@ impl Facts {
             said: said(plan),
             ..Self::default()
         };
-        let mut after_approvals = BTreeSet::new();
-        for step in all_steps(plan) {
-            facts.take(step, plan);
-            facts.steps.push(StepFact { after_approvals: after_approvals.clone(), ..StepFact::of(step) });
-            if matches!(step.kind, StepKind::Approval(_)) {
-                after_approvals.insert(step.id.clone());
-            }
+        let tree = Tree::of(plan);
+        let approvals: Vec<(NodeId, &str)> = tree
+            .nodes()
+            .filter(|(_, node)| matches!(node.step.kind, StepKind::Approval(_)))
+            .map(|(approval, node)| (approval, node.step.id.as_str()))
+            .collect();
+        for (node, planned) in tree.nodes() {
+            let before = approvals.iter().filter(|(approval, _)| guards(&tree, *approval, node)).map(|(_, id)| (*id).to_owned());
+            facts.take(planned.step, plan);
+            facts.steps.push(StepFact { after_approvals: before.collect(), ..StepFact::of(planned.step) });
         }
         facts
     }
@@ -177,6 +176,37 @@ impl Ask {
     }
 }
 
+/// Whether a step can only be reached once an approval was asked: one that stands in a block that may be passed over does not count.
+fn guards(tree: &Tree<'_>, approval: NodeId, step: NodeId) -> bool {
+    if tree.order(approval, step) != Order::Before {
+        return false;
+    }
+    let around = tree.lineage(step);
+    tree.lineage(approval).into_iter().filter(|node| !around.contains(node)).all(|node| match tree.get(node).map(|node| node.place) {
+        Some(Place::Root) => true,
+        Some(Place::Block { of, block }) if !around.contains(&of) => match tree.step(of).map(|step| &step.kind) {
+            Some(StepKind::Parallel(_)) => true,
+            Some(StepKind::Try(_)) => block == TRY_BODY,
+            _ => false,
+        },
+        Some(Place::Block { .. }) => tree.siblings(node).iter().any(|sibling| around.contains(sibling)),
+        _ => false,
+    })
+}
+
+/// How often a step may run at most, as far as the loops around it say.
+fn rounds(tree: &Tree<'_>, step: NodeId) -> Option<u64> {
+    tree.lineage(step).windows(2).try_fold(1_u64, |rounds, pair| {
+        let [container, inside] = pair else { return Some(rounds) };
+        let in_block = matches!(tree.get(*inside).map(|node| node.place), Some(Place::Block { .. }));
+        match tree.step(*container).map(|step| &step.kind) {
+            Some(StepKind::While(step)) if in_block => rounds.checked_mul(u64::from(step.max_iterations)),
+            Some(StepKind::ForEach(_)) if in_block => None,
+            _ => Some(rounds),
+        }
+    })
+}
+
 /// A part of a plan as JSON. What cannot be written is the same as nothing, which no part of a plan is.
 fn written(part: &impl serde::Serialize) -> Value {
     serde_json::to_value(part).unwrap_or(Value::Null)
@@ -194,7 +224,19 @@ fn parts(step: &Step) -> BTreeMap<String, Value> {
     let arguments = arguments
         .into_iter()
         .filter(|(name, _)| name != "kind" && !(matches!(step.kind, StepKind::Approval(_)) && of_approval.contains(&name.as_str())));
-    fields.into_iter().chain(arguments).collect()
+    fields.into_iter().chain(arguments).map(|(name, part)| (name, without_steps(part))).collect()
+}
+
+/// A part with the ids of the steps inside it in their places: those are told of on their own.
+fn without_steps(part: Value) -> Value {
+    match part {
+        Value::Object(mut step) if ["id", "line", "kind"].iter().all(|name| step.contains_key(*name)) => {
+            step.shift_remove("id").unwrap_or_default()
+        }
+        Value::Object(fields) => fields.into_iter().map(|(name, part)| (name, without_steps(part))).collect(),
+        Value::Array(items) => items.into_iter().map(without_steps).collect(),
+        other => other,
+    }
 }
 
 fn said(plan: &Plan) -> BTreeMap<&'static str, String> {
@@ -221,9 +263,11 @@ fn cost(plan: &Plan) -> Cost {
     let of_each = plan.budget.filter(|budget| budget.per == Per::Step).map(|budget| budget.limit);
     let mut costs_something = false;
     let mut sum = Some(Money::ZERO);
-    for step in all_steps(plan).filter(|step| matches!(step.kind, StepKind::Model(_))) {
+    let tree = Tree::of(plan);
+    for (node, planned) in tree.nodes().filter(|(_, planned)| matches!(planned.step.kind, StepKind::Model(_))) {
         costs_something = true;
-        let limit = [step.budget, of_each].into_iter().flatten().min();
+        let limit = [planned.step.budget, of_each].into_iter().flatten().min();
+        let limit = limit.zip(rounds(&tree, node)).and_then(|(limit, rounds)| limit.times(rounds));
         sum = sum.zip(limit).map(|(sum, limit)| sum.saturating_add(limit));
     }
     if !costs_something {
