@@ -310,6 +310,7 @@ impl Sketch<'_> {
             "task": match model.task {
                 ModelTask::Generate => "generate",
                 ModelTask::Analyze => "analyze",
+                ModelTask::Chat => "chat",
             },
             "model": named,
             "system": system,

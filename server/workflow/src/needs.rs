@@ -96,6 +96,26 @@ impl Needs {
                         needs.form(fields);
                     }
                 },
+                StepKind::Chat(chat) => {
+                    match chat.model.as_ref().or(plan.default_model.as_ref()) {
+                        Some(name) => drop(needs.models.insert(name.clone())),
+                        None => needs.default_model = true,
+                    }
+                    needs.template(chat.system.as_ref());
+                    chat.messages.iter().for_each(|message| needs.template(Some(&message.content)));
+                }
+                StepKind::Script(script) => {
+                    needs.template(script.code.as_ref());
+                    script.args.iter().for_each(|args| needs.value(args));
+                }
+                StepKind::FileRead(file) => needs.template(Some(&file.path)),
+                StepKind::FileWrite(file) => {
+                    needs.template(Some(&file.path));
+                    needs.value(&file.content);
+                }
+                StepKind::Mail(mail) => {
+                    mail.to.iter().chain([&mail.subject]).chain(&mail.text).chain(&mail.html).for_each(|text| needs.template(Some(text)));
+                }
                 StepKind::Parallel(_) | StepKind::Try(_) => {}
             }
         }

@@ -5,6 +5,7 @@
 //! [`Plan::not_yet`], and no run of it starts.
 
 mod block;
+mod outside;
 pub mod tree;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use block::{
     AfterExpiry, AtLimit, Block, Branch, BranchFailure, Case, Expiry, ForEachStep, IfStep, ParallelStep, Route, RouteStep, SubWorkflowStep,
     SwitchStep, TRY_BODY, TRY_CATCH, TRY_FINALLY, Tested, TryStep, WaitStep, WhileStep,
 };
+pub use outside::{ChatStep, FileReadStep, FileWriteStep, MailStep, Message, MessageRole, Permissions, Reach, ScriptStep};
 pub use tree::Tree;
 
 use crate::{
@@ -258,6 +260,27 @@ pub struct Step {
     /// The fields of the graph's state that its result has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub writes: Vec<String>,
+    /// What it asks for beyond its kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub further: Option<Box<Further>>,
+}
+
+/// What a step may say and what cannot be done yet, whatever its kind.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Further {
+    /// The agent it goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// What helps to choose an agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_hints: Option<Value>,
+    /// What it may touch, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<Permissions>,
+    /// Who is told when it fails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<String>,
 }
 
 impl Step {
@@ -278,6 +301,7 @@ impl Step {
             depends_on: None,
             compensate: None,
             writes: Vec::new(),
+            further: None,
         }
     }
 
@@ -289,12 +313,29 @@ impl Step {
 
     /// What of it cannot be done yet, as the file writes it.
     fn not_yet(&self) -> Option<String> {
-        match &self.kind {
-            StepKind::Workflow(_) => Some("workflow".to_owned()),
-            StepKind::Wait(WaitStep::Webhook { .. }) => Some("wait with `mode: webhook`".to_owned()),
-            StepKind::Wait(WaitStep::Form { .. }) => Some("wait with `mode: form`".to_owned()),
+        let of_kind = match &self.kind {
+            StepKind::Workflow(_) => Some("workflow"),
+            StepKind::Wait(WaitStep::Webhook { .. }) => Some("wait with `mode: webhook`"),
+            StepKind::Wait(WaitStep::Form { .. }) => Some("wait with `mode: form`"),
+            StepKind::Chat(chat) if !chat.tools.is_empty() => Some("a prompt with `tools`"),
+            StepKind::Chat(_) => Some("a prompt with several `messages`"),
+            StepKind::Script(_) => Some("script.execute"),
+            StepKind::FileRead(_) => Some("file.read"),
+            StepKind::FileWrite(_) => Some("file.write"),
+            StepKind::Mail(_) => Some("mail.send"),
             _ => None,
-        }
+        };
+        let further = || {
+            let further = self.further.as_deref()?;
+            let named = [
+                ("agent", further.agent.is_some()),
+                ("agent_hints", further.agent_hints.is_some()),
+                ("permissions", further.permissions.is_some()),
+                ("notify", !further.notify.is_empty()),
+            ];
+            named.into_iter().find(|(_, said)| *said).map(|(name, _)| name)
+        };
+        of_kind.or_else(further).map(str::to_owned)
     }
 }
 
@@ -419,6 +460,16 @@ pub enum StepKind {
     Wait(WaitStep),
     /// Another workflow.
     Workflow(SubWorkflowStep),
+    /// A prompt with messages or tools.
+    Chat(ChatStep),
+    /// `script.execute`.
+    Script(ScriptStep),
+    /// `file.read`.
+    FileRead(FileReadStep),
+    /// `file.write`.
+    FileWrite(FileWriteStep),
+    /// `mail.send`.
+    Mail(MailStep),
     /// Which node of a graph comes next.
     Route(RouteStep),
 }
@@ -442,6 +493,11 @@ impl StepKind {
             Self::Try(_) => "try",
             Self::Wait(_) => "wait",
             Self::Workflow(_) => "workflow",
+            Self::Chat(chat) => chat.task.action(),
+            Self::Script(_) => "script.execute",
+            Self::FileRead(_) => "file.read",
+            Self::FileWrite(_) => "file.write",
+            Self::Mail(_) => "mail.send",
             Self::Route(_) => "routes",
         }
     }
@@ -528,6 +584,8 @@ pub enum ModelTask {
     Generate,
     /// `agent.analyze`.
     Analyze,
+    /// `agent.chat`.
+    Chat,
 }
 
 impl ModelTask {
@@ -536,6 +594,7 @@ impl ModelTask {
         match self {
             Self::Generate => "agent.generate",
             Self::Analyze => "agent.analyze",
+            Self::Chat => "agent.chat",
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     expression::{Lookup, Scope},
     plan::{
         StepKind, TRY_CATCH,
-        tree::{At, NodeId, Order, Place, Tree, round_prefix},
+        tree::{At, NodeId, Place, Tree, round_prefix},
     },
     run::{BranchRun, Inside, Run, StepRun, StepState, Trying},
 };
@@ -107,12 +107,7 @@ impl<'a> Names<'a> {
 
     /// How a step of the plan stands to the position, within one round of the loops around both.
     fn stands(&self, node: NodeId) -> Stands {
-        let in_order = |other: NodeId| match self.tree.order(node, other) {
-            Order::Before => Stands::Before,
-            // What takes a step back comes after it.
-            Order::Around if self.is_taken_back_by(node, other) => Stands::Before,
-            _ => Stands::Elsewhere,
-        };
+        let in_order = |other: NodeId| if self.tree.is_over_before(node, other) { Stands::Before } else { Stands::Elsewhere };
         match &self.position {
             Position::End => Stands::Before,
             Position::Before(at) => in_order(at.node),
@@ -124,26 +119,6 @@ impl<'a> Names<'a> {
                     in_order(of.node)
                 }
             }
-        }
-    }
-
-    fn is_taken_back_by(&self, node: NodeId, other: NodeId) -> bool {
-        let place = Place::Compensation { of: node };
-        self.tree.lineage(other).iter().any(|node| self.tree.get(*node).is_some_and(|node| node.place == place))
-    }
-
-    /// The block with names of its own that a step stands in: the innermost one. `None` is the workflow itself.
-    fn scope_of(&self, node: NodeId) -> Option<(NodeId, usize)> {
-        let mut at = node;
-        loop {
-            let place = self.tree.get(at)?.place;
-            let of = place.container()?;
-            if let Place::Block { block, .. } = place
-                && self.tree.has_names_of_its_own(of)
-            {
-                return Some((of, block));
-            }
-            at = of;
         }
     }
 
@@ -274,7 +249,7 @@ impl<'a> Names<'a> {
                 return Some(Lookup::Found(value));
             }
             let key = scope.map(|(at, block, _)| (at.node, *block));
-            let here: Vec<NodeId> = setters.iter().copied().filter(|node| self.scope_of(*node) == key).collect();
+            let here: Vec<NodeId> = setters.iter().copied().filter(|node| self.tree.scope_of(*node) == key).collect();
             if here.is_empty() {
                 continue;
             }
@@ -381,9 +356,18 @@ impl<'a> Names<'a> {
         match paths.first() {
             Some(path) if self.run.step(path).state.is_active() || self.may_come(path) => Lookup::NotYetKnown,
             Some(_) => Lookup::Found(Cow::Owned(not_taken())),
-            // In a branch that is not this one, or later.
+            // In a loop that had no round.
+            None if self.stands(node) == Stands::Before && self.is_in_round(node) => Lookup::Found(Cow::Owned(not_taken())),
+            // In a branch that is not this one, in a round that is gone, or later.
             None => Lookup::Unknown,
         }
+    }
+
+    /// Whether every `for_each` around a step is around the position too.
+    fn is_in_round(&self, node: NodeId) -> bool {
+        let around = self.surroundings();
+        let loops = self.tree.scopes(node).into_iter().filter(|(of, _)| self.tree.is_loop(*of));
+        loops.into_iter().all(|(of, block)| around.iter().any(|(at, here, _)| (at.node, *here) == (of, block)))
     }
 
     /// `steps` as one object, for expressions that choose a step by a value.
@@ -417,7 +401,7 @@ pub(crate) fn variables_of(tree: &Tree<'_>, run: &Run, block: (&At, usize, &str)
     let names = Names::end_of(tree, run, Some(block), now);
     let scope = Some((block.0.node, block.1));
     let mut variables = Map::new();
-    for (_, planned) in tree.nodes().filter(|(node, _)| names.scope_of(*node) == scope) {
+    for (_, planned) in tree.nodes().filter(|(node, _)| tree.scope_of(*node) == scope) {
         let branches = match &planned.step.kind {
             StepKind::Parallel(step) => step.branches.iter().map(|branch| branch.id.as_str()).collect(),
             _ => Vec::new(),
@@ -457,7 +441,8 @@ impl Scope for Names<'_> {
         let started = self.run.started()?;
         match name {
             "steps" => Some(self.step(field)),
-            "state" => Some(self.state(field)),
+            // A variable may be called so where there is no graph.
+            "state" if self.variable(name).is_none() => Some(self.state(field)),
             // A field that is not there is left to the whole object, so that `default` may ask for it.
             "inputs" => started.inputs.get(field).map(|value| Lookup::Found(Cow::Borrowed(value))),
             "vars" => started.vars.get(field).map(|value| Lookup::Found(Cow::Borrowed(value))),

@@ -1,8 +1,9 @@
-//! What is carried through the reading of one file: the report, the names that were used, and the bundle it is in.
+//! What is carried through the reading of one file: the report, the ids, the outline, the names that were used, and the bundle it is
+//! in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use super::{bundle::Bundled, diagnostic::Report, names::Use, source::Place, yaml::Node};
+use super::{MAX_STEPS, bundle::Bundled, diagnostic::Report, names::{Opaque, Use}, outline::StepOutline, source::Place, yaml::Node};
 use crate::expression::Reference;
 
 /// See the module.
@@ -12,13 +13,40 @@ pub(super) struct Context {
     pub(super) uses: Vec<Use>,
     /// The bundle that the file is in; nothing for a file alone.
     pub(super) bundled: Option<Bundled>,
-    /// How many steps come before what is read at the moment.
-    pub(super) position: usize,
     /// Names that the text read at the moment binds itself, such as the item of a list.
     pub(super) bound: Vec<String>,
-    step: Option<String>,
+    /// Every step so far, in the order of the file.
+    pub(super) outline: Vec<StepOutline>,
+    /// Steps that could not be read, by the id they have in the plan, and what they would have set.
+    pub(super) opaque: HashMap<String, Opaque>,
+    /// The questions that stand before steps: their ids, the steps and their lines.
+    pub(super) gates: Vec<(String, String, u32)>,
+    /// The lines of the ids given so far.
+    ids: HashMap<String, u32>,
+    /// The step that is read at the moment.
+    step: Option<Current>,
+    /// Where the steps stand that are read at the moment.
+    pub(super) inside: Inside,
     /// How many regular expressions the texts read so far may have.
     patterns: usize,
+}
+
+/// The step that is read at the moment.
+#[derive(Debug, Clone)]
+pub(super) struct Current {
+    /// The id as the file gives it.
+    shown: String,
+    /// The id in the plan.
+    id: String,
+}
+
+/// Where steps stand that are read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Inside {
+    /// How many steps are around them.
+    pub(super) depth: u32,
+    /// What the block they stand in is called.
+    pub(super) label: Option<String>,
 }
 
 /// The most regular expressions of all expressions of a file together: each takes time to compile.
@@ -30,18 +58,47 @@ impl Context {
         Self { bundled, ..Self::default() }
     }
 
-    /// From here on the step at that position is read.
-    pub(super) fn enter_step(&mut self, id: &str, position: usize) {
-        self.report.enter(Some(id));
-        self.step = Some(id.to_owned());
-        self.position = position;
+    /// From here on that step is read, whose id in the plan is `id`; gives the one that was read before, to be handed to
+    /// [`Context::leave`].
+    pub(super) fn enter(&mut self, shown: &str, id: &str) -> Option<Current> {
+        self.report.enter(Some(shown));
+        self.step.replace(Current { shown: shown.to_owned(), id: id.to_owned() })
     }
 
-    /// From here on something is read that sees all steps.
-    pub(super) fn leave_steps(&mut self, steps: usize) {
-        self.report.enter(None);
-        self.step = None;
-        self.position = steps;
+    /// From here on another step is read again, or something that sees all steps.
+    pub(super) fn leave(&mut self, before: Option<Current>) {
+        self.report.enter(before.as_ref().map(|step| step.shown.as_str()));
+        self.step = before;
+    }
+
+    /// Gives an id away. One that belongs to a step already is reported, and another one that no file can give is made of it, so
+    /// that the rest can be read. `None` when there are more steps than a file may have.
+    pub(super) fn claim(&mut self, id: &str, line: u32, place: Place, given: bool) -> Option<String> {
+        if self.ids.len() >= MAX_STEPS {
+            self.report.error(Place::line(line), "too_many_steps", format!("a workflow has at most {MAX_STEPS} steps"));
+            return None;
+        }
+        let Some(first) = self.ids.get(id).copied() else {
+            self.ids.insert(id.to_owned(), line);
+            return Some(id.to_owned());
+        };
+        self.report.enter(Some(id));
+        let help = if given { "give this step another id" } else { "give this step an `id` of its own" };
+        self.report.error_with(
+            place,
+            "duplicate_id",
+            format!("the id `{id}` belongs to the step on line {first} already"),
+            help.to_owned(),
+        );
+        self.report.enter(self.step.as_ref().map(|step| step.shown.as_str()));
+        let other = format!("{id}#{}", self.ids.len());
+        self.ids.insert(other.clone(), line);
+        Some(other)
+    }
+
+    /// The line of the step that has an id.
+    pub(super) fn line_of(&self, id: &str) -> Option<u32> {
+        self.ids.get(id).copied()
     }
 
     /// Whether a text is still to be read as an expression or template. It is not when it could have more
@@ -65,17 +122,21 @@ impl Context {
         references.sort_by_key(|reference| reference.offset);
         let offsets: Vec<(usize, usize)> = references.iter().map(|reference| (reference.offset, reference.root.chars().count())).collect();
         for (reference, place) in references.into_iter().zip(node.places_at(&offsets)) {
-            if self.bound.contains(&reference.root) {
-                continue;
-            }
-            self.uses.push(Use { root: reference.root, path: reference.path, place, step: self.step.clone(), position: self.position });
+            self.use_of(reference, place);
+        }
+    }
+
+    fn use_of(&mut self, reference: Reference, place: Place) {
+        if !self.bound.contains(&reference.root) {
+            let (shown, at) = self.step.clone().map(|step| (step.shown, step.id)).unzip();
+            self.uses.push(Use { root: reference.root, path: reference.path, place, shown, at });
         }
     }
 
     /// Notes the names that a text of another file refers to: their place is where this file names the other.
     pub(super) fn note_at(&mut self, place: Place, references: BTreeSet<Reference>) {
         for reference in references {
-            self.uses.push(Use { root: reference.root, path: reference.path, place, step: self.step.clone(), position: self.position });
+            self.use_of(reference, place);
         }
     }
 

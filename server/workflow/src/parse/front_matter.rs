@@ -25,7 +25,7 @@ const MAX_TAGS: usize = 50;
 pub(super) const RISKS: &[(&str, Risk)] = &[("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High)];
 
 /// Parts of the front matter that cannot be run yet.
-const LATER: &[&str] = &["default_agent", "agent", "requirements", "compatibility", "permissions", "tools", "secrets", "steps"];
+const LATER: &[&str] = &["default_agent", "agent", "requirements", "compatibility", "permissions", "tools", "secrets"];
 /// Keys of a graph file.
 const GRAPH: &[&str] = &["schema_version", "flow", "state", "nodes", "edges", "config"];
 
@@ -55,6 +55,8 @@ pub(super) struct Header {
 pub(super) struct Declarations<'n> {
     inputs: Vec<&'n Entry>,
     pub(super) outputs: Vec<&'n Entry>,
+    /// The steps, when they stand in the front matter.
+    pub(super) steps: Option<&'n Entry>,
 }
 
 /// Reads the front matter and what continues it; the outputs are only gathered, because their values see
@@ -85,6 +87,7 @@ pub(super) fn read<'n>(context: &mut Context, node: &'n Node, continuations: &'n
     }
     let inputs = fields.take(report, "inputs", &[]);
     let outputs = fields.take(report, "outputs", &[]);
+    declarations.steps = fields.take(report, "steps", &[]);
     fields.refuse(report, LATER);
     fields.refuse(report, GRAPH);
     fields.finish(report, "the front matter");

@@ -46,12 +46,11 @@ use context::Context;
 use diagnostic::Report;
 use front_matter::{Declarations, Header};
 use markdown::{Document, Front};
-use names::{Known, Sets};
+use names::Known;
 use source::{Excerpt, Place};
-use steps::Identity;
 use yaml::Content;
 
-use crate::plan::{OutputField, Plan, Step, StepKind};
+use crate::plan::{OutputField, Plan, Step, StepKind, Tree};
 
 /// The largest file, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -104,7 +103,7 @@ fn parse_in(source: &str, bundled: Option<Bundled>) -> (Parsed, Vec<(String, Pla
 fn parse_with(context: &mut Context, source: &str) -> Parsed {
     if source.len() > MAX_BYTES {
         context.report.error(Place::line(1), "too_large", "a workflow file has at most 1 MiB");
-        return finish(context, None, Vec::new(), Vec::new());
+        return finish(context, None, Vec::new());
     }
     let lines = source::lines(source);
     let document = markdown::divide(&lines);
@@ -112,7 +111,7 @@ fn parse_with(context: &mut Context, source: &str) -> Parsed {
         Front::Matter(excerpt) => read(context, &document, excerpt),
         Front::Missing => {
             without_front_matter(&mut context.report, &lines);
-            finish(context, None, Vec::new(), Vec::new())
+            finish(context, None, Vec::new())
         }
         Front::Unclosed(line) => {
             // A YAML file may begin with `---` too.
@@ -125,15 +124,15 @@ fn parse_with(context: &mut Context, source: &str) -> Parsed {
                     help,
                 );
             }
-            finish(context, None, Vec::new(), Vec::new())
+            finish(context, None, Vec::new())
         }
     }
 }
 
-fn finish(context: &mut Context, plan: Option<Plan>, blocks: Vec<Block>, outline: Vec<StepOutline>) -> Parsed {
+fn finish(context: &mut Context, plan: Option<Plan>, blocks: Vec<Block>) -> Parsed {
     let report = std::mem::take(&mut context.report);
     let plan = plan.filter(|_| !report.has_errors());
-    Parsed { plan, blocks, outline, diagnostics: report.finish() }
+    Parsed { plan, blocks, outline: std::mem::take(&mut context.outline), diagnostics: report.finish() }
 }
 
 /// A file that does not begin with `---`: another form of workflow, or no workflow.
@@ -181,44 +180,37 @@ fn read(context: &mut Context, document: &Document, excerpt: &Excerpt) -> Parsed
     }
     let front = front.report(&mut context.report);
     let steps_in_front = front.as_ref().is_some_and(|node| node.entry("steps").is_some());
-    let Sorted { steps: mut blocks, continuations, others } = blocks::sort(document, steps_in_front, &mut context.report);
+    let Sorted { steps: blocks, continuations, others } = blocks::sort(document, steps_in_front, &mut context.report);
     let (header, declarations) = match &front {
         Some(node) => front_matter::read(context, node, &continuations),
         None => (Header::default(), Declarations::default()),
     };
-    if blocks.len() > MAX_STEPS {
-        let line = blocks.get(MAX_STEPS).map_or(1, |block| block.line);
-        context.report.error(Place::line(line), "too_many_steps", format!("a workflow has at most {MAX_STEPS} steps"));
-        blocks.truncate(MAX_STEPS);
-    }
     if blocks.is_empty() && !steps_in_front && front.is_some() {
         no_steps(&mut context.report, document, &others);
     }
 
-    let identities: Vec<Identity> = blocks.iter().map(|block| steps::identify(context, block)).collect();
-    let identities = unique(&mut context.report, identities, &blocks);
-    let mut plan_steps: Vec<Step> = Vec::new();
-    let mut all_read = true;
-    let mut outline = Vec::new();
-    let mut sets: Vec<Sets> = Vec::new();
-    for (position, (block, identity)) in blocks.iter().zip(identities).enumerate() {
-        let read = steps::read(context, block, identity, position, &header);
-        all_read &= read.steps.is_some();
-        plan_steps.extend(read.steps.into_iter().flatten());
-        outline.push(read.outline);
-        sets.push(read.sets);
+    let mut members = Vec::new();
+    for block in &blocks {
+        let identity = steps::identify(context, block);
+        let Some(member) = steps::read(context, block, identity, &header) else { break };
+        members.push(member);
     }
-    context.leave_steps(blocks.len());
+    if let Some(entry) = declarations.steps {
+        members.extend(steps::read_list(context, &header, entry, None));
+    }
+    let complete = members.len() >= blocks.len();
+    let all_read = complete && context.opaque.is_empty();
+    let plan_steps = steps::arrange(&mut context.report, members);
+    steps::check_gates(context);
     let outputs = front_matter::outputs(context, &declarations);
-    let all_steps_known = all_read && !steps_in_front;
-    check_outputs(&mut context.report, &outputs, &declarations, &plan_steps, all_steps_known);
-    let inputs = front.is_some().then(|| header.input_names.iter().map(String::as_str).collect());
-    if !steps_in_front {
-        names::check(context, &Known { inputs, steps: &sets });
-    }
-    steps::check_gates(&mut context.report, &plan_steps);
-    let plan = all_read.then(|| plan(header, outputs, plan_steps));
-    finish(context, plan, others, outline)
+    let inputs: Option<Vec<String>> = front.is_some().then(|| header.input_names.clone());
+    let plan = plan(header, outputs, plan_steps);
+    check_outputs(&mut context.report, &plan, &declarations, all_read);
+    let tree = Tree::of(&plan);
+    let inputs = inputs.as_ref().map(|names| names.iter().map(String::as_str).collect());
+    names::check(context, &Known { inputs, tree: &tree, complete });
+    drop(tree);
+    finish(context, all_read.then_some(plan), others)
 }
 
 fn plan(header: Header, outputs: Vec<OutputField>, steps: Vec<Step>) -> Plan {
@@ -254,42 +246,17 @@ fn no_steps(report: &mut Report, document: &Document, others: &[Block]) {
     report.error_with(Place::line(candidate.map_or(1, |block| block.line)), "no_steps", "this workflow has no steps", help);
 }
 
-/// Reports ids that are given twice, and gives each later one another id, so that the rest can be read.
-fn unique(report: &mut Report, identities: Vec<Identity>, blocks: &[blocks::StepBlock<'_>]) -> Vec<Identity> {
-    let mut lines: HashMap<String, u32> = HashMap::new();
-    identities
-        .into_iter()
-        .zip(blocks)
-        .map(|(identity, block)| {
-            let Some(first) = lines.get(&identity.id) else {
-                lines.insert(identity.id.clone(), block.line);
-                return identity;
-            };
-            report.enter(Some(&identity.id));
-            let help = if identity.given { "give this step another id" } else { "give this step an `id` of its own" };
-            report.error_with(
-                identity.place,
-                "duplicate_id",
-                format!("the id `{}` belongs to the step on line {first} already", identity.id),
-                help.to_owned(),
-            );
-            report.enter(None);
-            identity
-        })
-        .collect()
-}
-
 /// Every output has a value, or a step that sets it, and not both.
-fn check_outputs(report: &mut Report, outputs: &[OutputField], declarations: &Declarations<'_>, steps: &[Step], all_steps_known: bool) {
-    let setters: HashMap<&str, &str> = steps
-        .iter()
+fn check_outputs(report: &mut Report, plan: &Plan, declarations: &Declarations<'_>, all_steps_known: bool) {
+    let setters: HashMap<&str, &str> = plan
+        .all_steps()
         .filter_map(|step| match &step.kind {
             StepKind::SetOutputs { values } => Some(values.iter().map(|(name, _)| (name.as_str(), step.id.as_str()))),
             _ => None,
         })
         .flatten()
         .collect();
-    for output in outputs {
+    for output in &plan.outputs {
         let place = declarations.outputs.iter().find(|entry| entry.key == output.name).map_or(Place::line(1), |entry| entry.key_place);
         match (output.value.is_some(), setters.get(output.name.as_str())) {
             (true, Some(step)) => report.error_with(

@@ -14,10 +14,16 @@ pub struct StepOutline {
     pub name: String,
     /// The action (`http.request`) or kind (`approval`), as written; empty when nothing says.
     pub kind: String,
-    /// The line of its block, from 1.
+    /// The line of its block, or of the step inside another one, from 1.
     pub line: u32,
+    /// How many steps are around it.
+    pub depth: u32,
+    /// What the block that it stands in is called, such as `then`, `case low` or the id of a branch; nothing outside of others.
+    pub block: Option<String>,
     /// The text of its condition.
     pub condition: Option<String>,
+    /// The text of what an `if`, a `switch` or a loop asks.
+    pub tests: Option<String>,
     /// The method of a request.
     pub method: Option<String>,
     /// The text of a request's address.

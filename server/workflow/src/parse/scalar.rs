@@ -360,6 +360,28 @@ fn single<'n>(report: &mut Report, label: &str, wanted: &str, node: &'n Node) ->
     }
 }
 
+/// A literal as YAML types it, such as the key of a case; `plain` says that it is written without quotes.
+pub(super) fn literal(report: &mut Report, text: &str, plain: bool, place: super::source::Place) -> Option<Value> {
+    if is_template(text) {
+        report.error(place, "not_evaluated", "this is taken as it is written: expressions are not evaluated here");
+        return None;
+    }
+    if !plain {
+        return Some(Value::from(text));
+    }
+    match resolve(text) {
+        Plain::Null => Some(Value::Null),
+        Plain::Boolean(value) => Some(Value::Bool(value)),
+        Plain::Integer(value) => Some(Value::from(value)),
+        Plain::Number(value) => Number::from_f64(value).map(Value::Number),
+        Plain::Text => Some(Value::from(text)),
+        Plain::Trap(help) => {
+            report.error_with(place, "ambiguous_scalar", format!("`{}` can be read in two ways", short(text)), help);
+            None
+        }
+    }
+}
+
 /// A text as a message shows it: one line, and not longer than forty signs.
 pub(super) fn short(text: &str) -> String {
     let line: String = text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect();

@@ -113,6 +113,13 @@ pub(super) fn all_of(context: &mut Context, label: &str, node: &Node) -> Option<
     }
 }
 
+/// The expression of a text that is one lone `{{ }}`.
+pub(super) fn lone(text: &str) -> Option<&str> {
+    let inner = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    let inner = inner.trim_start_matches('-').trim_end_matches('-').trim();
+    Expression::parse(inner).is_ok().then_some(inner)
+}
+
 fn without_braces(text: &str) -> &str {
     let inner = text.trim().strip_prefix("{{").and_then(|inner| inner.strip_suffix("}}"));
     inner.map_or(text.trim(), |inner| inner.trim_start_matches('-').trim_end_matches('-').trim())

@@ -50,6 +50,8 @@ pub(super) struct Scalar {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) key: String,
+    /// Whether the key is neither quoted nor a block: it may be a number, a boolean or null.
+    pub(super) key_plain: bool,
     pub(super) key_place: Place,
     pub(super) node: Node,
 }
@@ -454,7 +456,7 @@ impl<'e> Loader<'e> {
                 continue;
             }
             lines.insert(scalar.text.clone(), key.place.line);
-            entries.push(Entry { key: scalar.text.clone(), key_place: key.place, node });
+            entries.push(Entry { key: scalar.text.clone(), key_plain: scalar.plain, key_place: key.place, node });
         }
         Ok(if refused { Content::Refused } else { Content::Map(entries) })
     }

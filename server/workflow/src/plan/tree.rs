@@ -222,6 +222,39 @@ impl<'p> Tree<'p> {
         matches!(self.step(node).map(|step| &step.kind), Some(StepKind::ForEach(_) | StepKind::Parallel(_)))
     }
 
+    /// The block with names of its own that a step stands in: the innermost one. `None` is the workflow itself.
+    pub fn scope_of(&self, node: NodeId) -> Option<(NodeId, usize)> {
+        self.scopes(node).into_iter().next()
+    }
+
+    /// All blocks with names of their own around a step, the innermost first.
+    pub fn scopes(&self, node: NodeId) -> Vec<(NodeId, usize)> {
+        self.blocks_around(node).into_iter().filter(|(of, _)| self.has_names_of_its_own(*of)).collect()
+    }
+
+    /// All blocks around a step, as the steps that have them and which of theirs they are, the innermost first.
+    pub fn blocks_around(&self, node: NodeId) -> Vec<(NodeId, usize)> {
+        let mut all = Vec::new();
+        let mut at = node;
+        while let Some(place) = self.place(at) {
+            let Some(of) = place.container() else { break };
+            if let Place::Block { block, .. } = place {
+                all.push((of, block));
+            }
+            at = of;
+        }
+        all
+    }
+
+    /// Whether a step is over before another one acts: what takes a step back comes after it.
+    pub fn is_over_before(&self, node: NodeId, other: NodeId) -> bool {
+        match self.order(node, other) {
+            Order::Before => true,
+            Order::Around => self.lineage(other).iter().any(|inside| self.place(*inside) == Some(Place::Compensation { of: node })),
+            _ => false,
+        }
+    }
+
     /// The steps around a step, the outermost first, itself last.
     pub fn lineage(&self, node: NodeId) -> Vec<NodeId> {
         let mut line = vec![node];

@@ -102,6 +102,10 @@ fn facts(draft: &Draft<'_>, at: &At, path: &str) -> Result<Vec<Event>, Failure> 
         }
         StepKind::Route(planned) => route(&renderer, path, planned),
         StepKind::Data(data) => give(&renderer, path, data),
+        // No run of such a plan is started; one that was all the same does not go past it.
+        StepKind::Chat(_) | StepKind::Script(_) | StepKind::FileRead(_) | StepKind::FileWrite(_) | StepKind::Mail(_) => {
+            Err(Failure::last("not_supported", format!("`{}` cannot be run yet", step.kind.name())))
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{Reader, form};
 use crate::{
-    expression::Template,
+    expression::{Expression, Template},
     parse::{
         context::Context,
+        diagnostic::Report,
         fields::{Fields, required, take_from_either},
         front_matter::RISKS,
         scalar::{self, short},
@@ -14,7 +15,7 @@ use crate::{
         template,
         yaml::{Content, Entry, Node, Scalar},
     },
-    plan::{AfterRefusal, ApprovalStep, Approver, Quorum, StepKind},
+    plan::{AfterRefusal, ApprovalStep, Approver, IfStep, Quorum, Step, StepKind},
 };
 
 /// How long an approval that does not say can be decided.
@@ -68,9 +69,21 @@ impl Reader<'_> {
         let report = &mut context.report;
         let risk = risk.and_then(|entry| scalar::word(report, "risk", &entry.node, RISKS, &[])).unwrap_or(self.header.risk);
         let expires_in = expires_in.and_then(|entry| scalar::positive_duration(report, "expires_in", &entry.node)).unwrap_or(EXPIRES_IN);
-        let on_reject = on_reject.and_then(|entry| after(context, entry, "stop")).unwrap_or(AfterRefusal::Stop);
+        let is_word = |entry: &Entry, word: &str| entry.node.scalar().is_some_and(|scalar| scalar.text == word);
+        let expires_as_rejected = on_expiry.is_none_or(|entry| is_word(entry, "reject"));
+        let branches = (on_reject.filter(|entry| has_steps(entry)), on_expiry.filter(|entry| has_steps(entry)));
+        let after_word = |report: &mut Report, entry: Option<&Entry>, refusal: &str| {
+            let words = [(refusal, AfterRefusal::Stop), ("continue", AfterRefusal::Continue)];
+            match entry {
+                // What is done then follows as a step of its own.
+                Some(entry) if has_steps(entry) => Some(AfterRefusal::Continue),
+                Some(entry) => scalar::word(report, &entry.key, &entry.node, &words, &[]),
+                None => None,
+            }
+        };
+        let on_reject = after_word(report, on_reject, "stop").unwrap_or(AfterRefusal::Stop);
         // An approval that nobody decides counts as rejected, so it goes on as a rejected one does.
-        let on_expiry = match on_expiry.and_then(|entry| after(context, entry, "reject")) {
+        let on_expiry = match after_word(report, on_expiry, "reject") {
             Some(AfterRefusal::Continue) => AfterRefusal::Continue,
             Some(AfterRefusal::Stop) | None => on_reject,
         };
@@ -79,13 +92,8 @@ impl Reader<'_> {
             Some(entry) => form::read(context, entry),
             None => Some(Vec::new()),
         };
-        for approver in approvers.iter().flatten() {
-            match approver {
-                Approver::Role(role) => self.outline.approvers.push(format!("role:{role}")),
-                Approver::Email(email) => self.outline.approvers.push(format!("email:{email}")),
-                Approver::Anyone => {}
-            }
-        }
+        self.outline.approvers = words(approvers.as_deref().unwrap_or_default());
+        self.after_refusal(branches, expires_as_rejected);
         Some(StepKind::Approval(ApprovalStep {
             title: title?,
             description,
@@ -101,17 +109,53 @@ impl Reader<'_> {
     }
 }
 
-/// `stop` or `reject`, and `continue`; steps of its own cannot be run yet.
-fn after(context: &mut Context, entry: &Entry, refusal: &str) -> Option<AfterRefusal> {
-    if matches!(entry.node.content, Content::List(_) | Content::Map(_)) {
-        context.report.not_supported(entry.key_place, format!("`{}` with steps of its own", entry.key));
-        return None;
+impl Reader<'_> {
+    /// The steps that follow a rejection and those that follow an expiry. In the plan the approval goes on, and an `if` behind it
+    /// asks how it was decided. An approval that nobody decides counts as rejected, unless it says what follows then.
+    fn after_refusal(&mut self, (on_reject, on_expiry): (Option<&Entry>, Option<&Entry>), expires_as_rejected: bool) {
+        let decisions = |words: &str| format!("steps['{}'].output.decision in [{words}]", self.id);
+        let rejected = decisions(if expires_as_rejected { "'rejected', 'expired'" } else { "'rejected'" });
+        let expired = decisions("'expired'");
+        for (entry, key, test) in [(on_reject, "on_reject", rejected), (on_expiry, "on_expiry", expired)] {
+            let Some(entry) = entry else { continue };
+            let nested;
+            let list = match &entry.node.content {
+                Content::Map(entries) if entries.iter().any(|entry| entry.key == "steps") => {
+                    let mut fields = Fields::new(entries);
+                    nested = fields.take(&mut self.context.report, "steps", &[]);
+                    fields.finish(&mut self.context.report, &format!("`{key}`"));
+                    nested.unwrap_or(entry)
+                }
+                _ => entry,
+            };
+            let id = format!("{}_{key}", self.id);
+            let then = self.block(list, &id, key);
+            let Some(id) = self.context.claim(&id, self.line, entry.key_place, false) else { continue };
+            let Ok(test) = Expression::parse(&test) else { continue };
+            let name = format!("{}: {key}", self.identity.name);
+            self.following.push(Step::plain(id, name, self.line, StepKind::If(IfStep { test, then, otherwise: Vec::new() })));
+        }
     }
-    let words = [(refusal, AfterRefusal::Stop), ("continue", AfterRefusal::Continue)];
-    scalar::word(&mut context.report, &entry.key, &entry.node, &words, &[])
 }
 
-fn read_approvers(context: &mut Context, entry: &Entry) -> Option<Vec<Approver>> {
+/// Whether what follows is written as steps.
+const fn has_steps(entry: &Entry) -> bool {
+    matches!(entry.node.content, Content::List(_) | Content::Map(_))
+}
+
+/// Approvers as the file writes them.
+pub(super) fn words(approvers: &[Approver]) -> Vec<String> {
+    approvers
+        .iter()
+        .filter_map(|approver| match approver {
+            Approver::Role(role) => Some(format!("role:{role}")),
+            Approver::Email(email) => Some(format!("email:{email}")),
+            Approver::Anyone => None,
+        })
+        .collect()
+}
+
+pub(super) fn read_approvers(context: &mut Context, entry: &Entry) -> Option<Vec<Approver>> {
     let items = match &entry.node.content {
         Content::List(items) => items.as_slice(),
         Content::Refused => return None,

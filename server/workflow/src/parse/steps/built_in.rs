@@ -1,9 +1,9 @@
-//! `workflow.assert`, `workflow.set_outputs` and `workflow.log`.
+//! `workflow.assert`, `workflow.set_outputs`, `workflow.log` and `workflow.sleep`.
 
-use super::Reader;
+use super::{Reader, wait};
 use crate::{
     parse::{diagnostic::did_you_mean, fields::Fields, scalar, source::Place, template},
-    plan::{LogLevel, StepKind},
+    plan::{LogLevel, StepKind, WaitStep},
 };
 
 const LEVELS: &[(&str, LogLevel)] =
@@ -60,5 +60,11 @@ impl Reader<'_> {
         let level = level.and_then(|entry| scalar::word(report, "level", &entry.node, LEVELS, &[])).unwrap_or_default();
         let message = message.and_then(|entry| template::template(self.context, "message", &entry.node));
         Some(StepKind::Log { level, message: message? })
+    }
+
+    pub(super) fn sleep(&mut self, inputs: &mut Fields<'_>, place: Place) -> Option<StepKind> {
+        let help = "add `duration:` below `inputs`, such as `duration: 30s`";
+        let entry = inputs.take_required(&mut self.context.report, "duration", ("`workflow.sleep`", place), help)?;
+        Some(StepKind::Wait(WaitStep::Duration { duration: wait::length(self.context, entry)? }))
     }
 }

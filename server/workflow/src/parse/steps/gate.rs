@@ -5,7 +5,7 @@ use super::{Reader, approval::EXPIRES_IN};
 use crate::{
     expression::{Expression, Template},
     parse::{
-        diagnostic::Report,
+        context::Context,
         fields::Fields,
         scalar::{self, is_template},
         source::Place,
@@ -36,7 +36,10 @@ impl Reader<'_> {
             }
             return None;
         }
+        let id = format!("{}{SUFFIX}", self.id);
+        let first_use = self.context.uses.len();
         let description = reason.and_then(|entry| template::template(self.context, "approval_reason", &entry.node));
+        self.context.uses.iter_mut().skip(first_use).for_each(|used| used.at = Some(id.clone()));
         self.outline.asks_first = true;
         // A name is text; as a title it would be evaluated.
         let title = if is_template(&self.identity.name) { &self.identity.id } else { &self.identity.name };
@@ -52,24 +55,23 @@ impl Reader<'_> {
             on_reject: AfterRefusal::Stop,
             fields: Vec::new(),
         };
-        let (id, name) = (format!("{}{SUFFIX}", self.identity.id), format!("{}: approval", self.identity.name));
+        let name = format!("{}: approval", self.identity.name);
+        self.context.gates.push((id.clone(), self.identity.id.clone(), self.line));
         Some(Step { condition: condition.cloned(), ..Step::plain(id, name, self.line, StepKind::Approval(approval)) })
     }
 }
 
 /// Reports steps that have the id of another step's question.
-pub(in crate::parse) fn check_gates(report: &mut Report, steps: &[Step]) {
-    for pair in steps.windows(2) {
-        let [gate, gated] = pair else { continue };
-        let is_gate = gate.line == gated.line && gate.id.strip_suffix(SUFFIX) == Some(gated.id.as_str());
-        let Some(other) = steps.iter().find(|step| is_gate && step.id == gate.id && step.line != gate.line) else { continue };
-        report.enter(Some(&other.id));
-        report.error_with(
-            Place { length: 3, ..Place::line(other.line) },
+pub(in crate::parse) fn check_gates(context: &mut Context) {
+    for (gate, step, line) in std::mem::take(&mut context.gates) {
+        let Some(other) = context.line_of(&gate) else { continue };
+        context.report.enter(Some(&gate));
+        context.report.error_with(
+            Place { length: 3, ..Place::line(other) },
             "duplicate_id",
-            format!("the id `{}` belongs to the approval of the step `{}` on line {}", other.id, gated.id, gated.line),
+            format!("the id `{gate}` belongs to the approval of the step `{step}` on line {line}"),
             "give this step another id".to_owned(),
         );
-        report.enter(None);
+        context.report.enter(None);
     }
 }

@@ -1,29 +1,47 @@
 //! One step: its id, the keys of every step, and the kind that reads the rest.
 //!
-//! One file a kind. To add a kind: a variant of [`StepKind`], a file here, an arm in [`kind`], and its
-//! words out of the lists of later ones in [`kinds`].
+//! One file a kind, or a family of kinds: `branch` (`if`, `switch`), `repeat` (`for_each`, `while`), `parallel`, `attempt` (`try`),
+//! `wait`, `approval` with its `form`, `http`, `model` and `chat`, `outside` (scripts, files, mail, other workflows), `built_in`, and
+//! `data` for those that reach nobody. What every step can say is in `on_error`, `gate`, `further` and `list`, which reads the steps inside a step and puts them in order. To add a kind: a variant of
+//! [`StepKind`], a file here, an arm in [`Reader::kind`], and its words in [`kinds`].
+//!
+//! What could not be read stands in the plan as a step that does nothing, so that the rest is checked; a plan with such a step
+//! never leaves the parser.
 
 mod approval;
+mod attempt;
+mod branch;
 mod built_in;
+mod chat;
 mod data;
 mod form;
+mod further;
 mod gate;
 mod http;
+mod identity;
 pub(in crate::parse) mod kinds;
+mod list;
 mod model;
+mod named;
 mod on_error;
+mod outside;
+mod parallel;
+mod repeat;
+mod wait;
 
 pub(super) use gate::check_gates;
+pub(super) use identity::{Identity, identify};
+pub(super) use list::{Member, arrange, read_list};
+
+use named::Named;
 
 use super::{
     blocks::StepBlock,
-    bundle,
     context::Context,
-    diagnostic::nearest,
     fields::Fields,
     front_matter::Header,
-    limits, names,
-    names::Sets,
+    limits,
+    names::{self, Opaque},
     outline::StepOutline,
     scalar::{self, is_identifier, short, slug},
     source::Place,
@@ -31,146 +49,57 @@ use super::{
     yaml::{self, Content, Entry, Node},
 };
 use crate::{
-    data::{
-        Action,
-        describe::{self, Description},
-    },
+    data::{Action, describe},
     expression::Expression,
     plan::{OnError, Retry, Step, StepKind},
 };
 
-/// A block, read.
-pub(super) struct Read {
-    /// What it gives to the plan, in order: the step, behind the question whether it may run if it asks for one.
-    /// `None` when so much of it was refused that there is none. What else was refused is in the report.
-    pub(super) steps: Option<Vec<Step>>,
-    pub(super) outline: StepOutline,
-    pub(super) sets: Sets,
-}
-
-/// The id and the name of a block, and where the id stands.
-pub(super) struct Identity {
-    pub(super) id: String,
-    pub(super) name: String,
-    /// Where to point at when something is wrong with the id.
-    pub(super) place: Place,
-    /// Whether the file gives the id itself.
-    pub(super) given: bool,
-}
-
-/// The id that a block gives itself, else that of its heading, else the slug of its heading or name.
-pub(super) fn identify(context: &mut Context, block: &StepBlock<'_>) -> Identity {
-    let fence = Place { length: 3, ..Place::line(block.line) };
-    let entry = |key: &str| block.node.as_ref().and_then(|node| node.entry(key));
-    let name = entry("name").and_then(|entry| entry.node.scalar()).map(|scalar| scalar.text.trim().to_owned());
-    let name = name.filter(|name| !name.is_empty() && !scalar::is_template(name));
-    let title = block.heading.map(|heading| heading.title.clone()).filter(|title| !title.is_empty());
-    let from_place = from_heading(block, name.as_deref());
-    let shown = |id: &str| name.clone().or_else(|| title.clone()).unwrap_or_else(|| id.to_owned());
-    if let Some(entry) = entry("id") {
-        let text = entry.node.scalar().map(|scalar| scalar.text.as_str()).unwrap_or_default();
-        if is_step_id(text) {
-            return Identity { id: text.to_owned(), name: shown(text), place: entry.node.place, given: true };
-        }
-        let help = slug(text, '_').map(|slug| if is_step_id(&slug) { slug } else { format!("step_{slug}") });
-        if !matches!(entry.node.content, Content::Refused) {
-            context.report.error_with(
-                entry.node.place,
-                "invalid_id",
-                format!(
-                    "`{}` cannot be the id of a step: it begins with a letter, and letters, digits, `_` and `-` follow, 64 at most",
-                    short(text)
-                ),
-                help.map(|help| format!("write `{help}`")),
-            );
-        }
-    } else if let Some(id) = id_in_text(block) {
-        return Identity { name: shown(&id), id, place: fence, given: true };
-    } else if from_place.is_none() && block.node.is_some() {
-        context.report.error_with(fence, "id_missing", "nothing gives this step an id", "add `id:`, or put it below a heading".to_owned());
-    }
-    let id = from_place.unwrap_or_else(|| format!("line_{}", block.line));
-    Identity { name: shown(&id), id, place: fence, given: false }
-}
-
-/// The id that a block with broken YAML was going to have, so that its errors can be found.
-fn id_in_text(block: &StepBlock<'_>) -> Option<String> {
-    let text = block.node.is_none().then_some(&block.text.text)?;
-    let id = text.lines().find_map(|line| line.strip_prefix("id:"))?.trim();
-    is_step_id(id).then(|| id.to_owned())
-}
-
-fn from_heading(block: &StepBlock<'_>, name: Option<&str>) -> Option<String> {
-    let suffix = match u32::try_from(block.before).ok()? {
-        0 => String::new(),
-        before => char::from_u32(u32::from('a').saturating_add(before))
-            .filter(char::is_ascii_lowercase)
-            .map_or_else(|| format!("_{}", before + 1), String::from),
-    };
-    let named = || name.and_then(|name| slug(name, '_'));
-    let id = match block.heading {
-        Some(heading) => match &heading.number {
-            Some(number) => Some(format!("step_{}{suffix}", number.replace('.', "_"))),
-            None if block.before > 0 => named().or_else(|| slug(&heading.title, '_').map(|slug| format!("{slug}_{suffix}"))),
-            None => slug(&heading.title, '_').or_else(named),
-        },
-        None => named(),
-    };
-    id.map(|id| if is_step_id(&id) { id } else { format!("step_{id}") })
-}
-
-fn is_step_id(text: &str) -> bool {
-    text.starts_with(|sign: char| sign.is_ascii_alphabetic())
-        && text.len() <= 64
-        && text.chars().all(|sign| sign.is_ascii_alphanumeric() || matches!(sign, '_' | '-'))
-}
-
-/// Reads a block at that position in the order of the steps.
-pub(super) fn read(context: &mut Context, block: &StepBlock<'_>, identity: Identity, position: usize, header: &Header) -> Read {
-    context.enter_step(&identity.id, position);
+/// Reads a block.
+pub(super) fn read(context: &mut Context, block: &StepBlock<'_>, identity: Identity, header: &Header) -> Option<Member> {
+    let id = context.claim(&identity.id, block.line, identity.place, identity.given)?;
+    let before = context.enter(&identity.id, &id);
     yaml::report(&block.problems, &mut context.report);
-    let mut outline = StepOutline { id: identity.id.clone(), name: identity.name.clone(), line: block.line, ..StepOutline::default() };
-    let mut sets = Sets { id: identity.id.clone(), line: block.line, ..Sets::default() };
-    let Some((node, entries)) = block.node.as_ref().and_then(|node| Some((node, node.entries()?))) else {
-        // Broken YAML: what it would have set is read off its lines, so that its users are not called wrong.
-        names_in_text(&block.text.text, &mut sets);
-        return Read { steps: None, outline, sets };
+    let member = match &block.node {
+        Some(node) => Reader::new(context, header, identity, id, block.line).read(node),
+        None => {
+            // Broken YAML: what it would have set is read off its lines, so that its users are not called wrong.
+            let mut opaque = Opaque::default();
+            names_in_text(&block.text.text, &mut opaque);
+            Reader::new(context, header, identity, id, block.line).unread(opaque)
+        }
     };
-    let errors = context.report.error_count();
-    let steps = Reader { context, header, outline: &mut outline, sets: &mut sets, identity, line: block.line, inputs_read: true }
-        .steps(node, entries);
-    outline.complete = steps.is_some() && context.report.error_count() == errors;
-    Read { steps, outline, sets }
+    context.leave(before);
+    Some(member)
 }
 
-fn names_in_text(text: &str, sets: &mut Sets) {
+fn names_in_text(text: &str, opaque: &mut Opaque) {
     for line in text.lines() {
         let Some((key, value)) = line.trim().trim_start_matches("- ").split_once(':') else { continue };
         let value = value.trim().trim_matches(['"', '\'']);
         let key = super::fields::snake_case(key.trim());
         if kinds::SETTING_KEYS.contains(&key.as_str()) && is_identifier(value) {
-            sets.variables.push(value.to_owned());
+            opaque.variables.push(value.to_owned());
         } else if key == "id" {
-            sets.inner.push(value.to_owned());
+            opaque.inner.push(value.to_owned());
         }
     }
 }
 
-/// All names that a refused step and the steps inside it would set, and their ids.
-fn names_inside(node: &Node, sets: &mut Sets) {
+/// All names that a step that could not be read, and the steps inside it, would set, and their ids.
+fn names_inside(node: &Node, opaque: &mut Opaque) {
     match &node.content {
-        Content::List(items) => items.iter().for_each(|item| names_inside(item, sets)),
+        Content::List(items) => items.iter().for_each(|item| names_inside(item, opaque)),
         Content::Map(entries) => {
             for entry in entries {
                 let key = super::fields::snake_case(&entry.key);
                 match entry.node.scalar() {
-                    Some(scalar) if kinds::SETTING_KEYS.contains(&key.as_str()) => sets.variables.push(scalar.text.clone()),
+                    Some(scalar) if kinds::SETTING_KEYS.contains(&key.as_str()) => opaque.variables.push(scalar.text.clone()),
                     // A branch gives its variables below its own id.
                     Some(scalar) if key == "id" => {
-                        sets.inner.push(scalar.text.clone());
-                        sets.variables.push(scalar.text.clone());
+                        opaque.inner.push(scalar.text.clone());
+                        opaque.variables.push(scalar.text.clone());
                     }
-                    _ => names_inside(&entry.node, sets),
+                    _ => names_inside(&entry.node, opaque),
                 }
             }
         }
@@ -182,209 +111,231 @@ fn names_inside(node: &Node, sets: &mut Sets) {
 struct Reader<'r> {
     context: &'r mut Context,
     header: &'r Header,
-    outline: &'r mut StepOutline,
-    sets: &'r mut Sets,
+    outline: StepOutline,
+    /// Where the outline of this step goes: before those of the steps inside it.
+    slot: usize,
     identity: Identity,
+    /// The id in the plan: that of the file, unless another step has it.
+    id: String,
     line: u32,
     /// Whether `inputs` is a mapping: otherwise keys that would have been below it are not known.
     inputs_read: bool,
+    /// Steps that come after this one and belong to it, such as what follows a rejection.
+    following: Vec<Step>,
+    /// What `retry` is when only `on_error` says it.
+    retry: Option<Retry>,
 }
 
-/// The kind that a step names.
-enum Named<'n> {
-    /// The action, and where it stands.
-    Action(&'n str, Place),
-    /// A type whose keys stand on the step.
-    Data(&'static Description, Place),
-    Approval,
-}
+impl<'r> Reader<'r> {
+    fn new(context: &'r mut Context, header: &'r Header, identity: Identity, id: String, line: u32) -> Self {
+        let outline = StepOutline {
+            id: identity.id.clone(),
+            name: identity.name.clone(),
+            line,
+            depth: context.inside.depth,
+            block: context.inside.label.clone(),
+            ..StepOutline::default()
+        };
+        let slot = context.outline.len();
+        context.outline.push(outline.clone());
+        Self { context, header, outline, slot, identity, id, line, inputs_read: true, following: Vec::new(), retry: None }
+    }
 
-impl Reader<'_> {
-    fn steps(mut self, node: &Node, entries: &[Entry]) -> Option<Vec<Step>> {
+    /// The step, or what stands for one that was refused.
+    fn read(mut self, node: &Node) -> Member {
+        let errors = self.context.report.error_count();
+        let Some(entries) = node.entries() else {
+            if !matches!(node.content, Content::Refused) {
+                let message = format!("a step is a mapping such as `{{action: workflow.log, inputs: {{…}}}}`, not {}", node.description());
+                self.context.report.error(node.place, "wrong_type", message);
+            }
+            return self.unread(Opaque::default());
+        };
+        match self.member(entries) {
+            Some(member) => {
+                self.outline.complete = self.context.report.error_count() == errors;
+                self.put_outline();
+                member
+            }
+            None => {
+                let mut opaque = Opaque::default();
+                names_inside(node, &mut opaque);
+                self.unread(opaque)
+            }
+        }
+    }
+
+    fn put_outline(&mut self) {
+        if let Some(slot) = self.context.outline.get_mut(self.slot) {
+            slot.clone_from(&self.outline);
+        }
+    }
+
+    /// What stands for a step that could not be read.
+    fn unread(mut self, opaque: Opaque) -> Member {
+        self.put_outline();
+        self.context.opaque.insert(self.id.clone(), opaque);
+        let nothing = StepKind::SetOutputs { values: Vec::new() };
+        Member::alone(Step::plain(self.id, self.identity.name, self.line, nothing))
+    }
+
+    fn member(&mut self, entries: &[Entry]) -> Option<Member> {
         let mut fields = Fields::new(entries);
         let _ = fields.take(&mut self.context.report, "id", &[]);
         if let Some(entry) = fields.take(&mut self.context.report, "name", &[]) {
             // The name itself was taken when the step was identified; this reports one that cannot be used.
             let _ = scalar::name(&mut self.context.report, "name", &entry.node);
         }
-        let Some(named) = self.named(&mut fields) else {
-            // The step is refused as a whole: its other keys are not looked at, but the names it would set count.
-            names_inside(node, self.sets);
-            return None;
-        };
-        // The `condition` of a filter is about its items.
-        let is_filter = matches!(named, Named::Data(description, _) if description.action == Action::Filter);
-        let condition = self.condition(&mut fields, if is_filter { ("conditions", &[]) } else { ("condition", &["conditions"]) });
-        let kind = match named {
-            Named::Action(action, place) => self.action(action, &mut fields, place),
-            Named::Data(description, place) => self.data(description, &mut fields, place).map(StepKind::Data),
-            Named::Approval => self.approval(&mut fields),
-        };
+        let named = self.named(&mut fields)?;
+        let first_use = self.context.uses.len();
+        let condition = self.condition(&mut fields, named);
+        let last_use = self.context.uses.len();
+        let kind = self.kind(named, &mut fields);
         let output_variable = self.output_variable(&mut fields);
+        self.refuse_meaningless(named, kind.as_ref(), &mut fields);
+        let policy = self.on_error(&mut fields);
+        let gate = self.gate(&mut fields, matches!(named, Named::Approval), condition.as_ref());
+        if let Some(gate) = &gate {
+            // The question reads the condition first.
+            self.context.uses.iter_mut().skip(first_use).take(last_use - first_use).for_each(|used| used.at = Some(gate.id.clone()));
+        }
         let report = &mut self.context.report;
-        let is_call = matches!(kind, Some(StepKind::Http(_) | StepKind::Model(_)));
-        let is_approval = matches!(named, Named::Approval);
-        if is_approval {
+        let is_call = matches!(kind, Some(StepKind::Http(_) | StepKind::Model(_) | StepKind::Chat(_)));
+        let time_limit = fields.take(report, "timeout", &[]).and_then(|entry| scalar::positive_duration(report, "timeout", &entry.node));
+        let retry = match self.retry {
+            Some(retry) => Some(retry),
+            None => limits::retry(report, &mut fields, self.header.max_retries.filter(|_| is_call)),
+        };
+        let budget = fields.take(report, "budget", &[]).and_then(|entry| limits::step_budget(report, entry));
+        let idempotency_key = fields.take(report, "idempotency_key", &[]);
+        let idempotency_key = idempotency_key.and_then(|entry| template::template(self.context, "idempotency_key", &entry.node));
+        let compensate = self.compensate(&mut fields);
+        let (on_error, notify) = policy?;
+        let further = self.further(&mut fields, notify);
+        let depends_on = list::depends_on(&mut self.context.report, &mut fields);
+        if self.inputs_read {
+            let whose = format!("a step of kind `{}`", self.outline.kind);
+            fields.finish(&mut self.context.report, &whose);
+        }
+        let step = Step {
+            condition,
+            output_variable,
+            time_limit,
+            retry: retry?,
+            budget,
+            idempotency_key,
+            on_error,
+            compensate: compensate.map(Box::new),
+            further,
+            ..Step::plain(self.id.clone(), self.identity.name.clone(), self.line, kind?)
+        };
+        Some(Member { before: gate, step, after: std::mem::take(&mut self.following), depends_on })
+    }
+
+    /// What the step does.
+    fn kind(&mut self, named: Named<'_>, fields: &mut Fields<'_>) -> Option<StepKind> {
+        match named {
+            Named::Action(action, place) => self.action(action, fields, place),
+            Named::Agent(place) => self.prompt("agent.generate", fields, place),
+            Named::Script(place) => self.script(fields, place),
+            Named::Workflow(place) => self.workflow(fields, place),
+            Named::If(place) => self.if_step(fields, place),
+            Named::Switch(place) => self.switch(fields, place),
+            Named::ForEach(place) => self.for_each(fields, place),
+            Named::While(place) => self.while_step(fields, place),
+            Named::Parallel(place) => self.parallel(fields, place),
+            Named::Try(place) => self.try_step(fields, place),
+            Named::Wait(place) => self.wait(fields, place),
+            Named::Data(description, place) => self.data(description, fields, place).map(StepKind::Data),
+            Named::Approval => self.approval(fields),
+        }
+    }
+
+    /// Refuses the keys of every step that mean nothing for this one, with the reason.
+    fn refuse_meaningless(&mut self, named: Named<'_>, kind: Option<&StepKind>, fields: &mut Fields<'_>) {
+        let report = &mut self.context.report;
+        if matches!(named, Named::Approval) {
             let help = Some("say with `expires_in` how long it can be decided");
             fields.refuse_meaningless(report, &["timeout"], "an approval waits for people", help);
             let why = "an approval is asked once and costs nothing";
             fields.refuse_meaningless(report, &["retry", "max_retries", "budget", "idempotency_key", "model"], why, None);
             let help = Some("say with `on_reject` and `on_expiry` what follows when nobody agrees");
             fields.refuse_meaningless(report, &["on_error", "error_handling"], "nothing goes on when nobody can be asked", help);
-        }
-        let on_error = match fields.take(&mut self.context.report, "on_error", &["error_handling"]) {
-            Some(entry) => on_error::read(self.context, entry),
-            None => Some(OnError::Stop),
-        };
-        let gate = self.gate(&mut fields, is_approval, condition.as_ref());
-        let report = &mut self.context.report;
-        let time_limit = fields.take(report, "timeout", &[]).and_then(|entry| scalar::positive_duration(report, "timeout", &entry.node));
-        let retry =
-            if is_approval { Some(Retry::ONCE) } else { limits::retry(report, &mut fields, self.header.max_retries.filter(|_| is_call)) };
-        let budget = fields.take(report, "budget", &[]).and_then(|entry| limits::step_budget(report, entry));
-        if !is_approval && kind.is_some() && !is_call {
-            fields.refuse_meaningless(report, &["idempotency_key", "model"], "nothing is called", None);
-        } else if matches!(kind, Some(StepKind::Http(_))) {
-            fields.refuse_meaningless(report, &["model"], "no model is asked", None);
-        }
-        let idempotency_key = fields.take(report, "idempotency_key", &[]);
-        let idempotency_key = idempotency_key.and_then(|entry| template::template(self.context, "idempotency_key", &entry.node));
-        let report = &mut self.context.report;
-        fields.refuse(report, kinds::LATER_KEYS);
-        if self.inputs_read {
-            fields.finish(report, &format!("a step of kind `{}`", self.outline.kind));
-        }
-        let step = Step {
-            id: self.identity.id,
-            name: self.identity.name,
-            line: self.line,
-            condition,
-            kind: kind?,
-            output_variable,
-            time_limit,
-            retry: retry?,
-            budget,
-            idempotency_key,
-            on_error: on_error?,
-            depends_on: None,
-            compensate: None,
-            writes: Vec::new(),
-        };
-        Some(gate.into_iter().chain([step]).collect())
-    }
-
-    /// What the step is, from `type` and from the keys that name kinds; reports everything that cannot run.
-    fn named<'n>(&mut self, fields: &mut Fields<'n>) -> Option<Named<'n>> {
-        let report = &mut self.context.report;
-        let kind = fields.take(report, "type", &[]);
-        let action = fields.take(report, "action", &[]);
-        let type_text = kind.and_then(|entry| entry.node.scalar()).map(|scalar| scalar.text.as_str());
-        if let (Some(entry), Some(text)) = (kind, type_text) {
-            text.clone_into(&mut self.outline.kind);
-            if !kinds::TYPES.contains(&text) {
-                let help = nearest(text, kinds::TYPES.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-                report.error_with(entry.node.place, "unknown_type", format!("there is no type of step `{}`", short(text)), help);
-                return None;
-            }
-            if let Some(description) = describe::of_type(text) {
-                if let Some(other) = action.map(|entry| entry.key_place) {
-                    let message = format!("a step is either an action or a `{text}`");
-                    report.error_with(other, "two_kinds", message, "make two steps of it".to_owned());
-                    return None;
+            fields.refuse_meaningless(report, &["compensate"], "a decision is not taken back", None);
+        } else if named.has_blocks() {
+            let why = "what is tried again are the steps inside";
+            fields.refuse_meaningless(report, &["retry", "max_retries"], why, Some("put it on a step inside"));
+            fields.refuse_meaningless(report, &["budget"], "the steps inside spend", Some("put it on a step inside, or into the front matter"));
+            fields.refuse_meaningless(report, &["idempotency_key", "model"], "the steps inside call", Some("put it on a step inside"));
+            fields.refuse_meaningless(report, &["inputs"], "the steps inside see the names around them", None);
+        } else if matches!(named, Named::Wait(_)) {
+            let help = Some("say with `expires_in` how long it waits");
+            fields.refuse_meaningless(report, &["timeout"], "a wait waits", help);
+            let why = "a wait costs nothing and calls nobody";
+            fields.refuse_meaningless(report, &["retry", "max_retries", "budget", "idempotency_key", "model", "inputs"], why, None);
+        } else if let Some(kind) = kind {
+            match kind {
+                StepKind::Model(_) | StepKind::Chat(_) => {}
+                StepKind::Http(_) | StepKind::Script(_) | StepKind::Mail(_) | StepKind::Workflow(_) | StepKind::FileWrite(_) => {
+                    fields.refuse_meaningless(report, &["model"], "no model is asked", None);
                 }
-                return Some(Named::Data(description, entry.node.place));
-            }
-            if !matches!(text, "action" | "approval") {
-                report.not_supported(entry.node.place, format!("`{text}`"));
-                return None;
-            }
-        } else if let Some(entry) = kind {
-            scalar::name(report, "type", &entry.node)?;
-        }
-        let approval = fields.has("approval");
-        match (action, approval || type_text == Some("approval")) {
-            (Some(action), true) => {
-                report.error_with(
-                    action.key_place,
-                    "two_kinds",
-                    "a step is either an action or an approval",
-                    "make two steps of it: the approval first".to_owned(),
-                );
-                None
-            }
-            (Some(action), false) => {
-                let text = scalar::name(report, "action", &action.node)?;
-                text.clone_into(&mut self.outline.kind);
-                if kinds::ACTIONS.contains(&text) || describe::of_action(text).is_some() {
-                    return Some(Named::Action(text, action.node.place));
-                }
-                if kinds::LATER_ACTIONS.contains(&text) {
-                    report.not_supported(action.node.place, format!("`{text}`"));
-                } else if let Some(tool) = self.context.bundled.as_ref().and_then(|bundled| bundled.tool_of(text)) {
-                    let message = format!("the tool `{tool}` of `tools.yaml` is not available yet");
-                    report.error(action.node.place, "tool_not_available", message);
-                } else {
-                    let known = kinds::ACTIONS.iter().chain(kinds::LATER_ACTIONS).copied().chain(describe::actions());
-                    let help = nearest(text, known).map_or_else(
-                        || {
-                            format!(
-                                "what runs is {} and the data steps, such as `core.set`",
-                                kinds::ACTIONS.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ")
-                            )
-                        },
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    report.error_with(action.node.place, "unknown_action", format!("there is no action `{}`", short(text)), help);
-                }
-                None
-            }
-            (None, true) => {
-                "approval".clone_into(&mut self.outline.kind);
-                Some(Named::Approval)
-            }
-            (None, false) => {
-                for key in kinds::NAMING_KEYS.iter().chain(kinds::SECOND_NAMING_KEYS) {
-                    if let Some(entry) = fields.take(report, key, &[]) {
-                        (*key).clone_into(&mut self.outline.kind);
-                        if *key == "prompt" {
-                            report.error_with(
-                                entry.key_place,
-                                "not_supported",
-                                "a step with a `prompt` and no action is not supported yet",
-                                "add `action: agent.generate`".to_owned(),
-                            );
-                        } else {
-                            report.not_supported(entry.key_place, format!("`{}`", entry.key));
-                            if let Some(path) = entry.node.scalar().filter(|scalar| *key == "workflow" && bundle::is_path(&scalar.text)) {
-                                let _ = bundle::link(self.context, &entry.node, path.text.trim());
-                            }
-                        }
-                        return None;
-                    }
-                }
-                let fence = Place { length: 3, ..Place::line(self.line) };
-                let near = |key: &str| nearest(&super::fields::snake_case(key), kinds::NAMING_KEYS.iter().copied());
-                let slip = fields
-                    .left()
-                    .into_iter()
-                    .filter(|entry| !kinds::is_common(&entry.key))
-                    .find_map(|entry| Some((entry, near(&entry.key)?)));
-                let (place, help) = match (slip, kind) {
-                    (Some((entry, near)), _) => (entry.key_place, format!("did you mean `{near}`?")),
-                    (None, Some(kind)) => (kind.node.place, "add `action:`, such as `action: http.request`".to_owned()),
-                    (None, None) => (
-                        fence,
-                        "add `action:`, such as `action: http.request`; if this is no step, put it below a heading such as Example"
-                            .to_owned(),
-                    ),
-                };
-                report.error_with(place, "step_without_action", "nothing here says what the step does", help);
-                None
+                _ => fields.refuse_meaningless(report, &["idempotency_key", "model"], "nothing is called", None),
             }
         }
     }
 
-    fn condition(&mut self, fields: &mut Fields<'_>, (ours, others): (&'static str, &[&'static str])) -> Option<Expression> {
+    /// Reads the steps of a block of this step.
+    fn block(&mut self, entry: &Entry, parent: &str, label: &str) -> Vec<Step> {
+        let outer = self.context.inside.clone();
+        self.context.inside.depth = outer.depth.saturating_add(1);
+        self.context.inside.label = Some(label.to_owned());
+        let members = read_list(self.context, self.header, entry, Some(parent));
+        self.context.inside = outer;
+        arrange(&mut self.context.report, members)
+    }
+
+    /// A single step that belongs to this one and stands alone.
+    fn single(&mut self, node: &Node, id: &str, label: &str) -> Option<Step> {
+        let place = node.place;
+        let id = self.context.claim(id, place.line, place, false)?;
+        let identity = Identity { name: id.clone(), id: id.clone(), place, given: false };
+        let outer = self.context.inside.clone();
+        self.context.inside.depth = outer.depth.saturating_add(1);
+        self.context.inside.label = Some(label.to_owned());
+        let before = self.context.enter(&id, &id);
+        let member = Reader::new(self.context, self.header, identity, id, place.line).read(node);
+        self.context.leave(before);
+        self.context.inside = outer;
+        for entry in node.entry("id").into_iter().chain(node.entry("depends_on")) {
+            let message = format!("`{}` has no meaning here: this step stands alone and belongs to `{}`", entry.key, self.identity.id);
+            self.context.report.error(entry.key_place, "no_meaning", message);
+        }
+        if member.before.is_some() || !member.step.kind.blocks().is_empty() || !member.after.is_empty() {
+            let message = format!("the `{label}` of a step is one action");
+            self.context.report.error(place, "wrong_kind", message);
+        }
+        Some(member.step)
+    }
+
+    /// What takes the step back.
+    fn compensate(&mut self, fields: &mut Fields<'_>) -> Option<Step> {
+        let entry = fields.take(&mut self.context.report, "compensate", &[])?;
+        let node = match &entry.node.content {
+            Content::List(items) if items.len() == 1 => items.first()?,
+            _ => &entry.node,
+        };
+        let id = format!("{}_compensation", self.id);
+        self.single(node, &id, "compensate")
+    }
+
+    fn condition(&mut self, fields: &mut Fields<'_>, named: Named<'_>) -> Option<Expression> {
+        // The `condition` of a step that asks one thing is what it asks, when nothing else says that.
+        if named.asks().is_some_and(|key| !fields.has(key)) {
+            return None;
+        }
+        // That of a filter is about its items.
+        let is_filter = matches!(named, Named::Data(description, _) if description.action == Action::Filter);
+        let (ours, others): (_, &[_]) = if is_filter { ("conditions", &[]) } else { ("condition", &["conditions"]) };
         let entry = fields.take(&mut self.context.report, ours, others)?;
         let condition = template::all_of(self.context, ours, &entry.node);
         self.outline.condition = condition.as_ref().map(|condition| condition.source().to_owned());
@@ -395,9 +346,18 @@ impl Reader<'_> {
         let report = &mut self.context.report;
         let entry = fields.take(report, "output_variable", &["output"])?;
         let name = scalar::name(report, "output_variable", &entry.node)?;
-        self.sets.variables.push(name.to_owned());
-        if is_identifier(name) && !names::is_reserved(name) {
+        if self.is_variable(name, entry.node.place) {
             return Some(name.to_owned());
+        }
+        let opaque = self.context.opaque.entry(self.id.clone()).or_default();
+        opaque.variables.push(name.to_owned());
+        None
+    }
+
+    /// Whether a text can be the name of a variable; reports when it cannot.
+    fn is_variable(&mut self, name: &str, place: Place) -> bool {
+        if is_identifier(name) && !names::is_reserved(name) {
+            return true;
         }
         let help = slug(name, '_').filter(|slug| is_identifier(slug) && !names::is_reserved(slug)).map(|slug| format!("write `{slug}`"));
         let message = if names::is_reserved(name) {
@@ -405,8 +365,8 @@ impl Reader<'_> {
         } else {
             format!("`{}` cannot be the name of a variable: letters, digits and `_` only", short(name))
         };
-        report.error_with(entry.node.place, "invalid_name", message, help);
-        None
+        self.context.report.error_with(place, "invalid_name", message, help);
+        false
     }
 
     fn action<'n>(&mut self, action: &str, fields: &mut Fields<'n>, place: Place) -> Option<StepKind> {
@@ -423,13 +383,26 @@ impl Reader<'_> {
         };
         let kind = match action {
             "http.request" => self.http(&mut inputs, place).map(StepKind::Http),
-            "agent.analyze" | "agent.generate" => self.model(action, fields, &mut inputs, place).map(StepKind::Model),
+            "agent.analyze" | "agent.generate" | "agent.chat" | "agent.chat.completions" => self.model(action, fields, &mut inputs, place),
+            "script.execute" => self.script_action(&mut inputs, place),
+            "file.read" => self.file_read(&mut inputs, place),
+            "file.write" => self.file_write(&mut inputs, place),
+            "mail.send" => self.mail(&mut inputs, place),
             "workflow.assert" => self.assert(&mut inputs, place),
             "workflow.set_outputs" => self.set_outputs(&mut inputs, place),
+            "workflow.sleep" => self.sleep(&mut inputs, place),
             "workflow.log" | "core.log" => self.log(&mut inputs, place),
             other => describe::of_action(other).and_then(|description| self.data(description, &mut inputs, place)).map(StepKind::Data),
         };
         inputs.finish(&mut self.context.report, &format!("the inputs of `{action}`"));
         kind
+    }
+
+    /// What follows when the step fails, and who is told.
+    fn on_error(&mut self, fields: &mut Fields<'_>) -> Option<(OnError, Vec<String>)> {
+        match fields.take(&mut self.context.report, "on_error", &["error_handling"]) {
+            Some(entry) => self.policy(entry),
+            None => Some((OnError::Stop, Vec::new())),
+        }
     }
 }

@@ -1,9 +1,10 @@
-//! `agent.analyze` and `agent.generate`. Their keys stand on the step or below its `inputs`.
+//! `agent.analyze`, `agent.generate` and `agent.chat`, and a bare prompt. Their keys stand on the step or below its `inputs`.
 
 use serde_json::Value;
 
-use super::Reader;
+use super::{Reader, chat};
 use crate::{
+    expression::Template,
     parse::{
         bundle,
         context::Context,
@@ -13,51 +14,91 @@ use crate::{
         template,
         yaml::{Content, Entry, Node},
     },
-    plan::{ModelStep, ModelTask},
+    plan::{ChatStep, ModelTask, StepKind},
 };
 
 /// The most tokens that an answer can be given.
 const MAX_TOKENS: i64 = 10_000_000;
 
 impl Reader<'_> {
-    pub(super) fn model<'n>(&mut self, action: &str, fields: &mut Fields<'n>, inputs: &mut Fields<'n>, place: Place) -> Option<ModelStep> {
+    /// A bare prompt: the keys of an action, without one.
+    pub(super) fn prompt<'n>(&mut self, action: &str, fields: &mut Fields<'n>, place: Place) -> Option<StepKind> {
+        self.action(action, fields, place)
+    }
+
+    pub(super) fn model<'n>(&mut self, action: &str, fields: &mut Fields<'n>, inputs: &mut Fields<'n>, place: Place) -> Option<StepKind> {
         let context = &mut *self.context;
-        let prompt = take_from_either(&mut context.report, [fields, inputs], "prompt", &[]);
-        let system = take_from_either(&mut context.report, [fields, inputs], "system", &[]);
-        let schema = take_from_either(&mut context.report, [fields, inputs], "output_schema", &[]);
-        let max_tokens = take_from_either(&mut context.report, [fields, inputs], "max_tokens", &[]);
-        let temperature = take_from_either(&mut context.report, [fields, inputs], "temperature", &[]);
-        let model = take_from_either(&mut context.report, [fields, inputs], "model", &[]);
-        for keys in [fields, inputs] {
-            keys.refuse(&mut context.report, &["prompt_inputs", "tools", "messages"]);
+        let mut take = |key: &'static str| take_from_either(&mut context.report, [&mut *fields, &mut *inputs], key, &[]);
+        let prompt = take("prompt");
+        let messages = take("messages");
+        let prompt_inputs = take("prompt_inputs");
+        let system = take("system");
+        let schema = take("output_schema");
+        let max_tokens = take("max_tokens");
+        let temperature = take("temperature");
+        let tools = take("tools");
+        let model = take("model");
+        match (prompt, messages) {
+            (None, None) => {
+                required(&mut context.report, place, "prompt", &format!("`{action}`"), "add `prompt:` below `inputs`".to_owned());
+            }
+            (Some(prompt), Some(messages)) => {
+                let later = if prompt.key_place.line > messages.key_place.line { prompt } else { messages };
+                let message = "`prompt` and `messages` say the same: a prompt is one message";
+                context.report.error_with(later.key_place, "duplicate_key", message, "keep one of the two".to_owned());
+            }
+            (None, Some(messages)) if !action.starts_with("agent.chat") => {
+                let help = "write `action: agent.chat`".to_owned();
+                context.report.error_with(messages.key_place, "no_meaning", format!("`messages` has no meaning for `{action}`"), help);
+            }
+            _ => {}
         }
-        if prompt.is_none() {
-            required(&mut context.report, place, "prompt", &format!("`{action}`"), "add `prompt:` below `inputs`".to_owned());
-        }
-        let prompt = prompt.and_then(|entry| prompt_text(context, &entry.node));
-        let system = system.and_then(|entry| template::template(context, "system", &entry.node));
+        let prompt_inputs = prompt_inputs.map(|entry| chat::prompt_inputs(context, entry));
+        let before = std::mem::take(&mut context.bound);
+        context.bound = prompt_inputs.iter().flatten().flatten().map(|(name, _)| name.clone()).collect();
+        let text = prompt.and_then(|entry| prompt_text(context, &entry.node));
+        context.bound = before;
+        let text = match (text, prompt_inputs) {
+            (Some(text), Some(values)) => chat::with_inputs(context, prompt?.node.place, &text, &values?),
+            (text, _) => text,
+        };
+        let system = match system {
+            Some(entry) => Some(template::template(context, "system", &entry.node)?),
+            None => None,
+        };
+        let messages = messages.map(|entry| chat::messages(context, entry));
         let output_schema = schema.and_then(|entry| output_schema(context, entry));
         let report = &mut context.report;
+        let tools = tools.map(|entry| super::further::texts(report, entry));
         let max_tokens = max_tokens.and_then(|entry| scalar::integer(report, "max_tokens", &entry.node, 1..=MAX_TOKENS));
         let temperature = temperature.and_then(|entry| scalar::number(report, "temperature", &entry.node, 0.0..=2.0));
         let model = model.and_then(|entry| scalar::name(report, "model", &entry.node)).map(str::to_owned);
         self.outline.model.clone_from(&model);
-        Some(ModelStep {
-            task: if action == ModelTask::Analyze.action() { ModelTask::Analyze } else { ModelTask::Generate },
+        let step = ChatStep {
+            task: match action {
+                "agent.analyze" => ModelTask::Analyze,
+                "agent.generate" => ModelTask::Generate,
+                _ => ModelTask::Chat,
+            },
             model,
             system,
-            prompt: prompt?,
+            messages: Vec::new(),
+            tools: match tools {
+                Some(tools) => tools?,
+                None => Vec::new(),
+            },
             output_schema,
             max_tokens: max_tokens.and_then(|tokens| u32::try_from(tokens).ok()),
             temperature,
-        })
+        };
+        chat::step(step, text, messages)
     }
 }
 
-fn prompt_text(context: &mut Context, node: &Node) -> Option<crate::expression::Template> {
+fn prompt_text(context: &mut Context, node: &Node) -> Option<Template> {
     let text = node.scalar().map(|scalar| scalar.text.trim()).unwrap_or_default();
     let is_path = !text.contains(char::is_whitespace) && [".md", ".txt", ".prompt"].iter().any(|ending| text.ends_with(ending));
-    if is_path {
+    if is_path && !is_template(text) {
         return bundle::text_of_file(context, "prompt", node, text);
     }
     if node.scalar().is_some_and(|scalar| !scalar.is_null()) && text.is_empty() {

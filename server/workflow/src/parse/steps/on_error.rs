@@ -1,81 +1,147 @@
 //! `on_error`: what follows when a step fails for good.
 
+use super::{Reader, further};
 use crate::{
     parse::{
-        context::Context,
         fields::Fields,
-        scalar, template,
-        yaml::{Content, Entry},
+        limits, scalar, template,
+        yaml::{Content, Entry, Node},
     },
     plan::{OnError, TemplateValue},
 };
 
-/// What the words of `action` mean; `rollback` is known and cannot be run yet.
-#[derive(Clone, Copy)]
+/// What the words of `action` mean.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Action {
     Stop,
     Continue,
     Fallback,
+    Rollback,
+    /// Other tools say here that the step is tried again.
+    Retry,
 }
 
-const ACTIONS: &[(&str, Action)] = &[("stop", Action::Stop), ("continue", Action::Continue), ("fallback", Action::Fallback)];
+const ACTIONS: &[(&str, Action)] =
+    &[("stop", Action::Stop), ("continue", Action::Continue), ("fallback", Action::Fallback), ("rollback", Action::Rollback)];
+const MAPPED: &[(&str, Action)] = &[
+    ("stop", Action::Stop),
+    ("continue", Action::Continue),
+    ("fallback", Action::Fallback),
+    ("rollback", Action::Rollback),
+    ("retry", Action::Retry),
+];
 
-/// A word, or `{action, fallback}`. Rules for each code cannot be run yet.
-pub(super) fn read(context: &mut Context, entry: &Entry) -> Option<OnError> {
-    let report = &mut context.report;
-    match &entry.node.content {
-        Content::Refused => None,
-        Content::List(_) => {
-            report.not_supported(entry.key_place, format!("`{}` with a rule for each code", entry.key));
-            None
+/// The code of the rule that is for all others.
+const OTHERWISE: &str = "default";
+
+impl Reader<'_> {
+    /// A word, `{action, fallback, notify}`, or a list of those with a code each; and who is told.
+    pub(super) fn policy(&mut self, entry: &Entry) -> Option<(OnError, Vec<String>)> {
+        let mut notify = Vec::new();
+        let policy = match &entry.node.content {
+            Content::Refused => None,
+            Content::List(items) => self.by_code(entry, items, &mut notify),
+            Content::Scalar(_) => match scalar::word(&mut self.context.report, &entry.key, &entry.node, ACTIONS, &[])? {
+                Action::Continue => Some(OnError::Continue { fallback: None }),
+                Action::Rollback => Some(OnError::Rollback),
+                Action::Fallback => {
+                    let help = "write `{action: continue, fallback: …}`".to_owned();
+                    self.context.report.error_with(entry.node.place, "value_missing", "a fallback needs its value", help);
+                    None
+                }
+                Action::Stop | Action::Retry => Some(OnError::Stop),
+            },
+            Content::Map(_) => {
+                let fields = Fields::of(&mut self.context.report, &entry.key, &entry.node)?;
+                self.detailed(fields, entry, &format!("{}_fallback", self.id), &mut notify)
+            }
+        };
+        Some((policy?, notify))
+    }
+
+    fn by_code(&mut self, entry: &Entry, items: &[Node], notify: &mut Vec<String>) -> Option<OnError> {
+        if items.is_empty() {
+            self.context.report.error(entry.node.place, "value_missing", format!("`{}` has no rule", entry.key));
+            return None;
         }
-        Content::Scalar(_) => match scalar::word(report, &entry.key, &entry.node, ACTIONS, &["rollback"])? {
-            Action::Stop => Some(OnError::Stop),
-            Action::Continue => Some(OnError::Continue { fallback: None }),
-            Action::Fallback => {
-                let help = "write `{action: continue, fallback: …}`".to_owned();
-                report.error_with(entry.node.place, "value_missing", "a fallback needs its value", help);
+        let mut cases: Vec<(String, OnError)> = Vec::new();
+        let mut otherwise = None;
+        let mut complete = true;
+        for (index, item) in items.iter().enumerate() {
+            let Some(mut fields) = Fields::of(&mut self.context.report, &entry.key, item) else {
+                complete = false;
+                continue;
+            };
+            let report = &mut self.context.report;
+            let help = "add `code:`, or `code: default` for the last one";
+            let codes = fields.take_required(report, "code", ("a rule", item.place), help).and_then(|entry| Some((entry, further::texts(report, entry)?)));
+            if otherwise.is_some() {
+                report.error(item.place, "unreachable", "a rule behind that of `default` is never asked");
+                complete = false;
+            }
+            let policy = self.detailed(fields, entry, &format!("{}_fallback_{}", self.id, index + 1), notify);
+            let (Some((code_entry, codes)), Some(policy)) = (codes, policy) else {
+                complete = false;
+                continue;
+            };
+            for code in codes {
+                if code == OTHERWISE {
+                    otherwise = Some(policy.clone());
+                } else if cases.iter().any(|(known, _)| *known == code) {
+                    self.context.report.error(code_entry.node.place, "duplicate_case", format!("there is a rule for `{}` already", scalar::short(&code)));
+                    complete = false;
+                } else {
+                    cases.push((code, policy.clone()));
+                }
+            }
+        }
+        complete.then(|| OnError::ByCode { cases, otherwise: Box::new(otherwise.unwrap_or_default()) })
+    }
+
+    fn detailed(&mut self, mut fields: Fields<'_>, entry: &Entry, fallback_id: &str, notify: &mut Vec<String>) -> Option<OnError> {
+        let report = &mut self.context.report;
+        let help = "add `action: continue`, or what else is to follow";
+        let action = fields.take_required(report, "action", ("`on_error`", entry.key_place), help);
+        let fallback = fields.take(report, "fallback", &[]);
+        if let Some(entry) = fields.take(report, "notify", &[]) {
+            notify.extend(further::texts(report, entry).unwrap_or_default());
+        }
+        let action = action.and_then(|entry| Some((entry, scalar::word(report, "action", &entry.node, MAPPED, &[])?)));
+        if fields.has("retry") || fields.has("max_retries") || matches!(action, Some((_, Action::Retry))) {
+            self.retry_here(&mut fields, entry);
+        }
+        let report = &mut self.context.report;
+        fields.finish(report, "`on_error`");
+        let (_, action) = action?;
+        match (action, fallback) {
+            (Action::Stop | Action::Retry, None) => Some(OnError::Stop),
+            (Action::Rollback, None) => Some(OnError::Rollback),
+            (Action::Stop | Action::Rollback | Action::Retry, Some(fallback)) => {
+                let why = if action == Action::Rollback { "what was done is taken back" } else { "the run stops" };
+                report.error(fallback.key_place, "no_meaning", format!("`fallback` has no meaning here: {why}"));
                 None
             }
-        },
-        Content::Map(_) => detailed(context, entry),
-    }
-}
-
-fn detailed(context: &mut Context, entry: &Entry) -> Option<OnError> {
-    let report = &mut context.report;
-    let mut fields = Fields::of(report, &entry.key, &entry.node)?;
-    let help = "add `action: continue`, or what else is to follow";
-    let action = fields.take_required(report, "action", ("`on_error`", entry.key_place), help);
-    let fallback = fields.take(report, "fallback", &[]);
-    fields.refuse(report, &["notify"]);
-    fields.finish(report, "`on_error`");
-    let action = action.and_then(|entry| scalar::word(report, "action", &entry.node, ACTIONS, &["rollback"]));
-    let given = fallback.is_some();
-    let value = match fallback {
-        Some(fallback) => Some(read_fallback(context, fallback)?),
-        None => None,
-    };
-    match (action?, given) {
-        (Action::Stop, false) => Some(OnError::Stop),
-        (Action::Stop, true) => {
-            let place = fallback.map_or(entry.key_place, |fallback| fallback.key_place);
-            context.report.error(place, "no_meaning", "`fallback` has no meaning here: the run stops");
-            None
+            (Action::Fallback, None) => {
+                report.error(entry.key_place, "value_missing", "a fallback needs its value: add `fallback:`");
+                None
+            }
+            (Action::Continue, None) => Some(OnError::Continue { fallback: None }),
+            (Action::Continue | Action::Fallback, Some(fallback)) => self.fallback(fallback, fallback_id),
         }
-        (Action::Fallback, false) => {
-            context.report.error(entry.key_place, "value_missing", "a fallback needs its value: add `fallback:`");
-            None
-        }
-        (Action::Continue | Action::Fallback, _) => Some(OnError::Continue { fallback: value }),
     }
-}
 
-/// A value; a mapping that names an action would be a step of its own, which cannot be run yet.
-fn read_fallback(context: &mut Context, entry: &Entry) -> Option<TemplateValue> {
-    if let Some(action) = entry.node.entry("action") {
-        context.report.not_supported(action.key_place, "a `fallback` that is an action");
-        return None;
+    /// Other tools write here how often a step is tried.
+    fn retry_here(&mut self, fields: &mut Fields<'_>, entry: &Entry) {
+        let help = "write `retry:` on the step".to_owned();
+        self.context.report.hint(entry.key_place, "other_spelling", "how often the step is tried is read as its `retry`", help);
+        self.retry = limits::retry(&mut self.context.report, fields, None);
     }
-    template::value(context, &entry.node)
+
+    /// A value, or a mapping that names an action: a step that is taken instead.
+    fn fallback(&mut self, entry: &Entry, id: &str) -> Option<OnError> {
+        if entry.node.entry("action").is_some_and(|action| action.node.scalar().is_some()) {
+            return self.single(&entry.node, id, "fallback").map(|step| OnError::Instead(Box::new(step)));
+        }
+        template::value(self.context, &entry.node).map(|value: TemplateValue| OnError::Continue { fallback: Some(value) })
+    }
 }

@@ -1,0 +1,79 @@
+//! What a step may ask for beyond its kind: an agent, what helps to choose one, and narrower permissions.
+
+use super::Reader;
+use crate::{
+    parse::{
+        diagnostic::Report,
+        fields::Fields,
+        scalar,
+        yaml::{Content, Entry},
+    },
+    plan::{Further, Permissions, Reach},
+};
+
+/// The largest file that can be named, in bytes.
+const LARGEST_FILE: i64 = 1 << 40;
+
+impl Reader<'_> {
+    pub(super) fn further(&mut self, fields: &mut Fields<'_>, notify: Vec<String>) -> Option<Box<Further>> {
+        let report = &mut self.context.report;
+        let agent = fields.take(report, "agent", &[]).and_then(|entry| scalar::name(report, "agent", &entry.node)).map(str::to_owned);
+        let hints = fields.take(report, "agent_hints", &[]).and_then(|entry| scalar::json(report, &entry.node));
+        let permissions = fields.take(report, "permissions", &[]).and_then(|entry| permissions(report, entry));
+        let further = Further { agent, agent_hints: hints, permissions, notify };
+        (further != Further::default()).then(|| Box::new(further))
+    }
+}
+
+/// What may be touched at most.
+pub(in crate::parse) fn permissions(report: &mut Report, entry: &Entry) -> Option<Permissions> {
+    let mut fields = Fields::of(report, "permissions", &entry.node)?;
+    let reach = |report: &mut Report, fields: &mut Fields<'_>, key| fields.take(report, key, &[]).and_then(|entry| reach(report, entry));
+    let read = reach(report, &mut fields, "read");
+    let write = reach(report, &mut fields, "write");
+    let execute = reach(report, &mut fields, "execute");
+    let mut texts = |report: &mut Report, key| fields.take(report, key, &[]).and_then(|entry| texts(report, entry));
+    let allowed_commands = texts(report, "allowed_commands");
+    let blocked_commands = texts(report, "blocked_commands");
+    let allowed_directories = texts(report, "allowed_directories");
+    let blocked_paths = texts(report, "blocked_paths");
+    let allowed_hosts = texts(report, "allowed_hosts");
+    let network = fields.take(report, "network", &[]).and_then(|entry| scalar::boolean(report, "network", &entry.node));
+    let size = fields.take(report, "max_file_size", &[]).and_then(|entry| scalar::integer(report, "max_file_size", &entry.node, 0..=LARGEST_FILE));
+    fields.finish(report, "`permissions`");
+    Some(Permissions {
+        read,
+        write,
+        execute,
+        allowed_commands,
+        blocked_commands,
+        allowed_directories,
+        blocked_paths,
+        network,
+        allowed_hosts,
+        max_file_size: size.and_then(|size| u64::try_from(size).ok()),
+    })
+}
+
+/// `true`, `false`, or patterns.
+fn reach(report: &mut Report, entry: &Entry) -> Option<Reach> {
+    if matches!(entry.node.content, Content::List(_)) {
+        return texts(report, entry).map(Reach::Globs);
+    }
+    let word = entry.node.scalar().map(|scalar| scalar.text.as_str()).unwrap_or_default();
+    if !word.is_empty() && (word.contains(['*', '/', '.'])) {
+        return scalar::name(report, &entry.key, &entry.node).map(|glob| Reach::Globs(vec![glob.to_owned()]));
+    }
+    scalar::boolean(report, &entry.key, &entry.node).map(|all| if all { Reach::All } else { Reach::None })
+}
+
+/// A list of texts, or one.
+pub(super) fn texts(report: &mut Report, entry: &Entry) -> Option<Vec<String>> {
+    let items = match &entry.node.content {
+        Content::List(items) => items.as_slice(),
+        Content::Refused => return None,
+        _ => std::slice::from_ref(&entry.node),
+    };
+    let texts: Vec<_> = items.iter().map(|item| scalar::name(report, &entry.key, item).map(str::to_owned)).collect();
+    texts.into_iter().collect()
+}
