@@ -5,6 +5,7 @@
 //! [`Plan::not_yet`], and no run of it starts.
 
 mod block;
+mod graph;
 mod outside;
 pub mod tree;
 
@@ -18,6 +19,7 @@ pub use block::{
     AfterExpiry, AtLimit, Block, Branch, BranchFailure, Case, Expiry, ForEachStep, IfStep, ParallelStep, Route, RouteStep, SubWorkflowStep,
     SwitchStep, TRY_BODY, TRY_CATCH, TRY_FINALLY, Tested, TryStep, WaitStep, WhileStep,
 };
+pub use graph::{Graph, GraphNode, Memory, NodeTool, Sandbox};
 pub use outside::{ChatStep, FileReadStep, FileWriteStep, MailStep, Message, MessageRole, Permissions, Reach, ScriptStep};
 pub use tree::Tree;
 
@@ -59,6 +61,9 @@ pub struct Plan {
     /// What a graph's nodes read and write, in the order of the file; empty for other forms.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub state: Vec<StateField>,
+    /// What a graph says besides its steps; nothing for other forms.
+    #[serde(default, skip_serializing_if = "Graph::is_empty")]
+    pub graph: Graph,
     /// The steps, in the order of the file.
     pub steps: Vec<Step>,
 }
@@ -89,14 +94,20 @@ impl Plan {
 
     /// What the plan says and the engine cannot do yet, in the order of the file: no run of it starts.
     pub fn not_yet(&self) -> Vec<NotYet> {
-        self.all_steps().filter_map(|step| step.not_yet().map(|what| NotYet { step: step.id.clone(), line: step.line, what })).collect()
+        let of_graph = self.graph.not_yet().into_iter().map(|(node, what)| {
+            let step = node.and_then(|node| self.step(node));
+            NotYet { step: step.map(|step| step.id.clone()).unwrap_or_default(), line: step.map_or(1, |step| step.line), what }
+        });
+        let of_steps =
+            self.all_steps().filter_map(|step| step.not_yet().map(|what| NotYet { step: step.id.clone(), line: step.line, what }));
+        of_graph.chain(of_steps).collect()
     }
 }
 
 /// Something that a plan says and that cannot be done yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotYet {
-    /// The step.
+    /// The step; empty when it is about the workflow as a whole.
     pub step: String,
     /// Its line in the file.
     pub line: u32,

@@ -27,7 +27,7 @@ pub(super) const RISKS: &[(&str, Risk)] = &[("low", Risk::Low), ("medium", Risk:
 /// Parts of the front matter that cannot be run yet.
 const LATER: &[&str] = &["default_agent", "agent", "requirements", "compatibility", "permissions", "tools", "secrets"];
 /// Keys of a graph file.
-const GRAPH: &[&str] = &["schema_version", "flow", "state", "nodes", "edges", "config"];
+pub(super) const GRAPH: &[&str] = &["schema_version", "flow", "state", "nodes", "edges", "config"];
 
 /// What the front matter says. What could not be read was reported, and is empty here.
 #[derive(Debug, Default)]
@@ -89,7 +89,8 @@ pub(super) fn read<'n>(context: &mut Context, node: &'n Node, continuations: &'n
     let outputs = fields.take(report, "outputs", &[]);
     declarations.steps = fields.take(report, "steps", &[]);
     fields.refuse(report, LATER);
-    fields.refuse(report, GRAPH);
+    let why = "a graph is a YAML file of its own";
+    fields.refuse_meaningless(report, GRAPH, why, Some("remove the lines of `---`, or write steps"));
     fields.finish(report, "the front matter");
 
     if let Some(entry) = inputs {
@@ -180,7 +181,7 @@ fn workflow_id(report: &mut Report, entry: &Entry, id: &str) -> Option<String> {
 }
 
 /// A text for people, which is shown as it is.
-fn prose(report: &mut Report, label: &str, entry: &Entry) -> Option<String> {
+pub(super) fn prose(report: &mut Report, label: &str, entry: &Entry) -> Option<String> {
     scalar::name(report, label, &entry.node).map(str::to_owned)
 }
 

@@ -22,6 +22,7 @@ mod declarations;
 mod diagnostic;
 mod fields;
 mod front_matter;
+mod graph;
 mod limits;
 mod markdown;
 mod names;
@@ -50,7 +51,7 @@ use names::Known;
 use source::{Excerpt, Place};
 use yaml::Content;
 
-use crate::plan::{OutputField, Plan, Step, StepKind, Tree};
+use crate::plan::{Graph, OutputField, Plan, Step, StepKind, Tree};
 
 /// The largest file, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -109,23 +110,17 @@ fn parse_with(context: &mut Context, source: &str) -> Parsed {
     let document = markdown::divide(&lines);
     match &document.front {
         Front::Matter(excerpt) => read(context, &document, excerpt),
-        Front::Missing => {
+        Front::Missing => other_form(context, &lines).unwrap_or_else(|| {
             without_front_matter(&mut context.report, &lines);
             finish(context, None, Vec::new())
-        }
-        Front::Unclosed(line) => {
-            // A YAML file may begin with `---` too.
-            if !other_form(&mut context.report, &Excerpt::new(1, &lines)) {
-                let help = "end it with a line of `---`".to_owned();
-                context.report.error_with(
-                    Place { length: 3, ..Place::line(*line) },
-                    "front_matter_unclosed",
-                    "the front matter is never closed",
-                    help,
-                );
-            }
+        }),
+        // A YAML file may begin with `---` too.
+        Front::Unclosed(line) => other_form(context, &lines).unwrap_or_else(|| {
+            let help = "end it with a line of `---`".to_owned();
+            let place = Place { length: 3, ..Place::line(*line) };
+            context.report.error_with(place, "front_matter_unclosed", "the front matter is never closed", help);
             finish(context, None, Vec::new())
-        }
+        }),
     }
 }
 
@@ -135,11 +130,8 @@ fn finish(context: &mut Context, plan: Option<Plan>, blocks: Vec<Block>) -> Pars
     Parsed { plan, blocks, outline: std::mem::take(&mut context.outline), diagnostics: report.finish() }
 }
 
-/// A file that does not begin with `---`: another form of workflow, or no workflow.
+/// A file that does not begin with `---` and is no other form of workflow.
 fn without_front_matter(report: &mut Report, lines: &[&str]) {
-    if other_form(report, &Excerpt::new(1, lines)) {
-        return;
-    }
     let first = lines.iter().position(|line| !line.trim().is_empty());
     let place =
         first.map_or(Place::line(1), |index| Place::of_text(source::count(index + 1), lines.get(index).copied().unwrap_or_default()));
@@ -151,23 +143,29 @@ fn without_front_matter(report: &mut Report, lines: &[&str]) {
     );
 }
 
-/// Refuses the forms of workflow that the language has besides Markdown. Gives false when the text is none.
-fn other_form(report: &mut Report, text: &Excerpt) -> bool {
-    let Some(node) = yaml::read(text).node else { return false };
-    if let Some(entry) = front_matter::graph_key(&node) {
-        report.not_supported(entry.key_place, "a workflow written as a graph (`flow`, `state`, `nodes`, `edges`)");
-        return true;
+/// Reads the forms of workflow that the language has besides Markdown; `None` when the text is none.
+fn other_form(context: &mut Context, lines: &[&str]) -> Option<Parsed> {
+    let reading = yaml::read(&Excerpt::new(1, lines));
+    let Some(node) = &reading.node else {
+        // Broken YAML in which a graph begins: what is wrong with it is what has to be said.
+        let begins = |line: &&str| front_matter::GRAPH.iter().any(|key| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
+        if !lines.iter().any(begins) {
+            return None;
+        }
+        reading.report(&mut context.report);
+        return Some(finish(context, None, Vec::new()));
+    };
+    if front_matter::graph_key(node).is_some() {
+        let node = reading.report(&mut context.report)?;
+        return Some(graph::read(context, &node));
     }
     let steps = match &node.content {
         Content::List(items) if items.iter().any(|item| item.entry("id").is_some() || item.entry("type").is_some()) => Some(node.place),
         Content::Map(_) => node.entry("steps").filter(|steps| matches!(steps.node.content, Content::List(_))).map(|steps| steps.key_place),
         _ => None,
     };
-    if let Some(place) = steps {
-        report.not_supported(Place { length: 1, ..place }, "a workflow written as a list of steps");
-        return true;
-    }
-    false
+    context.report.not_supported(Place { length: 1, ..steps? }, "a workflow written as a list of steps");
+    Some(finish(context, None, Vec::new()))
 }
 
 /// Reads a file that has front matter.
@@ -229,6 +227,7 @@ fn plan(header: Header, outputs: Vec<OutputField>, steps: Vec<Step>) -> Plan {
         time_limit: header.time_limit,
         default_model: header.default_model,
         state: Vec::new(),
+        graph: Graph::default(),
         steps,
     }
 }

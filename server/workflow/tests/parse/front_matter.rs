@@ -204,12 +204,12 @@ fn broken_front_matter_does_not_make_names_unknown() {
 }
 
 #[test]
-fn lists_of_steps_and_graphs_are_refused_by_name() {
+fn lists_of_steps_and_graphs_in_front_matter_are_refused_by_name() {
     errors("[{\"id\": \"a\", \"type\": \"agent\"}]", &["1:1+1 not_supported a workflow written as a list of steps is not supported yet"]);
     errors("policies: {}\nsteps: [{id: a}]\n", &["2:1+1 not_supported a workflow written as a list of steps is not supported yet"]);
     errors(
-        "---\nflow: {name: a}\nnodes: []\n",
-        &["2:1+4 not_supported a workflow written as a graph (`flow`, `state`, `nodes`, `edges`) is not supported yet"],
+        "---\nworkflow: {id: demo, name: Demo}\nnodes: []\n---\n```yaml\n{id: a, action: workflow.log, inputs: {message: hello}}\n```\n",
+        &["3:1+5 no_meaning `nodes` has no meaning here: a graph is a YAML file of its own; remove the lines of `---`, or write steps"],
     );
     assert!(parse(&below("")).plan.is_none());
 }

@@ -9,6 +9,7 @@ mod failures;
 mod forms;
 mod front_matter;
 mod gates;
+mod graph;
 mod hostile;
 mod names;
 mod properties;

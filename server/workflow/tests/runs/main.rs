@@ -8,6 +8,7 @@ mod data;
 mod desk;
 mod endings;
 mod expense;
+mod graph;
 mod inputs;
 mod journals;
 mod payment;

@@ -46,6 +46,7 @@ pub fn plan(steps: Vec<Step>) -> Plan {
         time_limit: None,
         default_model: None,
         state: Vec::new(),
+        graph: workflow::plan::Graph::default(),
         steps,
     }
 }

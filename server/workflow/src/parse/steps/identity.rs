@@ -68,7 +68,7 @@ fn from_heading(block: &StepBlock<'_>, name: Option<&str>) -> Option<String> {
     id.map(|id| if is_step_id(&id) { id } else { format!("step_{id}") })
 }
 
-fn is_step_id(text: &str) -> bool {
+pub(in crate::parse) fn is_step_id(text: &str) -> bool {
     text.starts_with(|sign: char| sign.is_ascii_alphabetic())
         && text.len() <= 64
         && text.chars().all(|sign| sign.is_ascii_alphanumeric() || matches!(sign, '_' | '-'))
@@ -105,7 +105,10 @@ fn refuse_id(context: &mut Context, node: &Node) {
     context.report.error_with(
         node.place,
         "invalid_id",
-        format!("`{}` cannot be the id of a step: it begins with a letter, and letters, digits, `_` and `-` follow, 64 at most", short(text)),
+        format!(
+            "`{}` cannot be the id of a step: it begins with a letter, and letters, digits, `_` and `-` follow, 64 at most",
+            short(text)
+        ),
         help.map(|help| format!("write `{help}`")),
     );
 }

@@ -30,7 +30,7 @@ mod repeat;
 mod wait;
 
 pub(super) use gate::check_gates;
-pub(super) use identity::{Identity, identify};
+pub(super) use identity::{Identity, identify, is_step_id};
 pub(super) use list::{Member, arrange, read_list};
 
 use named::Named;
@@ -265,7 +265,12 @@ impl<'r> Reader<'r> {
         } else if named.has_blocks() {
             let why = "what is tried again are the steps inside";
             fields.refuse_meaningless(report, &["retry", "max_retries"], why, Some("put it on a step inside"));
-            fields.refuse_meaningless(report, &["budget"], "the steps inside spend", Some("put it on a step inside, or into the front matter"));
+            fields.refuse_meaningless(
+                report,
+                &["budget"],
+                "the steps inside spend",
+                Some("put it on a step inside, or into the front matter"),
+            );
             fields.refuse_meaningless(report, &["idempotency_key", "model"], "the steps inside call", Some("put it on a step inside"));
             fields.refuse_meaningless(report, &["inputs"], "the steps inside see the names around them", None);
         } else if matches!(named, Named::Wait(_)) {
