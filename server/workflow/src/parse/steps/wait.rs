@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Reader, approval, form};
 use crate::{
-    expression::{Template, moment_of},
+    expression::{Moment, Template},
     parse::{
         context::Context,
         fields::{Fields, required},
@@ -17,13 +17,8 @@ use crate::{
 };
 
 /// What is waited for, and the key that says it.
-const MODES: &[(&str, Mode)] = &[
-    ("duration", Mode::Duration),
-    ("until", Mode::Until),
-    ("webhook", Mode::Webhook),
-    ("form", Mode::Form),
-    ("signal", Mode::Signal),
-];
+const MODES: &[(&str, Mode)] =
+    &[("duration", Mode::Duration), ("until", Mode::Until), ("webhook", Mode::Webhook), ("form", Mode::Form), ("signal", Mode::Signal)];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -149,7 +144,7 @@ pub(super) fn length(context: &mut Context, entry: &Entry) -> Option<TemplateVal
 
 fn moment(context: &mut Context, entry: &Entry) -> Option<Template> {
     let text = template::template(context, &entry.key, &entry.node)?;
-    if text.is_literal() && moment_of(text.source().trim()).is_none() {
+    if text.is_literal() && Moment::of(&Value::from(text.source().trim())).is_err() {
         let message = format!("`{}` is a moment such as `2026-01-31T09:00:00Z`, not `{}`", entry.key, short(text.source()));
         context.report.error(entry.node.place, "wrong_type", message);
         return None;
