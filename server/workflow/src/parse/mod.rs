@@ -9,6 +9,7 @@
 //!    file a kind; `template` reads texts that are evaluated.
 //! 4. `bundle` reads a bundle as one: the main file and what it names.
 //! 5. `names` says whether every name is set by the time it is used.
+//! 6. `graph` reads the other form that a file may have: what it is, is told by its keys.
 //!
 //! What runs and what is refused as not supported yet is decided in `steps` and `front_matter` alone.
 //! Whether a tenant has the variables, credentials, models and people that a file needs is not decided
