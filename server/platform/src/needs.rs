@@ -7,15 +7,19 @@ use workflow::{Plan, needs::Needs};
 
 use crate::Result;
 
+/// What is said of something that a file may ask for and that no run can do yet.
+pub(crate) const NOT_YET: &str = "No run can do this yet: take it out, or wait for a version of Mandate that can.";
+
 /// What is missing, as sentences; empty when nothing is.
 pub(crate) async fn missing<'a>(tx: &mut impl Reads<'a>, plan: &Plan, vars: &Map<String, Value>) -> Result<Vec<String>> {
     let needs = Needs::of(plan);
-    let mut missing: Vec<String> = needs
-        .vars
-        .iter()
-        .filter(|name| !vars.contains_key(*name))
-        .map(|name| format!("The variable `{name}` is not set: set it under Variables."))
-        .collect();
+    let beyond = plan.not_yet().into_iter().map(|asked| match asked.step.as_str() {
+        "" => format!("The workflow asks for {}. {NOT_YET}", asked.what),
+        step => format!("The step `{step}` on line {} asks for {}. {NOT_YET}", asked.line, asked.what),
+    });
+    let unset = needs.vars.iter().filter(|name| !vars.contains_key(*name));
+    let unset = unset.map(|name| format!("The variable `{name}` is not set: set it under Variables."));
+    let mut missing: Vec<String> = beyond.chain(unset).collect();
     for name in &needs.credentials {
         if credentials::find_by_name(tx, name).await?.is_none() {
             missing.push(format!("The credential `{name}` is not set: set it under Credentials."));

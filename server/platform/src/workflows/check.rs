@@ -28,6 +28,7 @@ use crate::{
     mail::text::{cut, one_line},
     mandate::Mandate,
     names,
+    needs::NOT_YET,
 };
 
 pub use workflow::{
@@ -151,6 +152,8 @@ pub enum NeedKind {
     Model,
     /// The tenant's default model.
     DefaultModel,
+    /// Something that files may ask for and no run can do yet.
+    Feature,
     /// Somebody who holds a role and may decide.
     Role,
     /// A member by e-mail address, who may decide.
@@ -495,9 +498,15 @@ impl People {
 }
 
 /// What has to be there, and whether it is.
-async fn needs<'a>(tx: &mut impl Reads<'a>, needs: &Needs, vars: &Map<String, Value>, people: &People) -> Result<Vec<Need>> {
+async fn needs<'a>(tx: &mut impl Reads<'a>, plan: &Plan, vars: &Map<String, Value>, people: &People) -> Result<Vec<Need>> {
+    let needs = Needs::of(plan);
     let mut all = Vec::new();
     let mut push = |kind, name: &str, missing: Option<String>| all.push(Need { kind, name: name.to_owned(), missing });
+    for asked in plan.not_yet() {
+        let place =
+            if asked.step.is_empty() { String::new() } else { format!("The step {} on line {} asks for it. ", asked.step, asked.line) };
+        push(NeedKind::Feature, &asked.what, Some(format!("{place}{NOT_YET}")));
+    }
     for name in &needs.vars {
         let missing = (!vars.contains_key(name)).then(|| "Set it under Variables.".to_owned());
         push(NeedKind::Variable, name, missing);
@@ -555,7 +564,10 @@ pub(super) async fn checked<'a>(tx: &mut impl Reads<'a>, reading: Reading, store
     let Reading { parsed, findings } = reading;
     let vars: Map<String, Value> = database::variables::for_start(tx).await?.into_iter().map(|row| (row.name, row.value)).collect();
     let plan = stored.or(parsed.plan.as_ref());
-    let needs = needs(tx, &plan.map(Needs::of).unwrap_or_default(), &vars, people).await?;
+    let needs = match plan {
+        Some(plan) => needs(tx, plan, &vars, people).await?,
+        None => Vec::new(),
+    };
     Ok(Checked {
         slug: plan.map(|plan| plan.id.clone()),
         name: plan.map(|plan| plan.name.clone()),

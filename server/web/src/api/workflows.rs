@@ -271,6 +271,8 @@ pub enum NeedKindJson {
     Model,
     /// A default model.
     DefaultModel,
+    /// Something that files may ask for and no run can do yet.
+    Feature,
     /// Somebody who has a role.
     Role,
     /// A member with an address.
@@ -421,6 +423,7 @@ impl From<NeedKind> for NeedKindJson {
             NeedKind::Credential => Self::Credential,
             NeedKind::Model => Self::Model,
             NeedKind::DefaultModel => Self::DefaultModel,
+            NeedKind::Feature => Self::Feature,
             NeedKind::Role => Self::Role,
             NeedKind::Person => Self::Person,
         }

@@ -217,13 +217,14 @@ fn need_line(need: Need, place: impl Fn(&str) -> String) -> NeedLine {
         NeedKind::Credential => ("Credential", "/credentials"),
         NeedKind::Model => ("Model", "/providers"),
         NeedKind::DefaultModel => ("A default model", "/providers"),
+        NeedKind::Feature => ("What no run can do yet", ""),
         NeedKind::Role => ("Somebody who decides with the role", "/members"),
         NeedKind::Person => ("Somebody who decides", "/members"),
     };
     NeedLine {
         what,
         name: text::in_line(&need.name),
-        href: if need.missing.is_some() { place(path) } else { String::new() },
+        href: if need.missing.is_some() && !path.is_empty() { place(path) } else { String::new() },
         missing: need.missing.unwrap_or_default(),
     }
 }

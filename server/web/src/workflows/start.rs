@@ -203,6 +203,7 @@ async fn start_view(grant: &Grant<WorkflowExecute>, shown: WorkflowShown, sent: 
             let what = match need.kind {
                 NeedKind::Variable => format!("The variable {} is not set.", need.name),
                 NeedKind::Credential => format!("The credential {} is not set.", need.name),
+                NeedKind::Feature => format!("The workflow asks for {}.", need.name),
                 NeedKind::DefaultModel => "There is no default model.".to_owned(),
                 _ => format!("There is no price for the model {}.", need.name),
             };

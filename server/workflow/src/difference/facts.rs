@@ -13,7 +13,8 @@ use url::Url;
 use crate::{
     permissions,
     plan::{
-        AfterRefusal, ApprovalStep, Approver, CredentialPiece, FieldCheck, HttpStep, InputField, Per, Plan, Quorum, Risk, Step, StepKind, TRY_BODY,
+        AfterRefusal, ApprovalStep, Approver, CredentialPiece, FieldCheck, HttpStep, InputField, Per, Plan, Quorum, Risk, Step, StepKind,
+        TRY_BODY,
         tree::{NodeId, Order, Place, Tree},
     },
 };

@@ -3,7 +3,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{MAX_STEPS, bundle::Bundled, diagnostic::Report, names::{Opaque, Use}, outline::StepOutline, source::Place, yaml::Node};
+use super::{
+    MAX_STEPS,
+    bundle::Bundled,
+    diagnostic::Report,
+    names::{Opaque, Use},
+    outline::StepOutline,
+    source::Place,
+    yaml::Node,
+};
 use crate::expression::Reference;
 
 /// See the module.

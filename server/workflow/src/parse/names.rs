@@ -349,7 +349,9 @@ impl Checker<'_> {
         let (message, help) = match tree.order(setter, at) {
             Order::Same => (format!("`{name}` is set by this very step, after this is read"), None),
             Order::Inside => (format!("`{name}` is set inside this step, after this is read"), None),
-            Order::Around => (format!("`{name}` is set by the step `{id}` on line {line}, which this one is a part of, when it is over"), None),
+            Order::Around => {
+                (format!("`{name}` is set by the step `{id}` on line {line}, which this one is a part of, when it is over"), None)
+            }
             Order::After => (format!("`{name}` is set only later, by the step `{id}` on line {line}"), None),
             Order::Before | Order::Apart => self.apart(name, setter, at)?,
         };

@@ -197,8 +197,11 @@ fn a_prompt_may_show_fences_of_its_own() {
 }
 
 #[test]
-fn front_matter_steps_exclude_the_body_and_are_refused_by_name() {
-    let source = format!("---\nworkflow: {{id: demo, name: Demo}}\nsteps:\n  - action: workflow.log\n---\n## Go\n{LOG}");
-    errors(&source, &["3:1+5 not_supported `steps` is not supported yet"]);
+fn front_matter_steps_exclude_the_body() {
+    let source = format!(
+        "---\nworkflow: {{id: demo, name: Demo}}\nsteps:\n  - {{id: only, action: workflow.log, inputs: {{message: hi}}}}\n---\n## Go\n{LOG}"
+    );
+    let ids: Vec<String> = plan(&source).steps.into_iter().map(|step| step.id).collect();
+    assert_eq!(ids, ["only"]);
     assert_eq!(others(&source), [(7, true, "the steps are in the front matter".to_owned())]);
 }

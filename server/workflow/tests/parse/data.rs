@@ -27,7 +27,9 @@ fn keys_that_are_not_its_own_are_refused() {
     errors(&step("id: a\naction: core.sorted"), &["6:9+11 unknown_action [a] there is no action `core.sorted`; did you mean `core.sort`?"]);
     errors(
         &step("id: a\ntype: map\naction: core.set\nitems: [1]\nexpression: item"),
-        &["7:1+6 two_kinds [a] a step is either an action or a `map`; make two steps of it"],
+        &[
+            "7:1+6 two_kinds [a] a step is one thing, and this one is a step of kind `map` already: `action` makes it another; make two steps of it",
+        ],
     );
 }
 

@@ -83,21 +83,13 @@ fn the_parts_of_vendor_payment_mean_what_its_reader_thinks() {
 }
 
 #[test]
-fn what_the_other_examples_ask_for_is_refused_by_name() {
+fn what_the_incident_triage_asks_for_is_refused_by_name() {
     errors(
         &example("incident-triage.md"),
         &[
             "23:12+7 not_supported a trigger of type `webhook` is not supported yet",
             "24:12+8 not_supported a trigger of type `schedule` is not supported yet",
-            "30:7+8 not_supported [step_1] `for_each` is not supported yet",
-            "60:7+8 not_supported [step_3] `parallel` is not supported yet",
-            "96:7+6 not_supported [step_5] `switch` is not supported yet",
-            "118:7+3 not_supported [step_6] `try` is not supported yet",
         ],
-    );
-    errors(
-        &example("support-reply.yaml"),
-        &["1:1+14 not_supported a workflow written as a graph (`flow`, `state`, `nodes`, `edges`) is not supported yet"],
     );
 }
 

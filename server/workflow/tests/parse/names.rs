@@ -28,11 +28,7 @@ fn a_name_that_nothing_sets_is_an_error_with_the_nearest_name() {
         ("{{ vars }}", "15:16+4 undefined_name [say] a tenant variable is named literally; write `vars.name`"),
         ("{{ vars[invoice_id] }}", "15:16+4 undefined_name [say] a tenant variable is named literally; write `vars.name`"),
         ("{{ loop.index }}", "15:16+4 undefined_name [say] `loop` exists only inside a loop"),
-        ("{{ error.message }}", "15:16+5 undefined_name [say] `error` exists only in a `catch`, which is not supported yet"),
-        (
-            "{{ trigger.body }}",
-            "15:16+7 undefined_name [say] `trigger` exists only when something else starts the run, which is not supported yet",
-        ),
+        ("{{ error.message }}", "15:16+5 undefined_name [say] `error` exists only in the `catch` of a `try`"),
         ("{{ now }}", "15:16+3 undefined_name [say] `now` is a function; write `now()`"),
     ] {
         errors(&two("", text), &[message]);
@@ -78,9 +74,9 @@ fn what_a_broken_or_refused_step_would_set_is_not_called_unknown() {
     let broken = below(&format!("## A\n```yaml\nid: inner\naction: [\noutput_variable: found\n```\n{use_it}"));
     let codes = |source: &str| workflow::parse::parse(source).errors().map(|error| error.code).collect::<Vec<_>>();
     assert_eq!(codes(&broken), ["broken_yaml"]);
-    let refused =
+    let incomplete =
         below(&format!("## A\n```yaml\ntype: try\ntry:\n  - {{id: inner, action: core.set, output_variable: found}}\n```\n{use_it}"));
-    assert_eq!(codes(&refused), ["not_supported"]);
+    assert_eq!(codes(&incomplete), ["value_missing"]);
 }
 
 #[test]

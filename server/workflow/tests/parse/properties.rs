@@ -124,7 +124,12 @@ fn holds(source: &str) {
         let stored = serde_json::to_string(&plan).unwrap();
         assert_eq!(serde_json::from_str::<workflow::Plan>(&stored).unwrap(), plan);
         let questions = parsed.outline.iter().filter(|step| step.asks_first).count();
-        assert_eq!(parsed.outline.len() + questions, plan.steps.len());
+        // A graph adds steps that no node is: routes, loops, forks.
+        if source.contains("schema_version") {
+            assert!(parsed.outline.len() <= plan.all_steps().count());
+        } else {
+            assert_eq!(parsed.outline.len() + questions, plan.steps.len());
+        }
         assert!(parsed.outline.iter().all(|step| step.complete));
         plan.hash().unwrap();
     }

@@ -33,7 +33,13 @@ impl Reader<'_> {
         let then = fields.take(&mut self.context.report, "then", &["steps"]);
         let otherwise = fields.take(&mut self.context.report, "else", &["otherwise"]);
         if then.is_none() {
-            required(&mut self.context.report, place, "then", "an `if`", "add `then:` with the steps that are taken when it holds".to_owned());
+            required(
+                &mut self.context.report,
+                place,
+                "then",
+                "an `if`",
+                "add `then:` with the steps that are taken when it holds".to_owned(),
+            );
         }
         let id = self.id.clone();
         let has_then = then.is_some();

@@ -19,7 +19,8 @@ use crate::{
 /// The most messages of one step.
 const MOST_MESSAGES: usize = 100;
 
-const ROLES: &[(&str, MessageRole)] = &[("system", MessageRole::System), ("user", MessageRole::User), ("assistant", MessageRole::Assistant)];
+const ROLES: &[(&str, MessageRole)] =
+    &[("system", MessageRole::System), ("user", MessageRole::User), ("assistant", MessageRole::Assistant)];
 
 /// The step that these keys make. What is one prompt, with or without a system prompt, is a plain one however it is written.
 pub(super) fn step(chat: ChatStep, prompt: Option<Template>, messages: Option<Option<Vec<Message>>>) -> Option<StepKind> {
@@ -95,7 +96,12 @@ pub(super) fn prompt_inputs(context: &mut Context, entry: &Entry) -> Option<Vec<
 
 fn unwritable(context: &mut Context, node: &Node) -> Option<String> {
     let help = "write it as one expression, such as `\"{{ [a, b] }}\"`".to_owned();
-    context.report.error_with(node.place, "wrong_type", "a value of `prompt_inputs` is a value, one expression, or text with expressions", help);
+    context.report.error_with(
+        node.place,
+        "wrong_type",
+        "a value of `prompt_inputs` is a value, one expression, or text with expressions",
+        help,
+    );
     None
 }
 

@@ -39,7 +39,8 @@ pub(in crate::parse) fn permissions(report: &mut Report, entry: &Entry) -> Optio
     let blocked_paths = texts(report, "blocked_paths");
     let allowed_hosts = texts(report, "allowed_hosts");
     let network = fields.take(report, "network", &[]).and_then(|entry| scalar::boolean(report, "network", &entry.node));
-    let size = fields.take(report, "max_file_size", &[]).and_then(|entry| scalar::integer(report, "max_file_size", &entry.node, 0..=LARGEST_FILE));
+    let size =
+        fields.take(report, "max_file_size", &[]).and_then(|entry| scalar::integer(report, "max_file_size", &entry.node, 0..=LARGEST_FILE));
     fields.finish(report, "`permissions`");
     Some(Permissions {
         read,

@@ -139,8 +139,10 @@ pub(in crate::parse) fn arrange(report: &mut Report, members: Vec<Member>) -> Ve
 fn missing(report: &mut Report, id: &str, place: Place, known: &HashSet<String>) {
     let mut ids: Vec<&str> = known.iter().map(String::as_str).collect();
     ids.sort_unstable();
-    let help = nearest(id, ids)
-        .map_or_else(|| "name a step of the same list: what stands inside another step is not one".to_owned(), |near| format!("did you mean `{near}`?"));
+    let help = nearest(id, ids).map_or_else(
+        || "name a step of the same list: what stands inside another step is not one".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
     report.error_with(place, "unknown_step", format!("there is no step `{}` in this list", scalar::short(id)), help);
 }
 
@@ -162,7 +164,8 @@ fn report_cycle(report: &mut Report, members: &[Member], waits: &HashMap<String,
                 circle.push(other);
                 let written = circle.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" → ");
                 let from = members.iter().find(|member| member.step.id == id);
-                let place = from.and_then(|member| member.depends_on.iter().flatten().find(|(named, _)| named == other)).map(|(_, place)| *place);
+                let place =
+                    from.and_then(|member| member.depends_on.iter().flatten().find(|(named, _)| named == other)).map(|(_, place)| *place);
                 report.enter(Some(id));
                 let message = format!("these steps wait for each other, so none of them could begin: {written}");
                 report.error(place.unwrap_or(Place::line(member.step.line)), "cycle", message);
@@ -174,4 +177,3 @@ fn report_cycle(report: &mut Report, members: &[Member], waits: &HashMap<String,
         }
     }
 }
-

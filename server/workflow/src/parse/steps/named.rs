@@ -123,7 +123,10 @@ impl Reader<'_> {
         let (message, help) = if (is, of) == ("approval", "action") || (is, of) == ("action", "approval") {
             ("a step is either an action or an approval".to_owned(), "make two steps of it: the approval first")
         } else {
-            (format!("a step is one thing, and this one is a step of kind `{is}` already: `{}` makes it another", entry.key), "make two steps of it")
+            (
+                format!("a step is one thing, and this one is a step of kind `{is}` already: `{}` makes it another", entry.key),
+                "make two steps of it",
+            )
         };
         self.context.report.error_with(entry.key_place, "two_kinds", message, help.to_owned());
     }
@@ -141,7 +144,12 @@ impl Reader<'_> {
             return None;
         }
         let help = nearest(text, kinds::ACTIONS.iter().copied().chain(describe::actions())).map_or_else(
-            || format!("what there is is {} and the data steps, such as `core.set`", kinds::ACTIONS.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ")),
+            || {
+                format!(
+                    "built in are {} and the data steps, such as `core.set`",
+                    kinds::ACTIONS.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ")
+                )
+            },
             |near| format!("did you mean `{near}`?"),
         );
         report.error_with(entry.node.place, "unknown_action", format!("there is no action `{}`", short(text)), help);

@@ -74,7 +74,9 @@ impl Reader<'_> {
             };
             let report = &mut self.context.report;
             let help = "add `code:`, or `code: default` for the last one";
-            let codes = fields.take_required(report, "code", ("a rule", item.place), help).and_then(|entry| Some((entry, further::texts(report, entry)?)));
+            let codes = fields
+                .take_required(report, "code", ("a rule", item.place), help)
+                .and_then(|entry| Some((entry, further::texts(report, entry)?)));
             if otherwise.is_some() {
                 report.error(item.place, "unreachable", "a rule behind that of `default` is never asked");
                 complete = false;
@@ -88,7 +90,11 @@ impl Reader<'_> {
                 if code == OTHERWISE {
                     otherwise = Some(policy.clone());
                 } else if cases.iter().any(|(known, _)| *known == code) {
-                    self.context.report.error(code_entry.node.place, "duplicate_case", format!("there is a rule for `{}` already", scalar::short(&code)));
+                    self.context.report.error(
+                        code_entry.node.place,
+                        "duplicate_case",
+                        format!("there is a rule for `{}` already", scalar::short(&code)),
+                    );
                     complete = false;
                 } else {
                     cases.push((code, policy.clone()));

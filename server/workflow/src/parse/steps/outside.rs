@@ -159,8 +159,11 @@ impl Reader<'_> {
     /// Names with values.
     pub(super) fn pairs(&mut self, entry: &Entry) -> Option<Vec<(String, TemplateValue)>> {
         let mut fields = Fields::of(&mut self.context.report, &entry.key, &entry.node)?;
-        let pairs: Vec<_> =
-            fields.rest().into_iter().map(|entry| template::value(self.context, &entry.node).map(|value| (entry.key.clone(), value))).collect();
+        let pairs: Vec<_> = fields
+            .rest()
+            .into_iter()
+            .map(|entry| template::value(self.context, &entry.node).map(|value| (entry.key.clone(), value)))
+            .collect();
         pairs.into_iter().collect()
     }
 }

@@ -45,7 +45,10 @@ impl Reader<'_> {
     fn branch_failure(&mut self, fields: &mut Fields<'_>, nested: &mut Fields<'_>) -> BranchFailure {
         let report = &mut self.context.report;
         let is_word = |fields: &Fields<'_>| {
-            let written = fields.left().into_iter().find(|entry| matches!(entry.key.as_str(), "on_error" | "onError" | "error_handling" | "errorHandling"));
+            let written = fields
+                .left()
+                .into_iter()
+                .find(|entry| matches!(entry.key.as_str(), "on_error" | "onError" | "error_handling" | "errorHandling"));
             written.and_then(|entry| entry.node.scalar()).is_some_and(|scalar| FAILURES.iter().any(|(word, _)| *word == scalar.text))
         };
         let entry = if is_word(fields) {

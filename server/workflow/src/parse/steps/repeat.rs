@@ -33,7 +33,8 @@ impl Reader<'_> {
         }
         let item = fields.take(report, "item_variable", &["as", "item"]);
         let index = fields.take(report, "index_variable", &["index"]);
-        let batch_size = fields.take(report, "batch_size", &[]).and_then(|entry| scalar::integer(report, "batch_size", &entry.node, 1..=10_000));
+        let batch_size =
+            fields.take(report, "batch_size", &[]).and_then(|entry| scalar::integer(report, "batch_size", &entry.node, 1..=10_000));
         let pause = fields.take(report, "pause_between_batches", &[]);
         let concurrency = fields
             .take(report, "concurrency", &["max_concurrent", "max_concurrency"])
@@ -105,7 +106,12 @@ impl Reader<'_> {
                     Some(inner) => format!("({inner})"),
                     None => {
                         let help = "write the list as one expression, such as `items: \"{{ [a, b] }}\"`".to_owned();
-                        self.context.report.error_with(node.place, "wrong_type", "an item that is written out is a value or one expression", help);
+                        self.context.report.error_with(
+                            node.place,
+                            "wrong_type",
+                            "an item that is written out is a value or one expression",
+                            help,
+                        );
                         return None;
                     }
                 },
@@ -119,7 +125,11 @@ impl Reader<'_> {
         match Expression::parse(&format!("[{}]", parts.join(", "))) {
             Ok(list) => Some(list),
             Err(error) => {
-                self.context.report.error(entry.node.place, "invalid_expression", format!("this list cannot be written out: {}", error.message));
+                self.context.report.error(
+                    entry.node.place,
+                    "invalid_expression",
+                    format!("this list cannot be written out: {}", error.message),
+                );
                 None
             }
         }
