@@ -132,13 +132,15 @@ impl Needs {
 
     fn on_error(&mut self, policy: &OnError) {
         match policy {
-            OnError::Continue { fallback } => fallback.iter().for_each(|fallback| self.value(fallback)),
+            OnError::Continue { fallback: Some(fallback) } => self.value(fallback),
             OnError::ByCode { cases, otherwise } => {
-                cases.iter().for_each(|(_, policy)| self.on_error(policy));
+                for (_, policy) in cases {
+                    self.on_error(policy);
+                }
                 self.on_error(otherwise);
             }
             // A step that is taken instead is one of the plan's steps.
-            OnError::Stop | OnError::Rollback | OnError::Instead(_) => {}
+            OnError::Stop | OnError::Continue { fallback: None } | OnError::Rollback | OnError::Instead(_) => {}
         }
     }
 

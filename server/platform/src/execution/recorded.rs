@@ -69,12 +69,12 @@ fn waits_for(state: &Run) -> Option<Value> {
 /// knows better.
 fn stopped(batch: &mut Batch<'_>, event: &Event) -> Result<(), MemberRefused> {
     match event {
-        Event::ApprovalEnded { approval, decision: Decision::Cancelled, .. } => {
-            if batch.approval(*approval).is_some_and(|row| row.state == ApprovalState::Pending) {
-                let comment = Some("The step was stopped first.".to_owned());
-                let end = ApprovalEnd { id: *approval, state: ApprovalState::Cancelled, by: String::new(), comment, at: batch.now() };
-                batch.end_approval(end)?;
-            }
+        Event::ApprovalEnded { approval, decision: Decision::Cancelled, .. }
+            if batch.approval(*approval).is_some_and(|row| row.state == ApprovalState::Pending) =>
+        {
+            let comment = Some("The step was stopped first.".to_owned());
+            let end = ApprovalEnd { id: *approval, state: ApprovalState::Cancelled, by: String::new(), comment, at: batch.now() };
+            batch.end_approval(end)?;
         }
         Event::StepStopped { step } => {
             for hold in batch.open_holds() {

@@ -121,10 +121,12 @@ pub(super) async fn explained<'a>(tx: &mut impl Reads<'a>, actor: &Actor, about:
     let deadline = state.deadline(plan);
     // A run that does anything by itself does not wait.
     let active = || state.recorded().filter(|(_, step)| step.state.is_active() && !matches!(step.state, StepState::Open));
-    let waits = |step: &StepState| match step {
-        StepState::Calling(Calling { park: Some(_), .. } | Calling { progress: Progress::Retrying { .. }, .. }) => true,
-        StepState::Sleeping { .. } => true,
-        _ => false,
+    let waits = |step: &StepState| {
+        matches!(
+            step,
+            StepState::Calling(Calling { park: Some(_), .. } | Calling { progress: Progress::Retrying { .. }, .. })
+                | StepState::Sleeping { .. }
+        )
     };
     if !active().all(|(_, step)| waits(&step.state)) {
         return Ok(None);

@@ -184,7 +184,7 @@ pub(super) enum Batch {
 /// What keeps the next round from beginning, other than too many rounds at a time.
 pub(super) fn begin_of_batch(planned: &ForEachStep, each: &Each) -> Option<Batch> {
     let size = planned.batch_size?;
-    if each.next == 0 || each.next % size.max(1) != 0 || each.next as usize >= each.items.len() {
+    if each.next == 0 || !each.next.is_multiple_of(size.max(1)) || each.next as usize >= each.items.len() {
         return None;
     }
     if !each.open.is_empty() {

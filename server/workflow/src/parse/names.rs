@@ -280,18 +280,15 @@ impl Checker<'_> {
         let tree = self.known.tree;
         let (of, block) = tree.scope_of(setter)?;
         let around = tree.step(of)?;
-        match &around.kind {
-            StepKind::Parallel(parallel) => {
-                let branch = &parallel.branches.get(block)?.id;
-                let message = format!("`{name}` belongs to the branch `{branch}` of the step `{}`", around.id);
-                let help = self.is_over_before(of).then(|| format!("write `{branch}.{name}`"));
-                Some((self.used.place, "not_visible", message, help))
-            }
-            _ => {
-                let message = format!("`{name}` belongs to one round of the loop `{}` and is gone after it", around.id);
-                let help = format!("the loop gives the list of what its rounds gave last: `steps.{}.output`", around.id);
-                Some((self.used.place, "not_visible", message, Some(help)))
-            }
+        if let StepKind::Parallel(parallel) = &around.kind {
+            let branch = &parallel.branches.get(block)?.id;
+            let message = format!("`{name}` belongs to the branch `{branch}` of the step `{}`", around.id);
+            let help = self.is_over_before(of).then(|| format!("write `{branch}.{name}`"));
+            Some((self.used.place, "not_visible", message, help))
+        } else {
+            let message = format!("`{name}` belongs to one round of the loop `{}` and is gone after it", around.id);
+            let help = format!("the loop gives the list of what its rounds gave last: `steps.{}.output`", around.id);
+            Some((self.used.place, "not_visible", message, Some(help)))
         }
     }
 

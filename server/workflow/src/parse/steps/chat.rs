@@ -23,10 +23,10 @@ const ROLES: &[(&str, MessageRole)] =
     &[("system", MessageRole::System), ("user", MessageRole::User), ("assistant", MessageRole::Assistant)];
 
 /// The step that these keys make. What is one prompt, with or without a system prompt, is a plain one however it is written.
-pub(super) fn step(chat: ChatStep, prompt: Option<Template>, messages: Option<Option<Vec<Message>>>) -> Option<StepKind> {
+pub(super) fn step(chat: ChatStep, prompt: Option<Template>, messages: Option<Vec<Message>>) -> Option<StepKind> {
     let messages = match (prompt, messages) {
         (Some(content), _) => vec![Message { role: MessageRole::User, content }],
-        (None, messages) => messages??,
+        (None, messages) => messages?,
     };
     let (system, prompt) = match messages.as_slice() {
         [Message { role: MessageRole::User, content }] => (chat.system.clone(), content),
@@ -128,7 +128,7 @@ fn expression_of(text: &str) -> Option<String> {
 
 /// The prompt with its values set before it.
 pub(super) fn with_inputs(context: &mut Context, place: Place, prompt: &Template, values: &[(String, String)]) -> Option<Template> {
-    let mut text: String = values.iter().map(|(name, value)| format!("{{% set {name} = {value} %}}")).collect();
+    let mut text: String = values.iter().flat_map(|(name, value)| ["{% set ", name, " = ", value, " %}"]).collect();
     text.push_str(prompt.source());
     match Template::parse(&text) {
         Ok(template) => Some(template),

@@ -59,14 +59,13 @@ pub(super) fn read(context: &mut Context, block: &StepBlock<'_>, identity: Ident
     let id = context.claim(&identity.id, block.line, identity.place, identity.given)?;
     let before = context.enter(&identity.id, &id);
     yaml::report(&block.problems, &mut context.report);
-    let member = match &block.node {
-        Some(node) => Reader::new(context, header, identity, id, block.line).read(node),
-        None => {
-            // Broken YAML: what it would have set is read off its lines, so that its users are not called wrong.
-            let mut opaque = Opaque::default();
-            names_in_text(&block.text.text, &mut opaque);
-            Reader::new(context, header, identity, id, block.line).unread(opaque)
-        }
+    let member = if let Some(node) = &block.node {
+        Reader::new(context, header, identity, id, block.line).read(node)
+    } else {
+        // Broken YAML: what it would have set is read off its lines, so that its users are not called wrong.
+        let mut opaque = Opaque::default();
+        names_in_text(&block.text.text, &mut opaque);
+        Reader::new(context, header, identity, id, block.line).unread(opaque)
     };
     context.leave(before);
     Some(member)
@@ -151,17 +150,14 @@ impl<'r> Reader<'r> {
             }
             return self.unread(Opaque::default());
         };
-        match self.member(entries) {
-            Some(member) => {
-                self.outline.complete = self.context.report.error_count() == errors;
-                self.put_outline();
-                member
-            }
-            None => {
-                let mut opaque = Opaque::default();
-                names_inside(node, &mut opaque);
-                self.unread(opaque)
-            }
+        if let Some(member) = self.member(entries) {
+            self.outline.complete = self.context.report.error_count() == errors;
+            self.put_outline();
+            member
+        } else {
+            let mut opaque = Opaque::default();
+            names_inside(node, &mut opaque);
+            self.unread(opaque)
         }
     }
 

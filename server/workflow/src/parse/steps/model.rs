@@ -22,7 +22,7 @@ const MAX_TOKENS: i64 = 10_000_000;
 
 impl Reader<'_> {
     /// A bare prompt: the keys of an action, without one.
-    pub(super) fn prompt<'n>(&mut self, action: &str, fields: &mut Fields<'n>, place: Place) -> Option<StepKind> {
+    pub(super) fn prompt(&mut self, action: &str, fields: &mut Fields<'_>, place: Place) -> Option<StepKind> {
         self.action(action, fields, place)
     }
 
@@ -66,7 +66,7 @@ impl Reader<'_> {
             Some(entry) => Some(template::template(context, "system", &entry.node)?),
             None => None,
         };
-        let messages = messages.map(|entry| chat::messages(context, entry));
+        let messages = messages.and_then(|entry| chat::messages(context, entry));
         let output_schema = schema.and_then(|entry| output_schema(context, entry));
         let report = &mut context.report;
         let tools = tools.map(|entry| super::further::texts(report, entry));

@@ -48,7 +48,7 @@ impl Reader<'_> {
             Some(entry) => Some(self.type_word(entry)?),
             None => None,
         };
-        let named: Vec<(&'n Entry, &'static str)> = self.naming(fields, word);
+        let named: Vec<(&'n Entry, &'static str)> = Self::naming(fields, word);
         let action = named.iter().find(|(_, of)| *of == "action").map(|(entry, _)| *entry);
         // `type: agent` beside `action: agent.analyze` says the same twice, and so does a prompt.
         let action_text = action.and_then(|entry| entry.node.scalar()).map(|scalar| scalar.text.as_str());
@@ -107,7 +107,7 @@ impl Reader<'_> {
     }
 
     /// The keys there are that name a kind, and which. Those that data has too count only when nothing else names one.
-    fn naming<'n>(&self, fields: &Fields<'n>, word: Option<&str>) -> Vec<(&'n Entry, &'static str)> {
+    fn naming<'n>(fields: &Fields<'n>, word: Option<&str>) -> Vec<(&'n Entry, &'static str)> {
         let left = fields.left();
         let by = |keys: &[(&'static str, &'static str)]| -> Vec<(&'n Entry, &'static str)> {
             let found = |key: &str| left.iter().copied().find(|entry| snake_case(&entry.key) == key);

@@ -94,25 +94,19 @@ impl Reader<'_> {
         let id = fields.take(report, "id", &[]);
         let name = fields.take(report, "name", &[]).and_then(|entry| scalar::name(report, "name", &entry.node)).map(str::to_owned);
         let steps = fields.take(report, "steps", &["do"]);
-        let id = match id {
-            Some(entry) => {
-                let id = scalar::name(report, "id", &entry.node)?.to_owned();
-                self.is_variable(&id, entry.node.place).then_some(id)
-            }
-            None => {
-                let made = name.as_deref().and_then(|name| scalar::slug(name, '_')).filter(|slug| scalar::is_identifier(slug));
-                Some(made.unwrap_or_else(|| format!("branch_{number}")))
-            }
+        let id = if let Some(entry) = id {
+            let id = scalar::name(report, "id", &entry.node)?.to_owned();
+            self.is_variable(&id, entry.node.place).then_some(id)
+        } else {
+            let made = name.as_deref().and_then(|name| scalar::slug(name, '_')).filter(|slug| scalar::is_identifier(slug));
+            Some(made.unwrap_or_else(|| format!("branch_{number}")))
         };
-        let steps = match steps {
-            Some(steps) => {
-                let of = id.clone().unwrap_or_else(|| format!("branch_{number}"));
-                Some(self.block(steps, &of, &of))
-            }
-            None => {
-                no_steps(&mut self.context.report, node);
-                None
-            }
+        let steps = if let Some(steps) = steps {
+            let of = id.clone().unwrap_or_else(|| format!("branch_{number}"));
+            Some(self.block(steps, &of, &of))
+        } else {
+            no_steps(&mut self.context.report, node);
+            None
         };
         fields.finish(&mut self.context.report, "a branch");
         let id = id?;

@@ -102,9 +102,10 @@ impl Reader<'_> {
         for node in nodes {
             parts.push(match template::value(self.context, node)? {
                 TemplateValue::Literal(value) => value.to_string(),
-                TemplateValue::Template(text) => match template::lone(text.source()) {
-                    Some(inner) => format!("({inner})"),
-                    None => {
+                TemplateValue::Template(text) => {
+                    if let Some(inner) = template::lone(text.source()) {
+                        format!("({inner})")
+                    } else {
                         let help = "write the list as one expression, such as `items: \"{{ [a, b] }}\"`".to_owned();
                         self.context.report.error_with(
                             node.place,
@@ -114,7 +115,7 @@ impl Reader<'_> {
                         );
                         return None;
                     }
-                },
+                }
                 TemplateValue::List(_) | TemplateValue::Map(_) => {
                     let help = "write the list as one expression, such as `items: \"{{ [{'a': b}] }}\"`".to_owned();
                     self.context.report.error_with(node.place, "wrong_type", "an item that is written out has no expressions inside", help);
