@@ -124,6 +124,64 @@ impl Desk {
             .unwrap_or_else(|| panic!("no call is owed, the run is {:?}", self.run.phase()))
     }
 
+    /// The steps whose calls are owed and not out, in the order of the file.
+    pub fn owed(&self) -> Vec<String> {
+        let step = |effect| match effect {
+            Effect::Call(call) => Some(call.step),
+            _ => None,
+        };
+        self.effects().into_iter().filter_map(step).filter(|step| self.state(step) != "in_flight").collect()
+    }
+
+    /// The call that a step owes.
+    pub fn call_of(&self, step: &str) -> CallEffect {
+        let found = self.effects().into_iter().find_map(|effect| match effect {
+            Effect::Call(call) if call.step == step => Some(call),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("{step} is not owed: {:?}, the run is {:?}", self.owed(), self.run.end()))
+    }
+
+    /// The call of a step goes out and comes back well; gives what was called.
+    pub fn answer_of(&mut self, step: &str, result: Value) -> Value {
+        let call = self.call_of(step);
+        self.feed(Self::dispatched(&call));
+        self.feed(Self::finished(&call, Ok(result), None));
+        serde_json::to_value(&call.call).unwrap()
+    }
+
+    /// The call of a step goes out and fails for good.
+    pub fn fail_of(&mut self, step: &str, code: &str) {
+        let call = self.call_of(step);
+        self.feed(Self::dispatched(&call));
+        self.feed(Self::finished(&call, Err(CallFailure { failure: failure(code, false), retry_after: None }), None));
+    }
+
+    /// When the run has to be looked at again.
+    pub fn timer(&self) -> Option<Timestamp> {
+        self.effects().into_iter().find_map(|effect| match effect {
+            Effect::Timer { at } => Some(at),
+            _ => None,
+        })
+    }
+
+    /// Time passes up to the moment that the run named.
+    pub fn wait(&mut self) {
+        let at = self.timer().unwrap_or_else(|| panic!("nothing has a time, the run is {:?}", self.run.phase()));
+        assert!(at >= self.now, "a moment that has passed is no moment to wait for");
+        self.now = at;
+        self.feed(Input::Timer);
+    }
+
+    /// What steps said.
+    pub fn said(&self) -> Vec<String> {
+        let message = |(_, event): &(Timestamp, Event)| match event {
+            Event::Logged { message, .. } => Some(message.clone()),
+            _ => None,
+        };
+        self.journal.iter().filter_map(message).collect()
+    }
+
     pub fn question(&self) -> Question {
         self.effects()
             .into_iter()

@@ -1,7 +1,7 @@
 //! Graphs on the desk: routes, loops that end by their field and by their limit, forks that join, lists.
 
 use serde_json::{Value, json};
-use workflow::{Effect, Event, parse};
+use workflow::{Event, parse};
 
 use crate::desk::Desk;
 
@@ -17,34 +17,15 @@ fn support() -> workflow::Plan {
     plan(&std::fs::read_to_string(path).unwrap())
 }
 
-/// The steps whose calls are owed.
-fn owed(desk: &Desk) -> Vec<String> {
-    let step = |effect| match effect {
-        Effect::Call(call) => Some(call.step),
-        _ => None,
-    };
-    desk.effects().into_iter().filter_map(step).collect()
-}
-
-/// Answers the owed call of a step.
+/// Answers the owed prompt of a step; gives the prompt.
 fn answer(desk: &mut Desk, step: &str, result: Value) -> String {
-    let call = desk
-        .effects()
-        .into_iter()
-        .find_map(|effect| match effect {
-            Effect::Call(call) if call.step == step => Some(call),
-            _ => None,
-        })
-        .unwrap_or_else(|| panic!("{step} is not owed: {:?}, the run is {:?}", owed(desk), desk.run.end()));
-    desk.feed(Desk::dispatched(&call));
-    desk.feed(Desk::finished(&call, Ok(result), None));
-    serde_json::to_value(&call.call).unwrap()["prompt"].as_str().unwrap().to_owned()
+    desk.answer_of(step, result)["prompt"].as_str().unwrap().to_owned()
 }
 
 fn checks(desk: &mut Desk) {
-    assert_eq!(owed(desk), ["check_tone", "check_facts"], "both branches of the fork are under way at once");
+    assert_eq!(desk.owed(), ["check_tone", "check_facts"], "both branches of the fork are under way at once");
     assert_eq!(answer(desk, "check_facts", json!({"facts_ok": true})), "Are the facts right? A reply.");
-    assert_eq!(owed(desk), ["check_tone"], "the join waits for both");
+    assert_eq!(desk.owed(), ["check_tone"], "the join waits for both");
     answer(desk, "check_tone", json!({"tone_ok": false}));
     assert_eq!(answer(desk, "finish", json!({"reply": "The end."})), "Put the final reply together: A reply., tone false, facts true");
 }
@@ -53,7 +34,7 @@ fn checks(desk: &mut Desk) {
 fn an_angry_message_takes_one_route_and_the_loop_ends_by_its_field() {
     let mut desk = Desk::start(support(), json!({"message": "Where is my parcel?!"}));
     assert_eq!(answer(&mut desk, "sort", json!({"mood": "angry"})), "What is the mood of this message: Where is my parcel?!");
-    assert_eq!(owed(&desk), ["apologise"]);
+    assert_eq!(desk.owed(), ["apologise"]);
     answer(&mut desk, "apologise", json!({"draft": "Sorry.", "good_enough": false}));
     assert_eq!(desk.state("answer"), "skipped");
     assert_eq!(
@@ -81,7 +62,7 @@ fn an_angry_message_takes_one_route_and_the_loop_ends_by_its_field() {
 fn any_other_message_takes_the_default_and_a_loop_at_its_limit_is_left_and_says_so() {
     let mut desk = Desk::start(support(), json!({"message": "Hello", "mood": "happy"}));
     answer(&mut desk, "sort", json!({"mood": "happy"}));
-    assert_eq!(owed(&desk), ["answer"]);
+    assert_eq!(desk.owed(), ["answer"]);
     answer(&mut desk, "answer", json!({"draft": "Hi.", "good_enough": false}));
     assert_eq!(desk.state("apologise"), "skipped");
     for round in 0..3 {
@@ -107,7 +88,7 @@ fn a_list_is_worked_on_item_by_item_and_collected() {
          - {from: write, to: join}\n- {from: join, to: END}",
     );
     let mut desk = Desk::start(plan, json!({"topics": ["a", "b"]}));
-    assert_eq!(owed(&desk), ["write_each[0]/write", "write_each[1]/write"]);
+    assert_eq!(desk.owed(), ["write_each[0]/write", "write_each[1]/write"]);
     assert_eq!(answer(&mut desk, "write_each[1]/write", json!({"text": "B"})), "1: b");
     answer(&mut desk, "write_each[0]/write", json!({"text": "A"}));
     assert_eq!(answer(&mut desk, "join", json!({"all": "AB"})), "[\"A\",\"B\"]");
@@ -145,7 +126,7 @@ fn routes_leave_a_graph_early_and_begin_it_and_what_is_behind_a_route_not_taken_
     let desk = Desk::start(plan(), json!({"n": 0}));
     assert_eq!((desk.outputs()["x"].clone(), desk.state("small"), desk.state("after-big")), (json!(""), "skipped", "skipped"));
     let mut desk = Desk::start(plan(), json!({"n": 5}));
-    assert_eq!(owed(&desk), ["small"]);
+    assert_eq!(desk.owed(), ["small"]);
     answer(&mut desk, "small", json!({"x": "s"}));
     assert_eq!(desk.outputs()["x"], json!("s"));
     for (n, x, also) in [(11, "y", false), (20, "y", true), (20, "it's", false)] {
@@ -173,7 +154,7 @@ fn names_are_names_whatever_they_contain() {
     );
     let mut desk = Desk::start(plan, json!({}));
     assert_eq!(answer(&mut desk, "a", json!({"order": "and or not"})), "x true 1 s");
-    assert_eq!(owed(&desk), ["b"]);
+    assert_eq!(desk.owed(), ["b"]);
 }
 
 #[test]
@@ -234,7 +215,7 @@ proptest::proptest! {
         if let Some(plan) = parsed.plan {
             let mut desk = Desk::start(plan, json!({}));
             let mut calls = 0;
-            while let Some(step) = owed(&desk).pop() {
+            while let Some(step) = desk.owed().pop() {
                 let (ok, x) = &answers[calls % answers.len()];
                 answer(&mut desk, &step, json!({"ok": ok, "x": x}));
                 calls += 1;

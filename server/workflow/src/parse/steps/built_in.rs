@@ -33,8 +33,8 @@ impl Reader<'_> {
                 return None;
             }
             let declared = self.header.output_names.iter().any(|(name, _)| *name == entry.key);
-            // Without readable front matter nothing is known about outputs.
-            if !declared && !self.header.id.is_empty() {
+            // A file that declares no outputs sets what it likes; without readable front matter nothing is known about them.
+            if !declared && !self.header.output_names.is_empty() && !self.header.id.is_empty() {
                 let names = self.header.output_names.iter().map(|(name, _)| name.as_str());
                 let help = did_you_mean(&entry.key, names).unwrap_or_else(|| "declare it under `outputs` in the front matter".to_owned());
                 self.context.report.error_with(

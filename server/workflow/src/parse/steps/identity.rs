@@ -77,22 +77,32 @@ pub(in crate::parse) fn is_step_id(text: &str) -> bool {
 /// The id and the name of a step of a list. Without an id of its own it has `<parent>_s<n>` inside another step, and in the front
 /// matter the slug of its name, or `step_<n>`.
 pub(super) fn listed(context: &mut Context, node: &Node, parent: Option<&str>, number: usize) -> Identity {
-    let name = node.entry("name").and_then(|entry| entry.node.scalar()).map(|scalar| scalar.text.trim().to_owned());
-    let name = name.filter(|name| !name.is_empty() && !scalar::is_template(name));
     let made = match parent {
         Some(parent) => format!("{parent}_s{number}"),
-        None => name.as_deref().and_then(|name| slug(name, '_')).filter(|id| is_step_id(id)).unwrap_or_else(|| format!("step_{number}")),
+        None => name_of(node).and_then(|name| slug(name, '_')).filter(|id| is_step_id(id)).unwrap_or_else(|| format!("step_{number}")),
     };
+    standing_alone(context, node, &made)
+}
+
+/// The id and the name of a step that is called so when it does not say.
+pub(super) fn standing_alone(context: &mut Context, node: &Node, made: &str) -> Identity {
+    let shown = |id: &str| name_of(node).unwrap_or(id).to_owned();
     let Some(entry) = node.entry("id") else {
-        return Identity { name: name.unwrap_or_else(|| made.clone()), id: made, place: node.place, given: false };
+        return Identity { name: shown(made), id: made.to_owned(), place: node.place, given: false };
     };
     let text = entry.node.scalar().map(|scalar| scalar.text.as_str()).unwrap_or_default();
     let place = entry.node.place;
     if is_step_id(text) {
-        return Identity { id: text.to_owned(), name: name.unwrap_or_else(|| text.to_owned()), place, given: true };
+        return Identity { id: text.to_owned(), name: shown(text), place, given: true };
     }
     refuse_id(context, &entry.node);
-    Identity { name: name.unwrap_or_else(|| made.clone()), id: made, place, given: false }
+    Identity { name: shown(made), id: made.to_owned(), place, given: false }
+}
+
+/// The name that a step gives itself.
+fn name_of(node: &Node) -> Option<&str> {
+    let name = node.entry("name").and_then(|entry| entry.node.scalar()).map(|scalar| scalar.text.trim());
+    name.filter(|name| !name.is_empty() && !scalar::is_template(name))
 }
 
 /// Reports a text that cannot be an id.

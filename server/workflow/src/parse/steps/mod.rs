@@ -295,19 +295,19 @@ impl<'r> Reader<'r> {
         arrange(&mut self.context.report, members)
     }
 
-    /// A single step that belongs to this one and stands alone.
+    /// A single step that belongs to this one and stands alone; `id` is what it is called when it does not say.
     fn single(&mut self, node: &Node, id: &str, label: &str) -> Option<Step> {
         let place = node.place;
-        let id = self.context.claim(id, place.line, place, false)?;
-        let identity = Identity { name: id.clone(), id: id.clone(), place, given: false };
+        let identity = identity::standing_alone(self.context, node, id);
+        let id = self.context.claim(&identity.id, place.line, identity.place, identity.given)?;
         let outer = self.context.inside.clone();
         self.context.inside.depth = outer.depth.saturating_add(1);
         self.context.inside.label = Some(label.to_owned());
-        let before = self.context.enter(&id, &id);
+        let before = self.context.enter(&identity.id, &id);
         let member = Reader::new(self.context, self.header, identity, id, place.line).read(node);
         self.context.leave(before);
         self.context.inside = outer;
-        for entry in node.entry("id").into_iter().chain(node.entry("depends_on")) {
+        if let Some(entry) = node.entry("depends_on") {
             let message = format!("`{}` has no meaning here: this step stands alone and belongs to `{}`", entry.key, self.identity.id);
             self.context.report.error(entry.key_place, "no_meaning", message);
         }
