@@ -83,6 +83,7 @@ create table tenant (
     status text collate "C" not null check (status in ('active', 'closed')),
     policy_version uuid not null,
     created_at bigint not null,
+    time_zone text collate "C" not null default 'UTC',
     next_run_number bigint not null default 1,
     audit_seq bigint not null default 0,
     audit_hash bytea not null check (octet_length(audit_hash) = 32),
@@ -515,15 +516,26 @@ create index approval_link_of_approval on approval_link (tenant_id, approval_id)
 create table account (
     tenant_id uuid not null,
     key text collate "C" not null,
-    limit_nanos bigint,
+    limit_nanos bigint check (limit_nanos >= 0),
+    hour_limit bigint check (hour_limit >= 0),
+    day_limit bigint check (day_limit >= 0),
+    week_limit bigint check (week_limit >= 0),
+    month_limit bigint check (month_limit >= 0),
     spent bigint not null default 0,
     held bigint not null default 0,
     unconfirmed bigint not null default 0,
+    counted_at bigint,
+    period text collate "C" check (period in ('hour', 'day', 'week', 'month')),
+    starts_at bigint,
+    ends_at bigint,
     primary key (tenant_id, key),
-    constraint an_account_is_never_negative check (spent >= 0 and held >= 0 and unconfirmed >= 0 and (limit_nanos is null or limit_nanos >= 0)),
+    constraint an_account_is_never_negative check (spent >= 0 and held >= 0 and unconfirmed >= 0),
+    constraint a_period_has_a_beginning_and_an_end check ((period is null) = (starts_at is null) and (period is null) = (ends_at is null)),
     constraint an_account_is_of_a_tenant foreign key (tenant_id) references tenant (id)
 ) with (fillfactor = 70);
-comment on table account is 'What may be, was and is about to be spent: of the tenant, of a workflow, a run or a step. Unconfirmed is the part of spent that a crash left in doubt.';
+comment on table account is 'What may be, was and is about to be spent: of the tenant, of a workflow, a run or a step, and of each of their periods, whose limits stand in the account itself. Counted_at is the latest moment at which something was set aside: no period before it is counted in again. Unconfirmed is the part of spent that a crash left in doubt.';
+
+create index account_of_a_period on account (tenant_id, ends_at) where ends_at is not null;
 
 create table hold (
     tenant_id uuid not null,

@@ -52,7 +52,7 @@ alter table tenant force row level security;
 alter table version force row level security;
 alter table run force row level security;
 
-grant update (session_idle_minutes, invited_domains, quota_members, quota_open_runs, quota_runs_a_day, quota_stored_bytes, stored_bytes)
+grant update (time_zone, session_idle_minutes, invited_domains, quota_members, quota_open_runs, quota_runs_a_day, quota_stored_bytes, stored_bytes)
     on tenant to mandate_app;
 grant select, insert on session_ending to mandate_app;
 grant select on session_ending to mandate_system;

@@ -81,6 +81,7 @@ create table tenant (
     status text not null check (status in ('active', 'closed')),
     policy_version blob not null check (length(policy_version) = 16),
     created_at integer not null,
+    time_zone text not null default 'UTC',
     next_run_number integer not null default 1,
     audit_seq integer not null default 0,
     audit_hash blob not null check (length(audit_hash) = 32),
@@ -509,18 +510,29 @@ create index approval_link_of_approval on approval_link (tenant_id, approval_id)
 
 -- Money.
 
--- What may be, was and is about to be spent: of the tenant, of a workflow, a run or a step. Unconfirmed is the part of spent that a crash left in doubt.
+-- What may be, was and is about to be spent: of the tenant, of a workflow, a run or a step, and of each of their periods, whose limits stand in the account itself. Counted_at is the latest moment at which something was set aside: no period before it is counted in again. Unconfirmed is the part of spent that a crash left in doubt.
 create table account (
     tenant_id blob not null check (length(tenant_id) = 16),
     key text not null,
-    limit_nanos integer,
+    limit_nanos integer check (limit_nanos >= 0),
+    hour_limit integer check (hour_limit >= 0),
+    day_limit integer check (day_limit >= 0),
+    week_limit integer check (week_limit >= 0),
+    month_limit integer check (month_limit >= 0),
     spent integer not null default 0,
     held integer not null default 0,
     unconfirmed integer not null default 0,
+    counted_at integer,
+    period text check (period in ('hour', 'day', 'week', 'month')),
+    starts_at integer,
+    ends_at integer,
     primary key (tenant_id, key),
-    constraint an_account_is_never_negative check (spent >= 0 and held >= 0 and unconfirmed >= 0 and (limit_nanos is null or limit_nanos >= 0)),
+    constraint an_account_is_never_negative check (spent >= 0 and held >= 0 and unconfirmed >= 0),
+    constraint a_period_has_a_beginning_and_an_end check ((period is null) = (starts_at is null) and (period is null) = (ends_at is null)),
     constraint an_account_is_of_a_tenant foreign key (tenant_id) references tenant (id)
 ) strict;
+
+create index account_of_a_period on account (tenant_id, ends_at) where ends_at is not null;
 
 -- Money set aside for one dispatch of one effect. Unknown: a crash left it, so it counts as spent at its maximum until somebody confirms or releases it.
 create table hold (

@@ -11,9 +11,10 @@ h.journey(async ({ step, visitor }) => {
     await h.acceptInvitation(owner, "owner@acme.example");
   });
   const limits = owner.locator("section").filter({ has: owner.locator("#set-title") });
-  const setLimit = async (scope, dollars) => {
+  const setLimit = async (scope, dollars, period = "in all, for ever") => {
     await h.toPage(owner, "Budgets");
     await h.control(owner, "For").selectOption({ label: scope });
+    await h.control(owner, "Holds").selectOption({ label: period });
     await h.control(owner, "Limit").fill(dollars);
     await h.press(owner, "Set it", limits);
   };
@@ -34,7 +35,10 @@ h.journey(async ({ step, visitor }) => {
 
   await step("a limit that is no number is refused, and one that is stands there at once", async () => {
     await setLimit("Acme, in all", "25");
-    await h.says(owner, "$25.00 limit");
+    await h.says(owner, "$25.00 limit in all");
+    await setLimit("Acme, in all", "5", "every day");
+    await h.says(owner, "of $5.00 spent this day");
+    await h.says(owner, "It is counted anew on");
     await h.toPage(owner, "Budgets");
     await h.control(owner, "Limit").fill("plenty");
     await h.refused(owner, 422, () => h.press(owner, "Set it", limits));

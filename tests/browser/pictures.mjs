@@ -34,7 +34,7 @@ const PICTURES = [
   { file: "failed.png", path: `/runs/${shown.failed}`, says: ["is paid, not open", "The steps after it were not begun.", "Attempt 3 succeeded"] },
   { file: "workflow.png", path: "/workflows/vendor-payment", says: ["What this workflow may do", "Ready"] },
   { file: "mistakes.png", path: "/workflows/new", act: check, says: ["The file has 3 errors.", "Did you mean"] },
-  { file: "budgets.png", path: "/budgets", says: ["$0.2000 limit", "Vendor payment"] },
+  { file: "budgets.png", path: "/budgets", says: ["of $0.2000 spent this month", "counted anew on", "Vendor payment"] },
   { file: "audit.png", path: "/audit", says: ["rows in one chain", "Whole", "approval.requested"] },
   { file: "permissions.png", path: "/permissions", says: ["held by the role itself", "budget_owner"] },
 ];

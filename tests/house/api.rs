@@ -332,8 +332,8 @@ mod requests {
             let hosts = json!({"allowed_hosts": ["api.example.com"]});
             for (path, one, other) in [
                 (format!("/api/v1/variables/{variable}"), json!({"value": "a"}), json!({"value": "b"})),
-                ("/api/v1/budgets/tenant".to_owned(), json!({"limit": "20"}), json!({"limit": null})),
-                ("/api/v1/budgets/workflows/vendor-payment".to_owned(), json!({"limit": "20"}), json!({"limit": "30"})),
+                ("/api/v1/budgets/tenant".to_owned(), json!({"total": "20", "day": "2"}), json!({"day": "2"})),
+                ("/api/v1/budgets/workflows/vendor-payment".to_owned(), json!({"month": "20"}), json!({"month": "30"})),
                 (format!("/api/v1/credentials/{credential}"), hosts.clone(), json!({"allowed_hosts": ["other.example.com"]})),
             ] {
                 house.clock.advance(Duration::from_secs(1));

@@ -120,7 +120,7 @@ in_both_houses! {
         for _ in 0..4 {
             house.acme.viewer.get(budgets).await.expect(403).says(&["The denial is in the audit log"]);
         }
-        house.acme.viewer.post(budgets, &[("scope", "tenant"), ("limit", "1"), ("act", "set")]).await.expect(403);
+        house.acme.viewer.post(budgets, &[("scope", "tenant"), ("period", "day"), ("limit", "1"), ("act", "set")]).await.expect(403);
         house.acme.developer.get(budgets).await.expect(403);
         let own = |who: &str, permission: &str, times| (format!("{who}@acme.example"), permission.to_owned(), times);
         assert_eq!(denials(&house).await, [own("viewer", "budget:read", 0), own("viewer", "budget:write", 0), own("developer", "budget:read", 0)]);

@@ -281,9 +281,9 @@ mod rights {
             admin.get("/t/acme/members?after=per_x").await.expect(422);
 
             let page = admin.get("/t/acme/settings").await.expect(200).says(&["Open runs", "of 20,000"]);
-            let wrong = [("name", ""), ("session_idle_minutes", "1"), ("invited_domains", "no domain!")];
-            admin.submit(&page, "/t/acme/settings", &wrong).await.expect(422).says(&["3 things to correct"]);
-            let right = [("name", "Acme & Sons"), ("session_idle_minutes", "30"), ("invited_domains", "acme.example")];
+            let wrong = [("name", ""), ("session_idle_minutes", "1"), ("invited_domains", "no domain!"), ("time_zone", "Mars")];
+            admin.submit(&page, "/t/acme/settings", &wrong).await.expect(422).says(&["4 things to correct"]);
+            let right = [("name", "Acme & Sons"), ("session_idle_minutes", "30"), ("invited_domains", "acme.example"), ("time_zone", "Europe/Berlin")];
             admin.submit(&page, "/t/acme/settings", &right).await.expect(303);
             let outside = [("email", "vera@elsewhere.example"), ("name", "Vera"), ("role", "viewer")];
             admin.post("/t/acme/invitations", &outside).await.expect(422).says(&["only addresses of acme.example"]);

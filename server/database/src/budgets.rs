@@ -4,13 +4,14 @@
 //! that a crash left in doubt: it counts as spent at its maximum until then.
 
 use domain::{
-    Authorized, Guarded, HoldId, Money, Protected, RunId, Scope, Timestamp,
+    Authorized, Guarded, HoldId, Limits, Money, Period, Protected, RunId, Scope, Span, Timestamp,
     permission::{BudgetRead, BudgetWrite},
 };
 
 use crate::{
     HoldState, Result,
     announce::Topic,
+    batch::facts,
     read::Reads,
     row::{FromRow, Row},
     statement::Statement,
@@ -23,16 +24,21 @@ pub const TENANT_KEY: &str = "tenant";
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountRow {
-    /// `tenant`, `workflow:` and the workflow's id, `run:` and the run's, or `step:`, the run's, `/` and the step's path.
+    /// `tenant`, `workflow:` and the workflow's id, `run:` and the run's, or `step:`, the run's, `/` and the step's path; of a
+    /// period, the same with [`period_key`].
     pub key: String,
-    /// The most that may be spent and held together; nothing when there is no limit.
-    pub limit: Option<Money>,
+    /// The most that may be spent and held together, in all and in each of its periods.
+    pub limits: Limits,
     /// What was spent, with what is unconfirmed.
     pub spent: Money,
     /// What is set aside for calls under way.
     pub held: Money,
     /// The part of what was spent that a crash left in doubt.
     pub unconfirmed: Money,
+    /// The latest moment at which something was set aside in it and in its periods.
+    pub counted_at: Option<Timestamp>,
+    /// The period, when it is the account of one.
+    pub span: Option<Span>,
 }
 
 /// Money set aside for one dispatch of one effect.
@@ -88,10 +94,12 @@ impl FromRow for AccountRow {
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             key: row.text("key")?,
-            limit: row.opt_money("limit_nanos")?,
+            limits: facts::limits(row)?,
             spent: row.money("spent")?,
             held: row.money("held")?,
             unconfirmed: row.money("unconfirmed")?,
+            counted_at: row.opt_timestamp("counted_at")?,
+            span: facts::span(row)?,
         })
     }
 }
@@ -129,20 +137,44 @@ macro_rules! hold_select {
     };
 }
 
-// A semicolon follows the colon: the range is every key that begins with `workflow:`, whatever number of runs there is.
-static LIST: Statement = Statement::tenant(
-    "budgets.list",
-    "select key, limit_nanos, spent, held, unconfirmed from account
-     where tenant_id = $1 and key >= 'tenant' and key < 'workflow;'
-     order by key",
-);
-static FIND: Statement =
-    Statement::tenant("budgets.find", "select key, limit_nanos, spent, held, unconfirmed from account where tenant_id = $1 and key = $2");
-static SET_LIMIT: Statement = Statement::tenant(
-    "budgets.set_limit",
-    "insert into account (tenant_id, key, limit_nanos) values ($1, $2, $3)
-     on conflict (tenant_id, key) do update set limit_nanos = excluded.limit_nanos",
-);
+macro_rules! account_select {
+    ($rest:literal) => {
+        concat!(
+            "select key, limit_nanos, hour_limit, day_limit, week_limit, month_limit, spent, held, unconfirmed, counted_at, period, starts_at,
+                    ends_at
+             from account
+             where tenant_id = $1",
+            $rest
+        )
+    };
+}
+
+/// A text for each period: the name of a column cannot be bound.
+macro_rules! set_limit {
+    ($column:literal) => {
+        concat!(
+            "insert into account (tenant_id, key, ",
+            $column,
+            ") values ($1, $2, $3) on conflict (tenant_id, key) do update set ",
+            $column,
+            " = excluded.",
+            $column
+        )
+    };
+}
+
+// A semicolon follows the colon: the range is every key that begins with `workflow:`, whatever number of runs there is. The
+// accounts of periods have an `@`, and an index of their own.
+static LIST: Statement =
+    Statement::tenant("budgets.list", account_select!(" and key >= 'tenant' and key < 'workflow;' and key not like '%@%' order by key"));
+static PERIODS: Statement =
+    Statement::tenant("budgets.periods", account_select!(" and ends_at is not null and ends_at > $2 and starts_at <= $2 order by key"));
+static FIND: Statement = Statement::tenant("budgets.find", account_select!(" and key = $2"));
+static SET_HOUR: Statement = Statement::tenant("budgets.set_hour_limit", set_limit!("hour_limit"));
+static SET_DAY: Statement = Statement::tenant("budgets.set_day_limit", set_limit!("day_limit"));
+static SET_WEEK: Statement = Statement::tenant("budgets.set_week_limit", set_limit!("week_limit"));
+static SET_MONTH: Statement = Statement::tenant("budgets.set_month_limit", set_limit!("month_limit"));
+static SET_TOTAL: Statement = Statement::tenant("budgets.set_limit", set_limit!("limit_nanos"));
 static HOLDS: Statement = Statement::tenant(
     "budgets.holds",
     hold_select!(" and h.state = $2 and h.state in ('open', 'unknown') order by h.opened_at, h.id limit $3"),
@@ -165,12 +197,37 @@ static CORRECT_ACCOUNT: Statement = Statement::tenant(
 static CORRECT_RUN: Statement =
     Statement::tenant("budgets.correct_run", "update run set spent = spent - $3 + $4 where tenant_id = $1 and id = $2");
 
-pub(crate) static ALL: &[&Statement] =
-    &[&LIST, &FIND, &SET_LIMIT, &HOLDS, &OF_RUN, &FIND_HOLD, &LOCK_ACCOUNT, &CLOSE_UNKNOWN, &CORRECT_ACCOUNT, &CORRECT_RUN];
+pub(crate) static ALL: &[&Statement] = &[
+    &LIST,
+    &PERIODS,
+    &FIND,
+    &SET_HOUR,
+    &SET_DAY,
+    &SET_WEEK,
+    &SET_MONTH,
+    &SET_TOTAL,
+    &HOLDS,
+    &OF_RUN,
+    &FIND_HOLD,
+    &LOCK_ACCOUNT,
+    &CLOSE_UNKNOWN,
+    &CORRECT_ACCOUNT,
+    &CORRECT_RUN,
+];
 
 /// The accounts of the tenant and of its workflows, those that have one, the tenant's first.
 pub async fn list<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, BudgetRead>) -> Result<Vec<AccountRow>> {
     tx.query(&LIST).all().await
+}
+
+/// The key of the account of one period of an account: what the period is called stands behind its kind.
+pub fn period_key(account: &str, period: Period, name: &str) -> String {
+    format!("{account}@{period}:{name}")
+}
+
+/// The accounts of the periods that a moment is in, by key: those in which something was set aside.
+pub async fn periods<'a>(tx: &mut impl Reads<'a>, _scope: &Scope<'_, BudgetRead>, at: Timestamp) -> Result<Vec<AccountRow>> {
+    tx.query(&PERIODS).bind(at).all().await
 }
 
 /// The account with a key; nothing when nobody set a limit and nothing was spent.
@@ -178,9 +235,27 @@ pub async fn find<'a>(tx: &mut impl Reads<'a>, key: &str) -> Result<Option<Guard
     Ok(tx.query(&FIND).bind(key).optional().await?.map(Guarded::new))
 }
 
-/// Sets or lifts the limit of an account. A limit below what was spent and is held stops what would come next.
-pub async fn set_limit(tx: &mut WriteTx<'_>, _scope: &Scope<'_, BudgetWrite>, key: &str, limit: Option<Money>) -> Result<()> {
-    tx.query(&SET_LIMIT).bind(key).bind(limit).execute().await?;
+/// Holds everybody else off an account until the end of the transaction, if it is there.
+pub async fn lock(tx: &mut WriteTx<'_>, _scope: &Scope<'_, BudgetWrite>, key: &str) -> Result<()> {
+    tx.query(&LOCK_ACCOUNT).bind(key).rows().await.map(drop)
+}
+
+/// Sets or lifts the limit of a period of an account. A limit below what was spent and is held stops what would come next.
+pub async fn set_limit(
+    tx: &mut WriteTx<'_>,
+    _scope: &Scope<'_, BudgetWrite>,
+    key: &str,
+    period: Period,
+    limit: Option<Money>,
+) -> Result<()> {
+    let statement = match period {
+        Period::Hour => &SET_HOUR,
+        Period::Day => &SET_DAY,
+        Period::Week => &SET_WEEK,
+        Period::Month => &SET_MONTH,
+        Period::Total => &SET_TOTAL,
+    };
+    tx.query(statement).bind(key).bind(limit).execute().await?;
     tx.announce(Topic::Budgets);
     Ok(())
 }

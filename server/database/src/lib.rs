@@ -73,8 +73,8 @@ pub use audit_chain::{AuditIntent, Chain};
 pub use backup::{BackupError, backup_file};
 pub use batch::{
     Account, ApprovalEnd, ApprovalFacts, ApprovalLinkRow, ApprovalRequest, Batch, Charge, CredentialFacts, CredentialUse, HoldFacts,
-    HoldRequest, Keys, LeaseClaim, LeaseFacts, MailRecord, Member, MemberRefused, MembershipFacts, ModelFacts, OverLimit, RunUpdate,
-    TenantFacts,
+    HoldRequest, Keys, LeaseClaim, LeaseFacts, MailRecord, Member, MemberRefused, MembershipFacts, ModelFacts, OverLimit, PeriodAccount,
+    RunUpdate, TenantFacts,
 };
 pub use database::Database;
 pub use error::{Error, Rule};

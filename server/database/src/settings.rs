@@ -39,6 +39,8 @@ pub struct SettingsRow {
     pub session_idle_minutes: Option<i64>,
     /// The domains of the addresses that may be invited, apart by spaces; nothing for all.
     pub invited_domains: String,
+    /// The name of the time zone in which its days begin.
+    pub time_zone: String,
     /// Its quotas.
     pub quotas: QuotaRow,
 }
@@ -60,6 +62,7 @@ impl FromRow for SettingsRow {
             name: row.text("name")?,
             session_idle_minutes: row.opt_i64("session_idle_minutes")?,
             invited_domains: row.text("invited_domains")?,
+            time_zone: row.text("time_zone")?,
             quotas: QuotaRow::from_row(row)?,
         })
     }
@@ -67,11 +70,13 @@ impl FromRow for SettingsRow {
 
 static CURRENT: Statement = Statement::tenant(
     "settings.current",
-    "select name, session_idle_minutes, invited_domains, quota_members, quota_open_runs, quota_runs_a_day, quota_stored_bytes
+    "select name, session_idle_minutes, invited_domains, time_zone, quota_members, quota_open_runs, quota_runs_a_day, quota_stored_bytes
      from tenant where id = $1",
 );
-static CHANGE: Statement =
-    Statement::tenant("settings.change", "update tenant set name = $2, session_idle_minutes = $3, invited_domains = $4 where id = $1");
+static CHANGE: Statement = Statement::tenant(
+    "settings.change",
+    "update tenant set name = $2, session_idle_minutes = $3, invited_domains = $4, time_zone = $5 where id = $1",
+);
 static SET_QUOTAS: Statement = Statement::tenant(
     "settings.set_quotas",
     "update tenant set quota_members = $2, quota_open_runs = $3, quota_runs_a_day = $4, quota_stored_bytes = $5 where id = $1",
@@ -91,7 +96,14 @@ pub async fn in_force<'a>(tx: &mut impl Reads<'a>) -> Result<SettingsRow> {
 
 /// Changes all but the quotas.
 pub async fn change(tx: &mut WriteTx<'_>, _scope: &Scope<'_, SettingsWrite>, new: &SettingsRow) -> Result<()> {
-    tx.query(&CHANGE).bind(&new.name).bind(new.session_idle_minutes).bind(&new.invited_domains).execute().await.map(drop)
+    tx.query(&CHANGE)
+        .bind(&new.name)
+        .bind(new.session_idle_minutes)
+        .bind(&new.invited_domains)
+        .bind(&new.time_zone)
+        .execute()
+        .await
+        .map(drop)
 }
 
 /// Sets the quotas; where nothing is given, the operator's hold.

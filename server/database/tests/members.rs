@@ -9,14 +9,15 @@ use std::sync::{
 };
 
 use database::{
-    ApprovalState, Error, InboxKind, MemberRefused, RunStatus, Topic,
-    batch::{ApprovalEnd, ApprovalLinkRow, ApprovalRequest, Charge, CredentialUse, HoldRequest, MailRecord, RunUpdate},
+    ApprovalState, Database, Error, InboxKind, Location, MemberRefused, RunStatus, Topic,
+    batch::{ApprovalEnd, ApprovalLinkRow, ApprovalRequest, Charge, CredentialUse, HoldRequest, MailRecord, PeriodAccount, RunUpdate},
+    budgets,
     crash::{CommitPoint, Fate},
     inbox::{self, InboxRow},
     runs,
 };
-use domain::{ApprovalId, HoldId, InboxId, Money, RunId, Timestamp, audit::AuditEvent};
-use house::{House, START, Tenant, claim_of, journal, keys, submit, system_actor};
+use domain::{ApprovalId, HoldId, InboxId, Money, Period, RunId, Scope, Span, Timestamp, audit::AuditEvent, permission::BudgetWrite};
+use house::{House, START, Tenant, claim_of, event, journal, keys, settings, submit, system_actor};
 
 fn nanos(amount: i64) -> Money {
     Money::from_nanos(amount)
@@ -30,6 +31,8 @@ fn hold(id: HoldId, dispatch: i64, amount: i64, accounts: &[&str]) -> HoldReques
         dispatch,
         amount: nanos(amount),
         accounts: accounts.iter().map(|key| (*key).to_owned()).collect(),
+        periods: Vec::new(),
+        at: START,
     }
 }
 
@@ -212,6 +215,62 @@ async fn two_hundred_members_racing_for_one_account_never_pass_its_limit() {
         assert_eq!(house.number("select count(*) from hold").await, 142);
         assert_eq!(house.number("select cast(sum(held) as bigint) from account where key <> 'tenant'").await, 994, "nothing half held");
         assert_eq!(house.number("select cast(sum(held) as bigint) from run").await, 994);
+    }
+}
+
+/// On PostgreSQL two nodes take part; beside SQLite there is never a second one.
+#[tokio::test]
+async fn members_of_two_nodes_racing_for_one_day_never_pass_its_limit() {
+    for house in [House::on_sqlite().await, House::on_postgres().await] {
+        let (tenant, runs) = at_work(&house, 10).await;
+        let mut tx = house.database.write(&tenant.actor).await.unwrap();
+        let scope = Scope::<BudgetWrite>::of(&tenant.actor, "budgets").unwrap();
+        for (period, limit) in [(Period::Day, 1000), (Period::Month, 2000)] {
+            budgets::set_limit(&mut tx, &scope, "tenant", period, Some(nanos(limit))).await.unwrap();
+        }
+        tx.commit(event("budget.changed")).await.unwrap();
+        let mut nodes = vec![house.database.clone()];
+        if matches!(house.location, Location::Postgres { .. }) {
+            nodes.push(Database::open(house.location.clone(), settings(&house.fates, &house.clock, &house.entropy)).await.unwrap());
+        }
+        let racers = (0..200_i64).map(|n| {
+            let (mut keys, id) = (keys(&tenant, runs[usize::try_from(n % 10).unwrap()]), house.id());
+            let database = nodes[usize::try_from(n).unwrap() % nodes.len()].clone();
+            let period = |period, name: &str| PeriodAccount {
+                key: budgets::period_key("tenant", period, name),
+                of: "tenant".to_owned(),
+                span: Span { period, starts_at: START, ends_at: START.after(std::time::Duration::from_hours(24)) },
+            };
+            let periods = vec![period(Period::Day, "2026-11-21"), period(Period::Month, "2026-11")];
+            keys.accounts = vec!["tenant".to_owned()];
+            keys.accounts.extend(periods.iter().map(|period| period.key.clone()));
+            tokio::spawn(async move {
+                let held = Arc::new(Mutex::new(None));
+                let seen = Arc::clone(&held);
+                submit(&database, keys, move |batch| {
+                    let request = HoldRequest { periods: periods.clone(), ..hold(id, n + 1, 7, &["tenant"]) };
+                    *seen.lock().unwrap() = Some(batch.open_hold(request)?);
+                    Ok(())
+                })
+                .await
+                .unwrap();
+                let over = held.lock().unwrap().take().unwrap();
+                over.map(|over| over.span.map(|span| span.period))
+            })
+        });
+        let mut held = 0;
+        for racer in racers.collect::<Vec<_>>() {
+            match racer.await.unwrap() {
+                None => held += 1,
+                Some(period) => assert_eq!(period, Some(Period::Day), "the month has room"),
+            }
+        }
+        assert_eq!(held, 142, "142 × 7 is the most that fits into 1000");
+        assert_eq!(house.number("select count(*) from account where held = 994").await, 3, "the whole, the day and the month");
+        assert_eq!(house.number("select count(*) from account where period is not null and ends_at > starts_at").await, 2);
+        for node in nodes.drain(1..) {
+            node.close().await;
+        }
     }
 }
 

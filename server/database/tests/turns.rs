@@ -10,7 +10,7 @@ use database::{
     crash::{CommitPoint, Fate},
     tenants,
 };
-use domain::{Actor, Grants, Money, PolicyVersion, Scope, permission::BudgetWrite};
+use domain::{Actor, Grants, Money, Period, PolicyVersion, Scope, permission::BudgetWrite};
 use house::{House, Tenant, audited, event};
 
 const LIMITS: &str = "select count(*) from account where limit_nanos is not null";
@@ -18,7 +18,7 @@ const LIMITS: &str = "select count(*) from account where limit_nanos is not null
 async fn set_limit(house: &House, tenant: &Tenant, key: &str) -> Result<(), Error> {
     let mut tx = house.database.write(&tenant.actor).await?;
     let scope = Scope::<BudgetWrite>::of(&tenant.actor, "budget").unwrap();
-    budgets::set_limit(&mut tx, &scope, key, Some(Money::from_nanos(1))).await?;
+    budgets::set_limit(&mut tx, &scope, key, Period::Total, Some(Money::from_nanos(1))).await?;
     tx.commit(event("budget.set")).await
 }
 
@@ -28,7 +28,7 @@ async fn a_dropped_turn_is_undone_alone() {
         let tenant = house.tenant("acme").await;
         let scope = Scope::<BudgetWrite>::of(&tenant.actor, "budget").unwrap();
         let mut tx = house.database.write(&tenant.actor).await.unwrap();
-        budgets::set_limit(&mut tx, &scope, "dropped", None).await.unwrap();
+        budgets::set_limit(&mut tx, &scope, "dropped", Period::Total, None).await.unwrap();
         let ((), kept) = tokio::join!(async { drop(tx) }, set_limit(&house, &tenant, "kept"));
         kept.unwrap();
         assert_eq!(house.number("select count(*) from account where key = 'dropped'").await, 0);
@@ -44,7 +44,7 @@ async fn a_panicking_turn_is_undone_alone_and_the_next_one_works() {
         let panicked = tokio::spawn(async move {
             let mut tx = database.write(&actor).await.unwrap();
             let scope = Scope::<BudgetWrite>::of(&actor, "budget").unwrap();
-            budgets::set_limit(&mut tx, &scope, "panicked", None).await.unwrap();
+            budgets::set_limit(&mut tx, &scope, "panicked", Period::Total, None).await.unwrap();
             panic!("on purpose");
         });
         assert!(panicked.await.unwrap_err().is_panic());
@@ -60,7 +60,7 @@ async fn a_turn_whose_statement_failed_is_undone_alone() {
     let run = house.run(&tenant).await;
     let mut tx = house.database.write(&tenant.actor).await.unwrap();
     let scope = Scope::<BudgetWrite>::of(&tenant.actor, "budget").unwrap();
-    budgets::set_limit(&mut tx, &scope, "failed", None).await.unwrap();
+    budgets::set_limit(&mut tx, &scope, "failed", Period::Total, None).await.unwrap();
     let scope = Scope::of(&tenant.actor, "run").unwrap();
     let twice = database::runs::NewRun {
         id: run,
@@ -123,7 +123,7 @@ async fn a_turn_that_outlives_its_deadline_is_undone_and_others_go_on() {
     let tenant = house.tenant("acme").await;
     let scope = Scope::<BudgetWrite>::of(&tenant.actor, "budget").unwrap();
     let mut tx = house.database.write(&tenant.actor).await.unwrap();
-    budgets::set_limit(&mut tx, &scope, "late", None).await.unwrap();
+    budgets::set_limit(&mut tx, &scope, "late", Period::Total, None).await.unwrap();
     // Answered only after the deadline of the turn that is still held open.
     set_limit(&house, &tenant, "kept").await.unwrap();
     let late = tx.commit(event("budget.set")).await;
@@ -216,7 +216,7 @@ async fn housekeeping_writes_only_to_the_tables_of_its_reason() {
         let tenant = house.tenant("acme").await;
         let scope = Scope::<BudgetWrite>::of(&tenant.actor, "budget").unwrap();
         let mut tx = house.database.write(&tenant.actor).await.unwrap();
-        budgets::set_limit(&mut tx, &scope, "tenant", None).await.unwrap();
+        budgets::set_limit(&mut tx, &scope, "tenant", Period::Total, None).await.unwrap();
         let refused = tx.housekeep(Housekeeping::Leases).await;
         assert!(matches!(refused, Err(Error::Misuse { statement: "budgets.set_limit", .. })), "{refused:?}");
         assert_eq!(house.number("select count(*) from account").await, 0);

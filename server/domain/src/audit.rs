@@ -128,6 +128,11 @@ impl AuditEvents {
         Self(vec![event])
     }
 
+    /// Several, in order; nothing when there are none, as nothing is committed without an event.
+    pub fn several(events: Vec<AuditEvent>) -> Option<Self> {
+        (!events.is_empty()).then_some(Self(events))
+    }
+
     /// One more.
     #[must_use]
     pub fn and(mut self, event: AuditEvent) -> Self {

@@ -10,6 +10,7 @@
 
 pub mod actor;
 pub mod audit;
+pub mod budget;
 pub mod call;
 pub mod canonical;
 pub mod entropy;
@@ -24,6 +25,7 @@ pub mod secret;
 pub mod time;
 
 pub use actor::{Actor, Door, Grants, Once, PolicyVersion, RequestFacts, Subject};
+pub use budget::{Limits, Period, Span};
 pub use entropy::Entropy;
 pub use guard::{Authorized, Denied, Guarded, Protected, Scope};
 pub use id::{

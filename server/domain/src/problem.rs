@@ -1,7 +1,7 @@
 //! What a door tells the outside when something cannot be done: a public sentence and a code.
 //! The private cause stays with the error that became a problem, and goes to the log.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// One field of a form or document that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +23,14 @@ pub struct Problem {
     pub detail: String,
     /// The fields at fault, if any.
     pub fields: Vec<FieldProblem>,
+    /// After which time it may be tried again, when that helps.
+    pub retry_after: Option<Duration>,
 }
 
 impl Problem {
     /// A problem without fields.
     pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), fields: Vec::new() }
+        Self { status, code, detail: detail.into(), fields: Vec::new(), retry_after: None }
     }
 
     /// 404: there is no such thing for this actor.
@@ -39,12 +41,18 @@ impl Problem {
     /// 422: what was sent cannot be accepted, field by field.
     pub fn invalid(fields: Vec<FieldProblem>) -> Self {
         let detail = fields.iter().map(|field| field.message.as_str()).collect::<Vec<_>>().join(" ");
-        Self { status: 422, code: "invalid", detail, fields }
+        Self { status: 422, code: "invalid", detail, fields, retry_after: None }
     }
 
     /// 422 with one field at fault.
     pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::invalid(vec![FieldProblem { field: field.into(), message: message.into() }])
+    }
+
+    /// The same, with the time after which it may be tried again.
+    #[must_use]
+    pub fn after(self, retry_after: Option<Duration>) -> Self {
+        Self { retry_after, ..self }
     }
 
     /// 409: the thing is not in the state that this needs.

@@ -130,7 +130,16 @@ impl ManualClock {
 
     /// Moves the clock forward and tells whoever listens.
     pub fn advance(&self, by: Duration) {
-        self.now.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        self.move_by(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
+    }
+
+    /// Moves the clock back, as a faulty one would, and tells whoever listens.
+    pub fn set_back(&self, by: Duration) {
+        self.move_by(-i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
+    }
+
+    fn move_by(&self, micros: i64) {
+        self.now.fetch_add(micros, Ordering::SeqCst);
         for notify in self.listeners.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
             notify();
         }

@@ -65,7 +65,8 @@ impl Error {
                 429,
                 "too_many_tries",
                 format!("There were too many tries. Try again in {} seconds.", retry_after.as_secs().max(1)),
-            ),
+            )
+            .after(Some(*retry_after)),
             Self::Hashing(_) => Problem::new(503, "busy", "Too many people are signing in at this moment. Try again in a few seconds."),
             Self::Database(_) | Self::Policy(_) | Self::Broken(_) => Problem::new(
                 500,

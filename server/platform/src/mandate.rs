@@ -10,6 +10,8 @@ use workflow::{
     plan::{ApprovalStep, Approver, CredentialPiece, HttpStep, Per, Quorum, Step, StepKind},
 };
 
+use crate::budgets::RoomShown;
+
 /// The six lines. What a line says nothing about is empty.
 #[derive(Debug, Clone, Default)]
 pub struct Mandate {
@@ -48,7 +50,7 @@ pub struct Use {
 }
 
 /// What may be spent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spend {
     /// The limit of the run, if the workflow gives one.
     pub limit: Option<Money>,
@@ -58,6 +60,9 @@ pub struct Spend {
     pub spent: Money,
     /// Set aside for what is under way.
     pub held: Money,
+    /// The limits of the tenant and of the workflow that hold too, the one with the least left in front; none for one who may
+    /// not see them.
+    pub shared: Vec<RoomShown>,
 }
 
 /// One agreement that is needed.

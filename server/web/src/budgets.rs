@@ -3,10 +3,10 @@
 use actix_web::http::StatusCode;
 use askama::Template;
 use domain::{
-    HoldId, Money, Permission, Problem,
+    HoldId, Money, Period, Permission, Problem,
     permission::{BudgetRead, BudgetWrite},
 };
-use platform::budgets::{AccountShown, BudgetsShown, HoldShown, Limited, WorkflowBudget};
+use platform::budgets::{AccountShown, BudgetsShown, HoldShown, Limited, PeriodShown, WorkflowBudget};
 use serde::Deserialize;
 
 use crate::{
@@ -37,6 +37,9 @@ struct View {
     under_way: Vec<HoldRow>,
     /// What can be limited.
     scopes: Vec<Scope>,
+    /// For how long a limit can hold.
+    periods: Vec<Choice>,
+    time_zone: String,
     errors: FormErrors,
     form: Filled,
     may_write: bool,
@@ -53,6 +56,23 @@ struct Account {
     in_doubt: Option<Amount>,
     meter: Option<Meter>,
     is_used_up: bool,
+    /// Its limits of periods, the shortest first.
+    periods: Vec<PeriodRow>,
+}
+
+/// How an account stands below the limit of one period.
+struct PeriodRow {
+    /// `hour` and so on.
+    period: &'static str,
+    limit: Amount,
+    spent: Amount,
+    held: Amount,
+    has_held: bool,
+    left: Amount,
+    meter: Option<Meter>,
+    is_used_up: bool,
+    /// When the next one begins.
+    anew: String,
 }
 
 struct WorkflowRow {
@@ -85,10 +105,33 @@ struct Scope {
     label: String,
 }
 
+struct Choice {
+    value: &'static str,
+    word: &'static str,
+    selected: bool,
+}
+
+/// What can be chosen for how long a limit holds; a month unless another one was.
+fn periods(chosen: &str) -> Vec<Choice> {
+    let chosen = if chosen.is_empty() { Period::Month.name() } else { chosen };
+    let choice = |period: Period| {
+        let word = match period {
+            Period::Hour => "every hour",
+            Period::Day => "every day",
+            Period::Week => "every week",
+            Period::Month => "every month",
+            Period::Total => "in all, for ever",
+        };
+        Choice { value: period.name(), word, selected: period.name() == chosen }
+    };
+    Period::ALL.into_iter().map(choice).collect()
+}
+
 /// What the form of a limit shows again.
 #[derive(Default)]
 struct Filled {
     scope: String,
+    period: String,
     limit: String,
 }
 
@@ -104,6 +147,7 @@ enum Act {
 #[derive(Deserialize)]
 pub(crate) struct Sent {
     scope: String,
+    period: String,
     limit: Option<String>,
     act: Act,
 }
@@ -123,8 +167,9 @@ enum Again {
 
 impl From<AccountShown> for Account {
     fn from(account: AccountShown) -> Self {
-        let AccountShown { limit, spent, held, unconfirmed } = account;
+        let AccountShown { limit, spent, held, unconfirmed, .. } = account;
         Self {
+            periods: account.periods.iter().filter_map(period_row).collect(),
             limit: limit.map(format::money),
             spent: format::money(spent),
             held: format::money(held),
@@ -135,6 +180,21 @@ impl From<AccountShown> for Account {
             meter: mandate::meter(spent, held, limit),
         }
     }
+}
+
+fn period_row(shown: &PeriodShown) -> Option<PeriodRow> {
+    let (limit, left) = shown.limit.zip(shown.left())?;
+    Some(PeriodRow {
+        period: shown.span.period.name(),
+        limit: format::money(limit),
+        spent: format::money(shown.spent),
+        held: format::money(shown.held),
+        has_held: shown.held > Money::ZERO,
+        left: format::money(left),
+        meter: mandate::meter(shown.spent, shown.held, Some(limit)),
+        is_used_up: left == Money::ZERO,
+        anew: shown.anew.clone(),
+    })
 }
 
 fn workflow_row<P>(grant: &Grant<P>, budget: WorkflowBudget) -> WorkflowRow {
@@ -178,7 +238,7 @@ fn mark(holds: &mut [HoldRow], id: HoldId, mut errors: FormErrors, cost: Option<
 }
 
 async fn shown<P>(grant: &Grant<P>, again: Again) -> Result<View> {
-    let BudgetsShown { tenant, workflows, in_doubt, under_way } = grant.platform().budgets(grant.actor()).await?;
+    let BudgetsShown { time_zone, tenant, workflows, in_doubt, under_way } = grant.platform().budgets(grant.actor()).await?;
     let page = grant.page().await?;
     let name = page.tenant.as_ref().map(|tenant| tenant.name.clone()).unwrap_or_default();
     let scope =
@@ -201,6 +261,8 @@ async fn shown<P>(grant: &Grant<P>, again: Again) -> Result<View> {
         in_doubt,
         under_way: under_way.into_iter().map(|hold| hold_row(grant, hold)).collect(),
         scopes,
+        periods: periods(&form.period),
+        time_zone,
         errors,
         form,
         may_write: grant.may(Permission::BudgetWrite),
@@ -233,12 +295,14 @@ fn dollars(field: &str, text: &str) -> Result<Money> {
 
 async fn set(grant: &Grant<BudgetWrite>, sent: &Sent) -> Result<String> {
     let limited = limited(&sent.scope)?;
+    let period: Period = sent.period.parse().map_err(|_| Problem::field("period", "Choose for how long the limit holds."))?;
     let limit = match sent.act {
         Act::Set => Some(dollars("limit", sent.limit.as_deref().unwrap_or_default())?),
         Act::Lift => None,
     };
-    grant.platform().set_limit(grant.actor(), &limited, limit).await?;
-    Ok(limit.map_or_else(|| "There is no limit any more.".to_owned(), |limit| format!("The limit is {limit}.")))
+    grant.platform().set_limit(grant.actor(), &limited, period, limit).await?;
+    let of = if period == Period::Total { "limit in all".to_owned() } else { format!("limit of a {period}") };
+    Ok(limit.map_or_else(|| format!("There is no {of} any more."), |limit| format!("The {of} is {limit}.")))
 }
 
 /// `POST /t/{slug}/budgets`: sets a limit or lifts it.
@@ -246,7 +310,7 @@ pub(crate) async fn set_limit(grant: Grant<BudgetWrite>, Form(sent): Form<Sent>)
     match view::outcome(set(&grant, &sent).await, IN_FORM)? {
         Outcome::Done(notice) => Ok(grant.visit().done(&grant.path("/budgets"), &notice)),
         Outcome::Refused(refusal) => {
-            let filled = Filled { scope: sent.scope, limit: sent.limit.unwrap_or_default() };
+            let filled = Filled { scope: sent.scope, period: sent.period, limit: sent.limit.unwrap_or_default() };
             again(&grant, refusal.status, Again::Limit(refusal.errors, filled)).await
         }
     }
@@ -285,7 +349,24 @@ mod tests {
 
     fn account(spent: &str, held: &str, limit: Option<&str>, unconfirmed: &str) -> Account {
         let dollars = |text| Money::from_dollars(text).unwrap();
-        AccountShown { limit: limit.map(dollars), spent: dollars(spent), held: dollars(held), unconfirmed: dollars(unconfirmed) }.into()
+        let (spent, held, unconfirmed) = (dollars(spent), dollars(held), dollars(unconfirmed));
+        AccountShown { limit: limit.map(dollars), spent, held, unconfirmed, periods: Vec::new() }.into()
+    }
+
+    /// The same with a limit of a day.
+    fn daily(spent: &str, held: &str, limit: &str) -> Account {
+        let dollars = |text| Money::from_dollars(text).unwrap();
+        let at = Timestamp::from_micros(0);
+        let day = PeriodShown {
+            span: domain::Span { period: Period::Day, starts_at: at, ends_at: at },
+            anew: "Wed 2 Dec 2026, 00:00 in Europe/Berlin".to_owned(),
+            limit: Some(dollars(limit)),
+            spent: dollars(spent),
+            held: dollars(held),
+            unconfirmed: Money::ZERO,
+        };
+        let week = PeriodShown { span: domain::Span { period: Period::Week, ..day.span }, limit: None, ..day.clone() };
+        AccountShown { periods: vec![day, week], ..AccountShown::default() }.into()
     }
 
     fn hold(id: &str) -> HoldRow {
@@ -333,7 +414,9 @@ mod tests {
                 Scope { value: "workflow:vendor-payment".to_owned(), label: "Vendor payment".to_owned() },
             ],
             errors: FormErrors(vec![FormError { field: "limit".to_owned(), message: "Enter an amount.".to_owned() }]),
-            form: Filled { scope: "workflow:vendor-payment".to_owned(), limit: "much".to_owned() },
+            periods: periods("week"),
+            time_zone: "Europe/Berlin".to_owned(),
+            form: Filled { scope: "workflow:vendor-payment".to_owned(), period: "week".to_owned(), limit: "much".to_owned() },
             may_write,
         }
     }
@@ -351,6 +434,20 @@ mod tests {
                 && html.contains("href=\"#f-limit\"")
         );
         assert!(!html.contains("left by a crash"));
+    }
+
+    #[test]
+    fn a_limit_of_a_period_says_how_it_stands_and_when_it_is_counted_anew() {
+        let mut view = view(Vec::new(), true);
+        view.whole = daily("3.5", "0.5", "4");
+        view.workflows[1].account = daily("1", "0", "4");
+        let html = view.render().unwrap();
+        for part in ["$3.50 of $4.00 spent, $0.5000 held", "counted anew on Wed 2 Dec 2026, 00:00 in Europe/Berlin", "$3.00", "every week"]
+        {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+        assert!(html.contains("The limit of this day is reached") && html.contains("<option value=\"week\" selected>"));
+        assert!(!html.contains("this week"), "what has no limit is not drawn");
     }
 
     #[test]

@@ -154,7 +154,7 @@ async fn spending(grant: &Grant<RunRead>) -> Result<Option<Spending>> {
 }
 
 fn spending_of(account: &AccountShown, href: String) -> Spending {
-    let AccountShown { limit, spent, held, unconfirmed } = *account;
+    let AccountShown { limit, spent, held, unconfirmed, .. } = *account;
     let left = account.left().map(|left| format!(", {left} left")).unwrap_or_default();
     Spending {
         href,
@@ -202,7 +202,13 @@ mod tests {
             ended: format::clock(Timestamp::from_micros(0)),
         };
         let dollars = |number: i64| Money::from_nanos(number * domain::money::NANOS);
-        let account = AccountShown { limit: Some(dollars(50)), spent: dollars(31), held: dollars(1), unconfirmed: dollars(2) };
+        let account = AccountShown {
+            limit: Some(dollars(50)),
+            spent: dollars(31),
+            held: dollars(1),
+            unconfirmed: dollars(2),
+            ..AccountShown::default()
+        };
         let html = view(vec![broken], Some(spending_of(&account, "/t/acme/budgets".to_owned()))).render().unwrap();
         for part in [
             "Vendor payment #1039",

@@ -1,7 +1,10 @@
 //! The mandate card: the same six lines on every workflow, run and approval (`templates/_parts/mandate_card.html`).
 
 use domain::Money;
-use platform::mandate::{Ask, Mandate, Spend};
+use platform::{
+    budgets::RoomShown,
+    mandate::{Ask, Mandate, Spend},
+};
 
 use crate::access::Grant;
 
@@ -109,7 +112,7 @@ pub(crate) fn meter(spent: Money, held: Money, limit: Option<Money>) -> Option<M
 }
 
 fn spend(spend: Spend, about: About) -> MaySpend {
-    let Spend { limit, each_step, spent, held } = spend;
+    let Spend { limit, each_step, spent, held, shared } = spend;
     let amount = match limit {
         Some(limit) if each_step => format!("{limit} a step"),
         Some(limit) if about == About::Workflow => format!("{limit} a run"),
@@ -121,7 +124,21 @@ fn spend(spend: Spend, about: About) -> MaySpend {
         return MaySpend { amount, meter: None, note: note.to_owned() };
     }
     let note = if held > Money::ZERO { format!("{spent} spent, {held} held") } else { format!("{spent} spent, nothing held") };
+    let note = if shared.is_empty() { note } else { format!("{note}; {}", nearest(&shared)) };
     MaySpend { amount, meter: if each_step { None } else { meter(spent, held, limit) }, note }
+}
+
+/// Which of the limits that a run shares with others it meets first, and how many more there are.
+fn nearest(shared: &[RoomShown]) -> String {
+    let Some(first) = shared.first() else { return String::new() };
+    let until = first.anew.as_ref().map_or_else(String::new, |at| format!(" until {at}"));
+    let RoomShown { whose, period, limit, left, .. } = first;
+    let more = match shared.len() - 1 {
+        0 => String::new(),
+        1 => ", and one more limit holds".to_owned(),
+        more => format!(", and {more} more limits hold"),
+    };
+    format!("of all that hold, {whose} is the nearest: {left} of its {period} limit of {limit} left{until}{more}")
 }
 
 fn asks(asks: &[Ask]) -> MustAsk {
@@ -195,6 +212,7 @@ pub(crate) fn sample() -> Mandate {
             each_step: false,
             spent: Money::from_nanos(3_100_000),
             held: Money::ZERO,
+            shared: Vec::new(),
         },
         asks: vec![Ask { who: "1 of role approver".to_owned(), before: "Pay".to_owned(), why: "invoice.body.amount > 1000".to_owned() }],
         recorded: Recorded { events: 11 },
@@ -203,6 +221,8 @@ pub(crate) fn sample() -> Mandate {
 
 #[cfg(test)]
 mod tests {
+    use domain::Period;
+
     use super::*;
 
     #[test]
@@ -218,6 +238,32 @@ mod tests {
         let card = Card::new(sample(), About::Workflow, String::new());
         assert_eq!(card.may_spend.amount, "$0.2500 a run");
         assert!(card.may_spend.meter.is_none());
+    }
+
+    #[test]
+    fn the_nearest_of_several_limits_is_named() {
+        let dollars = |number: i64| Money::from_nanos(number * domain::money::NANOS);
+        let room = |whose, period, left, anew: Option<&str>| RoomShown {
+            whose,
+            period,
+            limit: dollars(5),
+            left: dollars(left),
+            anew: anew.map(str::to_owned),
+        };
+        let mut mandate = sample();
+        mandate.spend.shared = vec![
+            room("the budget of the tenant", Period::Day, 1, Some("Wed 2 Dec 2026, 00:00 in UTC")),
+            room("the budget of this workflow", Period::Total, 2, None),
+        ];
+        let note = Card::new(mandate.clone(), About::Run, String::new()).may_spend.note;
+        assert_eq!(
+            note,
+            "$0.0031 spent, nothing held; of all that hold, the budget of the tenant is the nearest: $1.00 of its day limit of $5.00 left \
+             until Wed 2 Dec 2026, 00:00 in UTC, and one more limit holds"
+        );
+        mandate.spend.shared.remove(0);
+        let note = Card::new(mandate, About::Run, String::new()).may_spend.note;
+        assert!(note.ends_with("the budget of this workflow is the nearest: $2.00 of its total limit of $5.00 left"), "{note}");
     }
 
     #[test]

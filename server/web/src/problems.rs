@@ -15,7 +15,7 @@ use crate::{
     access::Caller,
     format::{self, ShownId},
     page::{self, Link, Page},
-    view::HTML,
+    view::{self, HTML},
     visit::Visit,
 };
 
@@ -119,14 +119,10 @@ pub(crate) async fn answer(caller: &Caller, error: &platform::Error) -> HttpResp
     let told = told(visit, &problem, denied);
     let mut response = HttpResponse::build(status);
     response.insert_header((CONTENT_TYPE, HTML));
-    match error {
-        platform::Error::Throttled { retry_after } => {
-            response.insert_header((RETRY_AFTER, retry_after.as_secs().max(1)));
-        }
-        _ if problem.status == 503 => {
-            response.insert_header((RETRY_AFTER, BUSY_SECONDS));
-        }
-        _ => {}
+    if let Some(after) = problem.retry_after {
+        response.insert_header((RETRY_AFTER, view::seconds(after)));
+    } else if problem.status == 503 {
+        response.insert_header((RETRY_AFTER, BUSY_SECONDS));
     }
     match render(caller, told).await {
         Ok(body) => response.body(body),

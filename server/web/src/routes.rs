@@ -202,9 +202,9 @@ pub(crate) fn routes() -> Vec<Route> {
 
         api::route(Key(BudgetRead), GET, "/api/v1/budgets", "Show all accounts", api::budgets::list),
         api::route(Key(BudgetRead), GET, "/api/v1/budgets/tenant", "Show the account of the tenant", api::budgets::show_tenant),
-        api::route(Key(BudgetWrite), PUT, "/api/v1/budgets/tenant", "Set the limit of the tenant", api::budgets::set_tenant),
+        api::route(Key(BudgetWrite), PUT, "/api/v1/budgets/tenant", "Set the limits of the tenant", api::budgets::set_tenant),
         api::route(Key(BudgetRead), GET, "/api/v1/budgets/workflows/{workflow}", "Show the account of a workflow", api::budgets::show_workflow),
-        api::route(Key(BudgetWrite), PUT, "/api/v1/budgets/workflows/{workflow}", "Set the limit of a workflow", api::budgets::set_workflow),
+        api::route(Key(BudgetWrite), PUT, "/api/v1/budgets/workflows/{workflow}", "Set the limits of a workflow", api::budgets::set_workflow),
         api::route(Key(BudgetWrite), POST, "/api/v1/holds/{hold}/confirmation", "Confirm a call in doubt", api::budgets::confirm),
         api::route(Key(BudgetWrite), POST, "/api/v1/holds/{hold}/release", "Release a call in doubt", api::budgets::release),
 

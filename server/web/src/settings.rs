@@ -41,6 +41,7 @@ struct Filled {
     name: String,
     session_idle_minutes: String,
     invited_domains: String,
+    time_zone: String,
 }
 
 /// One quota with its field.
@@ -66,6 +67,7 @@ pub(crate) struct Sent {
     name: String,
     session_idle_minutes: String,
     invited_domains: String,
+    time_zone: String,
 }
 
 /// The quotas, as they are sent.
@@ -166,13 +168,19 @@ async fn shown<P>(grant: &Grant<P>, again: Again) -> Result<View> {
         name: settings.name,
         session_idle_minutes: settings.session_idle_minutes.map(|minutes| minutes.to_string()).unwrap_or_default(),
         invited_domains: settings.invited_domains.join("\n"),
+        time_zone: settings.time_zone,
     };
     let (mut errors, mut quota_errors, mut typed) = (FormErrors::none(), FormErrors::none(), None);
     match again {
         Again::Nothing => {}
         Again::Settings(wrong, sent) => {
             errors = wrong;
-            form = Filled { name: sent.name, session_idle_minutes: sent.session_idle_minutes, invited_domains: sent.invited_domains };
+            form = Filled {
+                name: sent.name,
+                session_idle_minutes: sent.session_idle_minutes,
+                invited_domains: sent.invited_domains,
+                time_zone: sent.time_zone,
+            };
         }
         Again::Quotas(wrong, text) => {
             quota_errors = wrong;
@@ -207,6 +215,7 @@ pub(crate) async fn change(grant: Grant<SettingsWrite>, Form(sent): Form<Sent>) 
         name: sent.name.clone(),
         session_idle_minutes: sent.session_idle_minutes.clone(),
         invited_domains: sent.invited_domains.clone(),
+        time_zone: sent.time_zone.clone(),
     };
     match view::outcome(grant.platform().change_settings(grant.actor(), &text).await, IN_FORM)? {
         Outcome::Done(is_changed) => Ok(grant.visit().done(&grant.path("/settings"), words_of(is_changed))),
@@ -257,7 +266,12 @@ mod tests {
             page: page::sample(),
             slug: "acme".to_owned(),
             href: "/t/acme/settings".to_owned(),
-            form: Filled { name: "Acme".to_owned(), session_idle_minutes: String::new(), invited_domains: "<b>.example".to_owned() },
+            form: Filled {
+                name: "Acme".to_owned(),
+                session_idle_minutes: String::new(),
+                invited_domains: "<b>.example".to_owned(),
+                time_zone: "UTC".to_owned(),
+            },
             errors: FormErrors::none(),
             most_idle: 60,
             quotas: vec![quota_row(&quota(Quota::Members, 5, Some(10), 1_000), Some(&typed))],

@@ -70,7 +70,7 @@ impl From<Problem> for Refusal {
         Self {
             status: StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
             errors: FormErrors(errors),
-            retry_after: None,
+            retry_after: problem.retry_after,
         }
     }
 }
@@ -87,10 +87,14 @@ pub fn outcome<T>(result: Result<T>, shown_in_form: &[u16]) -> Result<Outcome<T>
             if !shown_in_form.contains(&problem.status) {
                 return Err(error);
             }
-            let retry_after = if let platform::Error::Throttled { retry_after } = error { Some(retry_after) } else { None };
-            Ok(Outcome::Refused(Refusal { retry_after, ..problem.into() }))
+            Ok(Outcome::Refused(problem.into()))
         }
     }
+}
+
+/// A time to wait as `Retry-After` has it: whole seconds, at least one, and never too few.
+pub fn seconds(after: Duration) -> u64 {
+    after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0)).max(1)
 }
 
 /// A page or fragment with status 200.
@@ -108,7 +112,7 @@ pub fn html_with(status: StatusCode, template: &impl Template) -> Answer {
 pub fn html_later(status: StatusCode, retry_after: Option<Duration>, template: &impl Template) -> Answer {
     let mut response = html_with(status, template)?;
     if let Some(after) = retry_after {
-        response.headers_mut().insert(RETRY_AFTER, after.as_secs().max(1).into());
+        response.headers_mut().insert(RETRY_AFTER, seconds(after).into());
     }
     Ok(response)
 }

@@ -149,12 +149,12 @@ fn fields(route: &RouteInfo, things: &Things) -> Vec<(&'static str, String)> {
         "/password-reset" => text(&[("email", &format!("spare@{}.example", things.slug))]),
         "/password-reset/{token}" | "/email-restorations/{token}" => text(&[("password", "quiet lantern orchard 4")]),
         "/account/email" => text(&[("email", "somebody-else@acme.example"), ("password", PASSWORD)]),
-        "/settings" => text(&[("name", "Another name"), ("session_idle_minutes", ""), ("invited_domains", "")]),
+        "/settings" => text(&[("name", "Another name"), ("session_idle_minutes", ""), ("invited_domains", ""), ("time_zone", "UTC")]),
         "/settings/quotas" => text(&[("members", "100"), ("open_runs", ""), ("runs_a_day", ""), ("stored_mib", "")]),
         "/account/password" => text(&[("current", PASSWORD), ("new", "quiet lantern orchard 4")]),
         "/account/theme" => text(&[("theme", "dark")]),
         "/invitations" => text(&[("email", "new@acme.example"), ("name", "Nina New"), ("role", "viewer")]),
-        "/budgets" => text(&[("scope", "tenant"), ("limit", "25.00"), ("act", "set")]),
+        "/budgets" => text(&[("scope", "tenant"), ("period", "month"), ("limit", "25.00"), ("act", "set")]),
         "/account/keys" => text(&[("of", things.slug), ("name", "another"), ("days", "30"), ("scopes", "run:read")]),
         "/keys" => text(&[("of", &things.service_account), ("name", "another"), ("days", "30"), ("scopes", "run:read")]),
         "/service-accounts" => text(&[("word", "another"), ("name", "Another")]),
@@ -228,7 +228,7 @@ fn body(route: &RouteInfo, things: &Things) -> Option<Value> {
         (_, "/runs") => json!({"workflow": things.workflow}),
         (_, "/runs/{run}/cancellation") => json!({"reason": "Not needed."}),
         (_, "/approvals/{approval}/decision") => json!({"decision": "approve", "comment": "As agreed.", "digest": things.digest}),
-        (_, "/budgets/tenant" | "/budgets/workflows/{workflow}") => json!({"limit": "25.00"}),
+        (_, "/budgets/tenant" | "/budgets/workflows/{workflow}") => json!({"total": "25.00"}),
         (_, "/holds/{hold}/confirmation") => json!({"cost": "0"}),
         (_, "/credentials") => {
             json!({"name": "another", "kind": "token", "value": "a-secret-value", "allowed_hosts": ["api.example.com"]})

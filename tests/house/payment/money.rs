@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use database::RunStatus;
-use domain::{Money, RunId};
+use domain::{Money, Period, RunId};
 use platform::{budgets::Limited, runs::RunShown};
 use rehearsal::When;
 use serde_json::json;
@@ -40,13 +40,17 @@ in_both_houses! {
     with_samples =>
 
     async fn a_budget_without_room_stops_the_model_before_it_is_asked(house) {
-        for (scope, words) in [("tenant", "the budget of the tenant"), ("workflow:vendor-payment", "the budget of this workflow")] {
-            let set = [("scope", scope), ("limit", "0.00001"), ("act", "set")];
+        for (scope, period, words) in [
+            ("tenant", "total", "the budget of the tenant has $0.000010 left: of $0.000010, $0.00 are spent and $0.00 held. It is a total"),
+            ("workflow:vendor-payment", "hour", "the budget of this workflow has $0.000010 left for this hour"),
+            ("tenant", "week", "The next week begins on Mon "),
+        ] {
+            let set = [("scope", scope), ("period", period), ("limit", "0.00001"), ("act", "set")];
             fill(&house.acme.admin, "/t/acme/budgets", "/t/acme/budgets", &set).await.expect(303);
             let over = failed_at_the_model(&house).await;
             assert_eq!(failure(&over).1, "budget");
             assert!(failure(&over).2.contains(words) && failure(&over).2.contains("Nothing was sent"), "{over:#?}");
-            fill(&house.acme.admin, "/t/acme/budgets", "/t/acme/budgets", &[("scope", scope), ("limit", ""), ("act", "lift")]).await.expect(303);
+            fill(&house.acme.admin, "/t/acme/budgets", "/t/acme/budgets", &[("scope", scope), ("period", period), ("limit", ""), ("act", "lift")]).await.expect(303);
         }
         assert_eq!(house.rehearsal.model_stage().requests().len(), 0);
         assert_eq!(spent(&house).await, Money::ZERO);
@@ -54,6 +58,50 @@ in_both_houses! {
         let run = house.start(&house.globex.developer, json!({"invoice_id": LARGE})).await;
         approval_of(&house, &house.globex, run).await;
         assert_eq!(spent(&house).await, Money::ZERO);
+    }
+
+    async fn a_day_that_is_used_up_blocks_until_it_ends_in_the_zone_of_the_tenant_and_never_comes_back(house) {
+        let admin = house.actor(&house.acme.admin).await;
+        let zone = platform::tenants::SettingsText { name: "Acme".to_owned(), time_zone: "Asia/Tokyo".to_owned(), ..Default::default() };
+        house.platform.change_settings(&admin, &zone).await.unwrap();
+        let run = started(&house).await;
+        approval_of(&house, &house.acme, run).await;
+        let spent_once = spent(&house).await;
+        assert!(spent_once > Money::ZERO);
+        let today = async || {
+            let shown = house.platform.budgets(&house.actor(&house.acme.admin).await).await.unwrap();
+            let day = shown.tenant.periods.into_iter().find(|shown| shown.span.period == Period::Day).unwrap();
+            (day.spent, day.span)
+        };
+        let (spent_today, first) = today().await;
+        assert_eq!(spent_today, spent_once);
+        // Nothing is left of the day: the next call is not made.
+        house.platform.set_limit(&admin, &Limited::Tenant, Period::Day, Some(spent_once)).await.unwrap();
+        let over = failed_at_the_model(&house).await;
+        assert_eq!(failure(&over).1, "budget");
+        for words in ["has $0.00 left for this day", "The next day begins on", "00:00 in Asia/Tokyo", "Nothing was sent"] {
+            assert!(failure(&over).2.contains(words), "{words} in {over:#?}");
+        }
+        let asked = house.rehearsal.model_stage().requests().len();
+        assert_eq!(asked, 1);
+        // The day ends at midnight in Tokyo, which is 15:00 in UTC.
+        let until = first.ends_at.since(house.platform.now());
+        assert_eq!(first.ends_at.civil().hour, 15);
+        house.platform.set_limit(&admin, &Limited::Tenant, Period::Day, Some(dollars("5"))).await.unwrap();
+        house.clock.advance(until);
+        assert_eq!(today().await.0, Money::ZERO);
+        let run = started(&house).await;
+        approval_of(&house, &house.acme, run).await;
+        let (spent_today, second) = today().await;
+        assert_eq!((spent_today, second.starts_at), (spent(&house).await.checked_sub(spent_once).unwrap(), first.ends_at));
+        // A clock that is set back opens no day again: what is spent counts in the latest one.
+        house.clock.set_back(Duration::from_hours(2));
+        assert_eq!(today().await, (spent_today, second));
+        let admin = house.actor(&house.acme.admin).await;
+        house.platform.set_limit(&admin, &Limited::Tenant, Period::Day, Some(spent_today)).await.unwrap();
+        let over = failed_at_the_model(&house).await;
+        assert!(failure(&over).2.contains("has $0.00 left for this day"), "{over:#?}");
+        assert_eq!(house.rehearsal.model_stage().requests().len(), 2);
     }
 
     async fn the_budget_of_the_step_holds_too(house) {
@@ -204,7 +252,7 @@ in_both_houses! {
         let most = format!("at most {} more", shown.ceiling);
         house.acme.approver.get(&format!("/t/acme/approvals/{approval}")).await.expect(200).says(&[&most]);
         let limit = Limited::Tenant;
-        house.platform.set_limit(&admin, &limit, Some(dollars("5"))).await.unwrap();
+        house.platform.set_limit(&admin, &limit, Period::Total, Some(dollars("5"))).await.unwrap();
         approve(&house, approval).await;
         assert_eq!(house.until_over(&house.acme, run).await.line.status, RunStatus::Completed);
     }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use database::RunStatus;
-use domain::{Actor, ApprovalId, Clock as _, Money, RunId, Timestamp, time::ManualClock};
+use domain::{Actor, ApprovalId, Clock as _, Money, Period, RunId, Timestamp, time::ManualClock};
 use platform::{
     Platform,
     approvals::Say,
@@ -146,9 +146,10 @@ fn until(clock: &ManualClock, moment: Timestamp) {
 
 async fn set_budgets(platform: &Platform, staff: &[Person]) -> Result<(), Failure> {
     let owner = actor(platform, staff, Role::BudgetOwner).await?;
-    for (limited, cents) in [(Limited::Tenant, 5), (Limited::Workflow("vendor-payment".to_owned()), 2)] {
+    let payments = Limited::Workflow("vendor-payment".to_owned());
+    for (limited, period, cents) in [(Limited::Tenant, Period::Month, 5), (Limited::Tenant, Period::Day, 4), (payments, Period::Total, 2)] {
         let limit = Money::from_nanos(cents * 10_000_000);
-        platform.set_limit(&owner, &limited, Some(limit)).await.map_err(Failure::new)?;
+        platform.set_limit(&owner, &limited, period, Some(limit)).await.map_err(Failure::new)?;
     }
     Ok(())
 }

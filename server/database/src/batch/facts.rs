@@ -1,6 +1,8 @@
 //! What members of a batch hang on, as it is in the transaction of the batch: one struct a table.
 
-use domain::{ApprovalId, CredentialId, HoldId, ModelId, Money, PersonId, PolicyVersion, ProviderId, RunId, TenantId, Timestamp};
+use domain::{
+    ApprovalId, CredentialId, HoldId, Limits, ModelId, Money, Period, PersonId, PolicyVersion, ProviderId, RunId, Span, TenantId, Timestamp,
+};
 
 use crate::{
     error::Error,
@@ -69,11 +71,12 @@ impl FromRow for LeaseFacts {
 pub(crate) struct Place {
     pub(crate) lease: LeaseFacts,
     pub(crate) of: TenantFacts,
+    pub(crate) time_zone: String,
 }
 
 impl FromRow for Place {
     fn from_row(row: &Row) -> Result<Self, Error> {
-        Ok(Self { lease: LeaseFacts::from_row(row)?, of: TenantFacts::from_row(row)? })
+        Ok(Self { lease: LeaseFacts::from_row(row)?, of: TenantFacts::from_row(row)?, time_zone: row.text("time_zone")? })
     }
 }
 
@@ -95,15 +98,39 @@ impl FromRow for MembershipFacts {
 /// An account: what may be, was and is about to be spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Account {
-    /// The most that may be spent; `None` when nobody set a limit.
-    pub limit: Option<Money>,
+    /// The most that may be spent in it, and in each of its periods.
+    pub limits: Limits,
     /// What was spent, what is in doubt included.
     pub spent: Money,
     /// What is set aside for calls under way.
     pub held: Money,
     /// The part of `spent` that a crash left in doubt.
     pub unconfirmed: Money,
+    /// The latest moment at which something was set aside in it and in its periods.
+    pub counted_at: Option<Timestamp>,
+    /// The period, when it is the account of one.
+    pub span: Option<Span>,
 }
+
+/// The limits of an account, from its columns.
+pub(crate) fn limits(row: &Row) -> Result<Limits, Error> {
+    Ok(Limits {
+        hour: row.opt_money("hour_limit")?,
+        day: row.opt_money("day_limit")?,
+        week: row.opt_money("week_limit")?,
+        month: row.opt_money("month_limit")?,
+        total: row.opt_money("limit_nanos")?,
+    })
+}
+
+/// The period that an account is of, from its columns.
+pub(crate) fn span(row: &Row) -> Result<Option<Span>, Error> {
+    let (Some(starts_at), Some(ends_at)) = (row.opt_timestamp("starts_at")?, row.opt_timestamp("ends_at")?) else { return Ok(None) };
+    Ok(Some(Span { period: row.word("period", &RECURRING)?, starts_at, ends_at }))
+}
+
+/// Periods as they stand in a row.
+const RECURRING: [(&str, Period); 4] = [("hour", Period::Hour), ("day", Period::Day), ("week", Period::Week), ("month", Period::Month)];
 
 pub(crate) struct KeyedAccount {
     pub(crate) key: String,
@@ -115,10 +142,12 @@ impl FromRow for KeyedAccount {
         Ok(Self {
             key: row.text("key")?,
             account: Account {
-                limit: row.opt_money("limit_nanos")?,
+                limits: limits(row)?,
                 spent: row.money("spent")?,
                 held: row.money("held")?,
                 unconfirmed: row.money("unconfirmed")?,
+                counted_at: row.opt_timestamp("counted_at")?,
+                span: span(row)?,
             },
         })
     }

@@ -20,6 +20,7 @@ use crate::{bulk::Rows, error::Error, executor::Arm};
 #[derive(Default)]
 pub(crate) struct Loaded {
     pub(super) tenants: BTreeMap<TenantId, TenantFacts>,
+    pub(super) time_zones: BTreeMap<TenantId, String>,
     pub(super) leases: BTreeMap<(TenantId, RunId), LeaseFacts>,
     pub(super) memberships: BTreeMap<(TenantId, PersonId), MembershipFacts>,
     pub(super) accounts: BTreeMap<(TenantId, String), Account>,
@@ -92,8 +93,9 @@ pub(crate) async fn load(arm: &mut Arm<'_>, keys: &[&Keys]) -> Result<Loaded, Er
 
     let runs = distinct(keys, |keys| vec![(keys.tenant, keys.run.uuid())]);
     let places: Vec<Of<Place>> = pairs(&runs).read(arm, &system::PLACES).await?;
-    for Of { tenant, row: Place { lease, of } } in places {
+    for Of { tenant, row: Place { lease, of, time_zone } } in places {
         loaded.tenants.insert(tenant, of);
+        loaded.time_zones.insert(tenant, time_zone);
         loaded.leases.insert((tenant, lease.run), lease);
     }
 

@@ -8,7 +8,7 @@
 //! To add something that can be seen: a field in [`Keys`], a struct in `facts.rs`, a statement, a line in `load.rs`.
 //! To add something that can be written: a struct in `records.rs`, a verb here, a statement, a line in `store.rs`.
 
-mod facts;
+pub(crate) mod facts;
 mod load;
 mod money;
 mod records;
@@ -26,7 +26,7 @@ use uuid::Uuid;
 pub use self::{
     facts::{Account, ApprovalFacts, CredentialFacts, HoldFacts, LeaseFacts, MembershipFacts, ModelFacts, TenantFacts},
     money::{Charge, OverLimit},
-    records::{ApprovalEnd, ApprovalLinkRow, ApprovalRequest, CredentialUse, HoldRequest, MailRecord, RunUpdate},
+    records::{ApprovalEnd, ApprovalLinkRow, ApprovalRequest, CredentialUse, HoldRequest, MailRecord, PeriodAccount, RunUpdate},
 };
 use self::{load::Loaded, records::Records};
 use crate::{
@@ -55,8 +55,8 @@ pub struct Keys {
     pub run: RunId,
     /// The claim that must hold; without one nothing of the run can be written.
     pub lease: Option<LeaseClaim>,
-    /// Keys of accounts: `tenant`, `workflow:<id>`, `run:<id>`, `step:<run>/<step>`. Those of the holds that are read
-    /// are read with them.
+    /// Keys of accounts: `tenant`, `workflow:<id>`, `run:<id>`, `step:<run>/<step>`, and those of periods. Those of the
+    /// holds that are read are read with them.
     pub accounts: Vec<String>,
     /// The person whose membership matters: the run's starter.
     pub person: Option<PersonId>,
@@ -265,6 +265,16 @@ impl<'g> Batch<'g> {
     /// The tenant. A member of a tenant that does not exist is refused before it decides.
     pub fn tenant(&self) -> Option<TenantFacts> {
         self.loaded.tenants.get(&self.keys.tenant).copied()
+    }
+
+    /// The time zone in which the tenant's days begin.
+    pub fn time_zone(&self) -> &str {
+        self.loaded.time_zones.get(&self.keys.tenant).map_or("", String::as_str)
+    }
+
+    /// Whether an account was read, so that it can be used: whoever needs another one has to be decided again.
+    pub fn has_read(&self, key: &str) -> bool {
+        self.account(key).is_ok()
     }
 
     /// The place of the run in the queue.

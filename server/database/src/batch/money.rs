@@ -3,12 +3,12 @@
 //! An account moves only here and in the verbs of the budget page, by whole holds: what is held is the sum of the
 //! open ones.
 
-use domain::{HoldId, Money};
+use domain::{HoldId, Money, Period, Span};
 
 use super::{
     Batch, MemberRefused,
     facts::{Account, HoldFacts},
-    records::{HoldClose, HoldRequest},
+    records::{HoldClose, HoldRequest, PeriodAccount},
 };
 use crate::{announce::Topic, state::HoldState};
 
@@ -17,6 +17,8 @@ use crate::{announce::Topic, state::HoldState};
 pub struct OverLimit {
     /// The key of the account.
     pub account: String,
+    /// The period, when it is the account of one.
+    pub span: Option<Span>,
     /// Its limit.
     pub limit: Money,
     /// What was spent, what is in doubt included.
@@ -69,12 +71,13 @@ impl Batch<'_> {
     /// # Errors
     /// The keys do not name the account.
     pub fn set_limit(&mut self, key: &str, limit: Option<Money>) -> Result<(), MemberRefused> {
-        let account = Account { limit, ..self.account(key)? };
-        self.put_account(key, account);
+        let account = self.account(key)?;
+        self.put_account(key, Account { limits: account.limits.with(Period::Total, limit), ..account });
         Ok(())
     }
 
-    /// Sets an amount aside in every account that the request names, or in none.
+    /// Sets an amount aside in every account that the request names, those of periods too, or in none. The limit of a period
+    /// stands in the account that it is a period of.
     ///
     /// `Some` names the first account in which `spent + held + amount` would pass the limit; nothing is written then.
     ///
@@ -89,15 +92,24 @@ impl Batch<'_> {
         request.accounts.dedup();
         let mut over: Option<OverLimit> = None;
         let mut only_unconfirmed = true;
-        let mut moved = Vec::with_capacity(request.accounts.len());
+        let mut moved = Vec::with_capacity(request.accounts.len() + request.periods.len());
         for key in &request.accounts {
             let account = self.account(key)?;
+            let counted_at = account.counted_at.max(Some(request.at));
+            moved.push((key.clone(), account.limits.total, Account { counted_at, ..account }));
+        }
+        for PeriodAccount { key, of, span } in &request.periods {
+            let limit = self.account(of)?.limits.of(span.period);
+            moved.push((key.clone(), limit, Account { span: Some(*span), ..self.account(key)? }));
+        }
+        for (key, limit, account) in &mut moved {
             let held = sum(account.held, request.amount)?;
             let used = sum(account.spent, held)?;
-            if let Some(limit) = account.limit.filter(|limit| used > *limit) {
+            if let Some(limit) = limit.filter(|limit| used > *limit) {
                 only_unconfirmed &= difference(used, account.unconfirmed)? <= limit;
                 over.get_or_insert_with(|| OverLimit {
                     account: key.clone(),
+                    span: account.span,
                     limit,
                     spent: account.spent,
                     held: account.held,
@@ -106,14 +118,15 @@ impl Batch<'_> {
                     only_unconfirmed: false,
                 });
             }
-            moved.push((key.clone(), Account { held, ..account }));
+            account.held = held;
         }
         if let Some(over) = over {
             return Ok(Some(OverLimit { only_unconfirmed, ..over }));
         }
-        for (key, account) in moved {
+        for (key, _, account) in moved {
             self.put_account(&key, account);
         }
+        request.accounts.extend(std::mem::take(&mut request.periods).into_iter().map(|period| period.key));
         let run = self.keys.run;
         let money = self.records.run((self.keys.tenant, run));
         money.held = money.held.checked_add(request.amount.nanos()).ok_or_else(overflow)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{ApprovalId, CredentialId, HoldId, InboxId, LinkId, MailId, Money, PersonId, RunId, TenantId, Timestamp, UseId};
+use domain::{ApprovalId, CredentialId, HoldId, InboxId, LinkId, MailId, Money, PersonId, RunId, Span, TenantId, Timestamp, UseId};
 
 use super::{
     facts::{Account, ApprovalFacts, HoldFacts, LeaseFacts},
@@ -48,6 +48,21 @@ pub struct HoldRequest {
     pub amount: Money,
     /// The keys of the accounts that must all have room.
     pub accounts: Vec<String>,
+    /// The accounts of periods that must have room too.
+    pub periods: Vec<PeriodAccount>,
+    /// The moment it counts at: in the periods that this moment is in.
+    pub at: Timestamp,
+}
+
+/// The account of one period of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeriodAccount {
+    /// Its key.
+    pub key: String,
+    /// The key of the account that it is a period of, and that has its limit.
+    pub of: String,
+    /// The period.
+    pub span: Span,
 }
 
 impl HoldRequest {

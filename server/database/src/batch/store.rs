@@ -38,10 +38,14 @@ pub(crate) async fn store(arm: &mut Arm<'_>, records: Records, now: Timestamp) -
         rows.row()
             .uuid(tenant.uuid())
             .text(key)
-            .opt_int(account.limit.map(domain::Money::nanos))
+            .opt_int(account.limits.total.map(domain::Money::nanos))
             .int(account.spent.nanos())
             .int(account.held.nanos())
-            .int(account.unconfirmed.nanos());
+            .int(account.unconfirmed.nanos())
+            .opt_int(account.counted_at.map(Timestamp::micros))
+            .opt_text(account.span.map(|span| span.period.name()))
+            .opt_int(account.span.map(|span| span.starts_at.micros()))
+            .opt_int(account.span.map(|span| span.ends_at.micros()));
     }
     writes.add(rows, &system::WRITE_ACCOUNTS)?;
 

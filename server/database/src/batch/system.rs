@@ -9,11 +9,11 @@ use crate::statement::Statement;
 /// Runs with their places in the queue, and the tenant of each.
 pub(crate) static PLACES: Statement = Statement::system_each(
     "batch.places",
-    "select t.id as tenant_id, t.status, t.policy_version, q.run_id, q.owner, q.fence, q.lease_until, q.wake_at
+    "select t.id as tenant_id, t.status, t.policy_version, t.time_zone, q.run_id, q.owner, q.fence, q.lease_until, q.wake_at
      from jsonb_each($1) as j
      cross join tenant as t on t.id = unhex(j.value->>0)
      cross join run_queue as q on q.tenant_id = t.id and q.run_id = unhex(j.value->>1)",
-    "select t.id as tenant_id, t.status, t.policy_version, q.run_id, q.owner, q.fence, q.lease_until, q.wake_at
+    "select t.id as tenant_id, t.status, t.policy_version, t.time_zone, q.run_id, q.owner, q.fence, q.lease_until, q.wake_at
      from jsonb_array_elements($1::jsonb) as j
      join tenant as t on t.id = (j.value->>0)::uuid
      join run_queue as q on q.tenant_id = t.id and q.run_id = (j.value->>1)::uuid
@@ -39,9 +39,11 @@ pub(crate) static ENSURE_ACCOUNTS: Statement = Statement::system_each(
 
 pub(crate) static ACCOUNTS: Statement = Statement::system_each(
     "batch.accounts",
-    "select a.tenant_id, a.key, a.limit_nanos, a.spent, a.held, a.unconfirmed
+    "select a.tenant_id, a.key, a.limit_nanos, a.hour_limit, a.day_limit, a.week_limit, a.month_limit, a.spent, a.held, a.unconfirmed,
+         a.counted_at, a.period, a.starts_at, a.ends_at
      from jsonb_each($1) as j cross join account as a on a.tenant_id = unhex(j.value->>0) and a.key = j.value->>1",
-    "select a.tenant_id, a.key, a.limit_nanos, a.spent, a.held, a.unconfirmed
+    "select a.tenant_id, a.key, a.limit_nanos, a.hour_limit, a.day_limit, a.week_limit, a.month_limit, a.spent, a.held, a.unconfirmed,
+         a.counted_at, a.period, a.starts_at, a.ends_at
      from jsonb_array_elements($1::jsonb) as j join account as a on a.tenant_id = (j.value->>0)::uuid and a.key = j.value->>1
      order by a.tenant_id, a.key for no key update of a",
 );
@@ -168,17 +170,22 @@ pub(crate) static INBOX_DONE: Statement = Statement::system_each(
      where inbox.tenant_id = (j.value->>0)::uuid and inbox.id = (j.value->>1)::uuid",
 );
 
+/// The limits of periods are a person's to set, and stay as they are.
 pub(crate) static WRITE_ACCOUNTS: Statement = Statement::system_each(
     "batch.write_accounts",
-    "insert into account (tenant_id, key, limit_nanos, spent, held, unconfirmed)
-     select unhex(value->>0), value->>1, value->>2, value->>3, value->>4, value->>5 from jsonb_each($1) where true
+    "insert into account (tenant_id, key, limit_nanos, spent, held, unconfirmed, counted_at, period, starts_at, ends_at)
+     select unhex(value->>0), value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, value->>9
+     from jsonb_each($1) where true
      on conflict (tenant_id, key) do update
-     set limit_nanos = excluded.limit_nanos, spent = excluded.spent, held = excluded.held, unconfirmed = excluded.unconfirmed",
-    "insert into account (tenant_id, key, limit_nanos, spent, held, unconfirmed)
-     select (value->>0)::uuid, value->>1, (value->>2)::bigint, (value->>3)::bigint, (value->>4)::bigint, (value->>5)::bigint
+     set limit_nanos = excluded.limit_nanos, spent = excluded.spent, held = excluded.held, unconfirmed = excluded.unconfirmed,
+         counted_at = excluded.counted_at, period = excluded.period, starts_at = excluded.starts_at, ends_at = excluded.ends_at",
+    "insert into account (tenant_id, key, limit_nanos, spent, held, unconfirmed, counted_at, period, starts_at, ends_at)
+     select (value->>0)::uuid, value->>1, (value->>2)::bigint, (value->>3)::bigint, (value->>4)::bigint, (value->>5)::bigint,
+         (value->>6)::bigint, value->>7, (value->>8)::bigint, (value->>9)::bigint
      from jsonb_array_elements($1::jsonb)
      on conflict (tenant_id, key) do update
-     set limit_nanos = excluded.limit_nanos, spent = excluded.spent, held = excluded.held, unconfirmed = excluded.unconfirmed",
+     set limit_nanos = excluded.limit_nanos, spent = excluded.spent, held = excluded.held, unconfirmed = excluded.unconfirmed,
+         counted_at = excluded.counted_at, period = excluded.period, starts_at = excluded.starts_at, ends_at = excluded.ends_at",
 );
 
 pub(crate) static OPEN_HOLD: Statement = Statement::system_each(

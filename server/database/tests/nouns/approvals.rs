@@ -25,6 +25,11 @@ on_both_engines! {
     approvals_are_narrowed_and_paged_alike
 }
 
+/// The hash of the token that leads to an approval.
+fn token_of(approval: ApprovalId) -> [u8; 32] {
+    std::array::from_fn(|at| approval.uuid().as_bytes()[at % 16])
+}
+
 async fn ask(site: &Site, run: RunId, quorum: i64, rounds: i64) -> Vec<ApprovalId> {
     ask_under(site, site.claimed(&site.acme, run).await, quorum, rounds).await
 }
@@ -55,7 +60,7 @@ async fn ask_under(site: &Site, keys: Keys, quorum: i64, rounds: i64) -> Vec<App
             id: site.id(),
             approval: *id,
             person: site.acme.approver,
-            token_hash: std::array::from_fn(|at| id.uuid().as_bytes()[at % 16]),
+            token_hash: token_of(*id),
             expires_at: at(5000),
         })
         .collect();
@@ -181,14 +186,14 @@ async fn the_links_to_an_approval_end_with_it(site: &Site) {
     let mut tx = site.write(&actor).await;
     links::create(&mut tx, &extra).await.unwrap();
     tx.commit(event()).await.unwrap();
-    for (token, good_until) in [([1; 32], at(5000)), ([99; 32], at(3000))] {
+    for (token, good_until) in [(token_of(id), at(5000)), ([99; 32], at(3000))] {
         let mut tx = site.database().system_read().await.unwrap();
         let link = links::find_by_token(&mut tx, &token).await.unwrap().unwrap();
         assert_eq!((link.tenant, link.tenant_slug.as_str(), link.approval), (site.acme.id, "acme", id));
         assert!(link.is_good(at(2999)) && !link.is_good(good_until));
     }
     decide(site, id, &decision(site.acme.approver, Verdict::Approved, at(2000))).await;
-    for token in [[1; 32], [99; 32]] {
+    for token in [token_of(id), [99; 32]] {
         let mut tx = site.database().system_read().await.unwrap();
         let link = links::find_by_token(&mut tx, &token).await.unwrap().unwrap();
         assert_eq!((link.withdrawn_at, link.is_good(at(2001))), (Some(at(2000)), false));

@@ -2,11 +2,11 @@
 
 use database::{
     HoldState, Keys,
-    batch::{Charge, HoldRequest},
+    batch::{Charge, HoldRequest, PeriodAccount},
     budgets, runs,
 };
 use domain::{
-    HoldId, Money, RunId,
+    HoldId, Money, Period, RunId, Span, Timestamp,
     permission::{BudgetRead, BudgetWrite},
 };
 
@@ -18,6 +18,8 @@ on_both_engines! {
     a_call_in_doubt_is_confirmed_once_at_what_it_cost
     a_call_in_doubt_that_was_not_made_is_given_back
     nothing_but_a_call_in_doubt_can_be_confirmed
+    limits_of_several_periods_hold_together_and_each_blocks
+    a_late_settlement_goes_to_the_period_of_its_reservation
 }
 
 fn dollars(text: &str) -> Money {
@@ -43,6 +45,8 @@ async fn in_doubt(site: &Site, run: RunId) -> (HoldId, HoldId, Keys) {
                 dispatch,
                 amount: dollars("0.10"),
                 accounts: again.accounts.clone(),
+                periods: Vec::new(),
+                at: batch.now(),
             };
             assert_eq!(batch.open_hold(request)?, None);
         }
@@ -75,14 +79,118 @@ async fn state(site: &Site, run: RunId) -> (Money, Money, Money) {
     states[0]
 }
 
+const HOURS: u64 = 3_600;
+
+/// A day of the tenant's account, the month that all of them are in, and the moment in the middle of the day.
+fn day(number: u64) -> (Vec<PeriodAccount>, Timestamp) {
+    let period = |period, name: &str, from, to| PeriodAccount {
+        key: budgets::period_key("tenant", period, name),
+        of: "tenant".to_owned(),
+        span: Span { period, starts_at: at(from * HOURS), ends_at: at(to * HOURS) },
+    };
+    let (from, to) = (number * 24, number * 24 + 24);
+    let periods = vec![period(Period::Day, &format!("day-{number}"), from, to), period(Period::Month, "month", 0, 720)];
+    (periods, at((from + 12) * HOURS))
+}
+
+/// Sets money aside on a day; gives the period that had no room, if one had none.
+async fn held_on(site: &Site, keys: &Keys, number: u64, dispatch: i64) -> (HoldId, Option<Period>) {
+    let (periods, at) = day(number);
+    let mut keys = keys.clone();
+    keys.accounts = periods.iter().map(|period| period.key.clone()).chain(["tenant".to_owned()]).collect();
+    let id: HoldId = site.id();
+    let over = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let told = std::sync::Arc::clone(&over);
+    site.record(keys, move |batch| {
+        let (step, amount, accounts) = ("review".to_owned(), dollars("0.10"), vec!["tenant".to_owned()]);
+        let request = HoldRequest { id, step, attempt: 1, dispatch, amount, accounts, periods: periods.clone(), at };
+        *told.lock().unwrap() = batch.open_hold(request)?;
+        Ok(())
+    })
+    .await;
+    let over = over.lock().unwrap().take();
+    (id, over.map(|over| over.span.map_or(Period::Total, |span| span.period)))
+}
+
+/// What is spent and held of the tenant on a day, and in all.
+async fn of_day(site: &Site, number: u64) -> [(Money, Money); 2] {
+    let actor = site.actor(&site.acme).await;
+    let mut tx = site.read(&actor).await;
+    let (periods, at) = day(number);
+    let now = budgets::periods(&mut tx, &scope(&actor), at).await.unwrap();
+    let day = now.iter().find(|row| row.key == periods[0].key).map_or((Money::ZERO, Money::ZERO), |row| (row.spent, row.held));
+    let whole = authorized::<BudgetRead, _>(budgets::find(&mut tx, "tenant").await.unwrap(), &actor);
+    [day, (whole.spent, whole.held)]
+}
+
+async fn limits_of_several_periods_hold_together_and_each_blocks(site: &Site) {
+    let run = site.run(&site.acme, at(0)).await;
+    let keys = site.claimed(&site.acme, run).await;
+    let actor = site.actor(&site.acme).await;
+    let mut tx = site.write(&actor).await;
+    for (period, limit) in [(Period::Day, "0.15"), (Period::Month, "0.25"), (Period::Total, "9")] {
+        budgets::set_limit(&mut tx, &scope::<BudgetWrite>(&actor), "tenant", period, Some(dollars(limit))).await.unwrap();
+    }
+    tx.commit(event()).await.unwrap();
+    let mut told = Vec::new();
+    for (dispatch, number) in [(1, 0), (2, 0), (3, 1), (4, 2)] {
+        told.push(held_on(site, &keys, number, dispatch).await.1);
+    }
+    assert_eq!(told, [None, Some(Period::Day), None, Some(Period::Month)]);
+    let (none, held) = (Money::ZERO, dollars("0.10"));
+    assert_eq!(of_day(site, 0).await, [(none, held), (none, dollars("0.20"))]);
+    assert_eq!(of_day(site, 2).await[0], (none, none), "what was refused is nowhere");
+    // An earlier moment, as of a clock that was set back, is not the latest.
+    let mut tx = site.read(&actor).await;
+    let counted = |row: Option<_>| authorized::<BudgetRead, budgets::AccountRow>(row, &actor).counted_at;
+    let latest = counted(budgets::find(&mut tx, "tenant").await.unwrap());
+    assert_eq!(latest, Some(day(1).1));
+    drop(tx);
+    let mut tx = site.write(&actor).await;
+    for period in [Period::Day, Period::Month] {
+        budgets::set_limit(&mut tx, &scope::<BudgetWrite>(&actor), "tenant", period, None).await.unwrap();
+    }
+    tx.commit(event()).await.unwrap();
+    assert_eq!(held_on(site, &keys, 0, 5).await.1, None);
+    let mut tx = site.read(&actor).await;
+    assert_eq!(counted(budgets::find(&mut tx, "tenant").await.unwrap()), latest);
+}
+
+async fn a_late_settlement_goes_to_the_period_of_its_reservation(site: &Site) {
+    let run = site.run(&site.acme, at(0)).await;
+    let keys = site.claimed(&site.acme, run).await;
+    let (late, _) = held_on(site, &keys, 0, 1).await;
+    let (doubtful, _) = held_on(site, &keys, 0, 2).await;
+    let (prompt, _) = held_on(site, &keys, 1, 3).await;
+    let mut closing = keys.clone();
+    closing.holds = vec![late, doubtful, prompt];
+    site.record(closing, move |batch| {
+        assert!(batch.settle_hold(prompt, Charge::of(dollars("0.01")))?);
+        assert!(batch.settle_hold(late, Charge::of(dollars("0.03")))?);
+        assert!(batch.doubt_hold(doubtful)?);
+        Ok(())
+    })
+    .await;
+    let none = Money::ZERO;
+    assert_eq!(of_day(site, 0).await, [(dollars("0.13"), none), (dollars("0.14"), none)]);
+    assert_eq!(of_day(site, 1).await[0], (dollars("0.01"), none));
+    let actor = site.actor(&site.acme).await;
+    let mut tx = site.write(&actor).await;
+    let hold = authorized::<BudgetWrite, _>(budgets::find_hold(&mut tx, doubtful).await.unwrap(), &actor);
+    assert!(budgets::release(&mut tx, &hold, at(40 * HOURS)).await.unwrap());
+    tx.commit(event()).await.unwrap();
+    assert_eq!(of_day(site, 0).await, [(dollars("0.03"), none), (dollars("0.04"), none)], "a person's word goes there too");
+    assert_eq!(of_day(site, 1).await[0], (dollars("0.01"), none));
+}
+
 async fn a_limit_is_set_and_lifted(site: &Site) {
     let actor = site.actor(&site.acme).await;
     let mut tx = site.write(&actor).await;
     assert!(budgets::find(&mut tx, budgets::TENANT_KEY).await.unwrap().is_none());
     for limit in [Some(dollars("5")), Some(dollars("7.5")), None] {
-        budgets::set_limit(&mut tx, &scope::<BudgetWrite>(&actor), budgets::TENANT_KEY, limit).await.unwrap();
+        budgets::set_limit(&mut tx, &scope::<BudgetWrite>(&actor), budgets::TENANT_KEY, Period::Total, limit).await.unwrap();
         let account = authorized::<BudgetRead, _>(budgets::find(&mut tx, budgets::TENANT_KEY).await.unwrap(), &actor);
-        assert_eq!((account.limit, account.spent), (limit, Money::ZERO));
+        assert_eq!((account.limits.total, account.spent), (limit, Money::ZERO));
     }
     tx.commit(event()).await.unwrap();
 }

@@ -59,6 +59,8 @@ async fn fill(site: &Site) -> Everything {
         dispatch: 1,
         amount: Money::from_nanos(1),
         accounts: vec!["tenant".to_owned()],
+        periods: Vec::new(),
+        at: at(0),
     };
     let mut keys = site.claimed(&site.acme, all.run).await;
     keys.accounts = hold.accounts.clone();

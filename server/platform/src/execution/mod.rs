@@ -29,12 +29,13 @@ use workflow::{
 use crate::Platform;
 
 pub(crate) use credentials::host_of;
-pub(crate) use money::{TENANT_ACCOUNT, account_of_workflow};
+pub(crate) use money::{TENANT_ACCOUNT, account_of_workflow, in_words};
 
 /// The platform as the engine sees it.
 pub struct Execution {
     platform: Platform,
     directories: directory::Directories,
+    periods: money::Foreseen,
 }
 
 /// A call that was allowed, with all it takes to make it.
@@ -65,7 +66,7 @@ pub enum Evidence {
 impl Execution {
     /// The host over a platform.
     pub fn new(platform: Platform) -> Self {
-        Self { platform, directories: directory::Directories::default() }
+        Self { platform, directories: directory::Directories::default(), periods: money::Foreseen::default() }
     }
 }
 
@@ -84,6 +85,9 @@ impl StepHost for Execution {
             {
                 keys.accounts.extend(money::accounts(run, path));
             }
+        }
+        if !keys.accounts.is_empty() {
+            keys.accounts.extend(self.periods.keys(run, self.platform.now()));
         }
         for effect in effects {
             match effect {
@@ -202,10 +206,11 @@ impl Execution {
                 return approval::void(batch, covered.approval, reason).map(Verdict::Tell);
             }
         }
-        let hold = match money::hold(batch, run, call, chosen.as_ref(), self.platform.parts().entropy.as_ref())? {
+        let hold = match money::hold(batch, run, call, chosen.as_ref(), &self.periods, self.platform.parts().entropy.as_ref())? {
             money::Held::Free => None,
             money::Held::Opened(hold) => Some(hold),
             money::Held::Refused(failure) => return refused(failure),
+            money::Held::Again => return Ok(Verdict::Again),
             money::Held::Park(park) => return Ok(Verdict::Tell(Input::Parked { step: call.step.clone(), park })),
         };
         let uses = credentials::record(batch, call, &needed, self.platform.parts().entropy.as_ref());

@@ -2,9 +2,11 @@
 //! path has room for that. Afterwards: settled at what it cost, released if nothing was spent, and charged in
 //! full where nobody can say.
 
+use std::{collections::HashMap, sync::Mutex};
+
 use agents::{ModelRequest, Price, openai, price};
-use database::{Batch, Charge as HoldCharge, HoldRequest, MemberRefused, ModelFacts};
-use domain::{Entropy, HoldId, Money, RunId, WorkflowId, call::Hold};
+use database::{Batch, Charge as HoldCharge, HoldRequest, MemberRefused, ModelFacts, OverLimit, PeriodAccount, budgets::period_key};
+use domain::{Entropy, HoldId, Money, RunId, TenantId, Timestamp, WorkflowId, call::Hold};
 use engine::RunContext;
 use workflow::{
     Call, ModelCall, Plan,
@@ -15,6 +17,7 @@ use workflow::{
 };
 
 use super::Evidence;
+use crate::budgets::period::Zone;
 
 /// The account of everything a tenant spends.
 pub(crate) const TENANT_ACCOUNT: &str = "tenant";
@@ -38,9 +41,48 @@ pub(super) fn accounts(run: &RunContext, step: &str) -> Vec<String> {
     vec![TENANT_ACCOUNT.to_owned(), account_of_workflow(run.workflow), account_of_run(run.run), account_of_step(run.run, step)]
 }
 
+/// The accounts on the path of every call of a run whose periods are counted.
+fn counted_by_period(run: &RunContext) -> [String; 2] {
+    [TENANT_ACCOUNT.to_owned(), account_of_workflow(run.workflow)]
+}
+
+/// The accounts of the periods that a moment is in; nothing for a moment that no calendar reaches.
+fn periods(run: &RunContext, zone: &Zone, at: Timestamp) -> Option<Vec<PeriodAccount>> {
+    let named = zone.periods(at)?;
+    let of = |account: String| {
+        named.each_ref().map(|(span, name)| PeriodAccount {
+            key: period_key(&account, span.period, name),
+            of: account.clone(),
+            span: *span,
+        })
+    };
+    Some(counted_by_period(run).into_iter().flat_map(of).collect())
+}
+
+/// What is known outside the writer of the periods that a hold will count in: the tenant's time zone, and the latest moment that
+/// something was counted at. It may be old; then a call is decided again with what was learned.
+#[derive(Default)]
+pub(super) struct Foreseen(Mutex<HashMap<TenantId, (String, Timestamp)>>);
+
+impl Foreseen {
+    /// The keys of the accounts of periods that a call will need at this moment.
+    pub(super) fn keys(&self, run: &RunContext, now: Timestamp) -> Vec<String> {
+        let known = self.0.lock().ok().and_then(|known| known.get(&run.tenant).cloned());
+        let (zone, at) = known.map_or_else(|| ("UTC".to_owned(), now), |(zone, latest)| (zone, latest.max(now)));
+        let accounts = Zone::named(&zone).and_then(|zone| periods(run, &zone, at));
+        accounts.into_iter().flatten().map(|account| account.key).collect()
+    }
+
+    fn learn(&self, tenant: TenantId, zone: &str, at: Timestamp) {
+        if let Ok(mut known) = self.0.lock() {
+            known.insert(tenant, (zone.to_owned(), at));
+        }
+    }
+}
+
 /// An account for people.
 pub(crate) fn in_words(account: &str) -> &'static str {
-    match account.split(':').next() {
+    match account.split([':', '@']).next() {
         Some("workflow") => "the budget of this workflow",
         Some("run") => "the budget of this run",
         Some("step") => "the budget of this step",
@@ -152,6 +194,8 @@ pub(super) enum Held {
     Refused(Failure),
     /// A budget has no room only because of what a crash left: somebody has to look.
     Park(Park),
+    /// Another period has begun than was foreseen: it is decided again.
+    Again,
 }
 
 /// Sets the most a dispatch may cost aside on every account of its path. What an earlier dispatch had set aside and
@@ -161,9 +205,21 @@ pub(super) fn hold(
     run: &RunContext,
     call: &CallEffect,
     chosen: Option<&Chosen>,
+    foreseen: &Foreseen,
     entropy: &dyn Entropy,
 ) -> Result<Held, MemberRefused> {
     let Some(chosen) = chosen else { return Ok(Held::Free) };
+    // The account knows the latest moment that was ever counted at: a clock that was set back opens no period again.
+    let at = batch.account(TENANT_ACCOUNT)?.counted_at.map_or(batch.now(), |counted| counted.max(batch.now()));
+    let refused = |words: String| Ok(Held::Refused(Failure::last("budget", format!("{words} Nothing was sent."))));
+    let Some(zone) = Zone::named(batch.time_zone()) else {
+        return refused(format!("The time zone of the tenant, `{}`, is not known. Set another one under Settings.", batch.time_zone()));
+    };
+    let Some(periods) = periods(run, &zone, at) else { return refused(format!("No calendar reaches {at}.")) };
+    if !periods.iter().all(|account| batch.has_read(&account.key)) {
+        foreseen.learn(run.tenant, zone.name(), at);
+        return Ok(Held::Again);
+    }
     for orphan in batch.open_holds() {
         if batch.hold(orphan).is_some_and(|hold| hold.step == call.step) {
             batch.doubt_hold(orphan)?;
@@ -184,18 +240,28 @@ pub(super) fn hold(
         dispatch: i64::from(call.dispatch),
         amount: chosen.most,
         accounts: accounts(run, &call.step),
+        periods,
+        at,
     })?;
     Ok(match over {
         None => Held::Opened(Hold::opened(id, chosen.most)),
         Some(over) if over.only_unconfirmed => Held::Park(Park::UnconfirmedHolds { account: over.account }),
-        Some(over) => {
-            let left = over.limit.left_after(over.spent.saturating_add(over.held));
-            Held::Refused(Failure::last(
-                "budget",
-                format!("The call may cost up to {}, and {} has {left} left. Nothing was sent.", chosen.most, in_words(&over.account)),
-            ))
-        }
+        Some(over) => Held::Refused(Failure::last("budget", format!("{} Nothing was sent.", no_room(&over, &zone)))),
     })
+}
+
+/// Why an amount has no room: whose limit it is, how it stands, and when it is counted anew.
+fn no_room(over: &OverLimit, zone: &Zone) -> String {
+    let OverLimit { account, span, limit, spent, held, asked, .. } = over;
+    let left = limit.left_after(spent.saturating_add(*held));
+    let (whose, period, anew) = match span {
+        Some(span) => {
+            let period = span.period;
+            (in_words(account), format!(" for this {period}"), format!("The next {period} begins on {}.", zone.words(span.ends_at)))
+        }
+        None => (in_words(account), String::new(), "It is a total and never begins anew.".to_owned()),
+    };
+    format!("The call may cost up to {asked}, and {whose} has {left} left{period}: of {limit}, {spent} are spent and {held} held. {anew}")
 }
 
 /// Settles what was set aside for a call that came back.

@@ -32,6 +32,7 @@ use workflow::{
 use crate::{
     Error, Platform, Result,
     approvals::{FilledShown, filled_shown},
+    budgets::on_path,
     mandate::{Mandate, approvers_in_words, reach_of},
     tenants::quotas::demand_room,
     workflows::{SourceShown, version_line},
@@ -417,7 +418,10 @@ impl Platform {
         let about = waits::About { run: &run, plan: &plan, state: &state, history: &history, rounds: &rounds };
         let wait = waits::explained(&mut tx, actor, about, self.now()).await?;
         let can_cancel = actor.may(domain::Permission::RunCancel) && !state.is_over() && !run.facts.status.is_over();
-        Ok(RunShown { published_version, wait, can_cancel, ..shown(&run, &plan, &state, history, rounds, last_seq) })
+        let shared = if state.is_over() { Vec::new() } else { on_path(&mut tx, actor, run.facts.workflow, self.now()).await? };
+        let mut shown = RunShown { published_version, wait, can_cancel, ..shown(&run, &plan, &state, history, rounds, last_seq) };
+        shown.mandate.spend.shared = shared;
+        Ok(shown)
     }
 
     /// Asks a run to stop. What it has out is stopped; a waiting approval is cancelled.

@@ -3,13 +3,10 @@
 //! A new reason is a variant of [`Wait`] and an arm in [`explained`].
 
 use database::{
-    Reads, budgets,
+    Reads,
     runs::{self as rows, RunRow},
 };
-use domain::{
-    Actor, ApprovalId, Authorized, Permission, Timestamp,
-    permission::{BudgetRead, RunRead},
-};
+use domain::{Actor, ApprovalId, Authorized, Permission, Timestamp, permission::RunRead};
 use serde_json::Value;
 use workflow::{
     Plan, Run,
@@ -18,7 +15,11 @@ use workflow::{
 };
 
 use super::history::{History, RoundShown, SaidShown};
-use crate::{Result, budgets::AccountShown, mandate::who_agrees};
+use crate::{
+    Result,
+    budgets::{AccountShown, standing},
+    mandate::who_agrees,
+};
 
 /// Why a run does not go on at this moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +146,7 @@ pub(super) async fn explained<'a>(tx: &mut impl Reads<'a>, actor: &Actor, about:
         // What the row says for lists: written in the same commit as the fact.
         let text = |key: &str| run.facts.waiting_for.as_ref().and_then(|waits| waits.get(key)).and_then(Value::as_str);
         let account = match text("account").filter(|_| actor.may(Permission::BudgetRead)) {
-            Some(key) => budgets::find(tx, key).await?.map(|found| found.authorize::<BudgetRead>(actor)).transpose()?,
+            Some(key) => standing(tx, actor, key).await?,
             None => None,
         };
         return Ok(Some(Wait::Parked {
@@ -153,7 +154,7 @@ pub(super) async fn explained<'a>(tx: &mut impl Reads<'a>, actor: &Actor, about:
             words: text("words").unwrap_or_default().to_owned(),
             since: about.history.parked.get(path).copied(),
             until: deadline,
-            account: account.map(|row| AccountShown::from(&*row)),
+            account,
             is_for_money: text("kind") == Some("budget"),
         }));
     }

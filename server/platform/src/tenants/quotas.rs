@@ -107,13 +107,13 @@ pub(crate) const EXCEEDED: &str = "quota.exceeded";
 pub(crate) struct Full {
     pub(crate) quota: Quota,
     limit: i64,
-    /// When there is room again by itself.
-    again_at: Option<Timestamp>,
+    /// When there is room again by itself, and after what time that is.
+    again: Option<(Timestamp, Duration)>,
 }
 
 impl Full {
     const fn new(quota: Quota, limit: i64) -> Self {
-        Self { quota, limit, again_at: None }
+        Self { quota, limit, again: None }
     }
 
     /// What the log says.
@@ -139,8 +139,9 @@ impl Full {
                 ),
             ),
             Quota::RunsADay => {
-                let when = self.again_at.map_or_else(String::new, |at| format!(" The next one can start at {}.", moment(at)));
+                let when = self.again.map_or_else(String::new, |(at, _)| format!(" The next one can start at {}.", moment(at)));
                 Problem::new(429, "quota_runs_a_day", format!("The quota of runs within 24 hours is used up: {limit}.{when} {raise}"))
+                    .after(self.again.map(|(_, after)| after))
             }
             Quota::StoredBytes => Problem::conflict(
                 "quota_stored_bytes",
@@ -184,7 +185,8 @@ impl Platform {
         if let Some(at) = rows::accepted_at(tx, number.saturating_sub(limits.runs_a_day)).await?
             && self.now().since(at) < DAY
         {
-            return Ok(Err(Full { again_at: Some(at.after(DAY)), ..Full::new(Quota::RunsADay, limits.runs_a_day) }));
+            let again = Some((at.after(DAY), at.after(DAY).since(self.now())));
+            return Ok(Err(Full { again, ..Full::new(Quota::RunsADay, limits.runs_a_day) }));
         }
         let open = rows::open_runs(tx, limits.open_runs.saturating_add(1)).await?;
         Ok(within(&limits, Quota::OpenRuns, open))

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::quotas::{Quota, Quotas};
 use crate::{
     Platform, Result,
+    budgets::period::Zone,
     identity::{Fields, name as read_name},
 };
 
@@ -31,6 +32,8 @@ pub struct SettingsShown {
     pub most_idle_minutes: i64,
     /// The domains of the addresses that may be invited; none for all.
     pub invited_domains: Vec<String>,
+    /// The name of the time zone in which its days begin.
+    pub time_zone: String,
     /// Each quota with what is used of it.
     pub quotas: Vec<QuotaShown>,
 }
@@ -64,6 +67,8 @@ pub struct SettingsText {
     pub session_idle_minutes: String,
     /// Domains, apart by spaces, commas or line ends, or nothing.
     pub invited_domains: String,
+    /// The name of a time zone.
+    pub time_zone: String,
 }
 
 /// Quotas as somebody typed them; nothing for what the operator allows.
@@ -93,6 +98,12 @@ fn domains(text: &str) -> Result<Vec<String>, String> {
         return Err(format!("At most {MOST_DOMAINS} domains can be named."));
     }
     Ok(domains)
+}
+
+/// A time zone by its name, as the database of time zones writes it.
+fn time_zone(text: &str) -> Result<String, String> {
+    let zone = Zone::named(text.trim()).ok_or("Enter the name of a time zone such as Europe/Berlin, or UTC.")?;
+    Ok(zone.name().to_owned())
 }
 
 /// A whole number between two others, or nothing.
@@ -147,6 +158,7 @@ impl Platform {
             invited_domains: row.invited_domains.split_whitespace().map(str::to_owned).collect(),
             quotas: Quota::ALL.iter().map(shown).collect(),
             session_idle_minutes: row.session_idle_minutes,
+            time_zone: row.time_zone,
             name: row.name,
         })
     }
@@ -162,15 +174,19 @@ impl Platform {
         let idle =
             fields.take("session_idle_minutes", number(&text.session_idle_minutes, SHORTEST_IDLE, self.most_idle_minutes(), " minutes"));
         let domains = fields.take("invited_domains", domains(&text.invited_domains));
-        let (Some(name), Some(session_idle_minutes), Some(domains)) = (name, idle, domains) else { return Err(fields.problem()) };
+        let zone = fields.take("time_zone", time_zone(&text.time_zone));
+        let (Some(name), Some(session_idle_minutes), Some(domains), Some(time_zone)) = (name, idle, domains, zone) else {
+            return Err(fields.problem());
+        };
         let mut tx = self.parts().database.write(actor).await?;
         let before = rows::in_force(&mut tx).await?;
-        let after = SettingsRow { name, session_idle_minutes, invited_domains: domains.join(" "), quotas: before.quotas };
+        let after = SettingsRow { name, session_idle_minutes, invited_domains: domains.join(" "), time_zone, quotas: before.quotas };
         let event = AuditEvent::done("config.changed", "settings", actor.tenant(), &after.name);
         let facts = [
             ("name", json!(before.name), json!(after.name)),
             ("session_idle_minutes", json!(before.session_idle_minutes), json!(after.session_idle_minutes)),
             ("invited_domains", json!(before.invited_domains), json!(after.invited_domains)),
+            ("time_zone", json!(before.time_zone), json!(after.time_zone)),
         ];
         let Some(event) = changed(event, &facts) else { return Ok(false) };
         rows::change(&mut tx, &scope, &after).await?;

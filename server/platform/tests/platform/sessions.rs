@@ -101,7 +101,7 @@ crate::house::in_a_house! {
 
     async fn a_tenant_signs_its_idle_members_out_sooner_wherever_else_they_work(house) {
         let approver = joins_globex(&house).await;
-        let text = |minutes: &str| SettingsText { name: "Globex".to_owned(), session_idle_minutes: minutes.to_owned(), invited_domains: String::new() };
+        let text = |minutes: &str| SettingsText { name: "Globex".to_owned(), session_idle_minutes: minutes.to_owned(), invited_domains: String::new(), time_zone: "UTC".to_owned() };
         house.platform.change_settings(&house.globex_admin().await, &text("10")).await.unwrap();
         house.clock.advance(Duration::from_mins(9));
         assert!(house.platform.session(&approver.cookie).await.unwrap().is_some(), "in use again");

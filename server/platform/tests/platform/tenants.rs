@@ -19,7 +19,7 @@ const PLAIN: &str =
     "---\nworkflow: {id: hello, name: Hello}\n---\n\n## 1. Say it\n\n```yaml\naction: workflow.log\ninputs: {message: here}\n```\n";
 
 fn text(name: &str) -> SettingsText {
-    SettingsText { name: name.to_owned(), ..SettingsText::default() }
+    SettingsText { name: name.to_owned(), time_zone: "UTC".to_owned(), ..SettingsText::default() }
 }
 
 fn invite(email: &str) -> Invite {

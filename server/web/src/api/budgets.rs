@@ -1,11 +1,11 @@
 //! Budgets: how accounts stand, their limits, and calls that a crash left in doubt.
 
 use domain::{
-    Problem,
+    Limits, Period, Problem,
     id::kind,
     permission::{BudgetRead, BudgetWrite},
 };
-use platform::budgets::{AccountShown, BudgetsShown, HoldShown, Limited};
+use platform::budgets::{AccountShown, BudgetsShown, HoldShown, Limited, PeriodShown};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,11 +15,52 @@ use super::{Body, Call, Conditions, Dollars, Done, IdText, Json, Moment, Path, R
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Account")]
 pub(crate) struct AccountJson {
-    /// The most that may be spent and held together; null when there is no limit.
+    /// The most that may be spent and held together in all; null when there is no such limit.
     limit: Option<Dollars>,
     /// What was spent, with what is unconfirmed.
     spent: Dollars,
     /// What is set aside for calls under way.
+    held: Dollars,
+    /// The part of what was spent that a crash left in doubt.
+    unconfirmed: Dollars,
+    /// What is left below the limit; null when there is no limit.
+    left: Option<Dollars>,
+    /// The present hour, day, week and month. Their limits hold together with the one above.
+    periods: Vec<PeriodJson>,
+}
+
+/// A kind of period.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "PeriodKind")]
+enum KindJson {
+    /// An hour of the clock.
+    Hour,
+    /// A day, from midnight in the time zone of the tenant.
+    Day,
+    /// A week, from Monday.
+    Week,
+    /// A month, from its first day.
+    Month,
+    /// For ever.
+    Total,
+}
+
+/// How an account stands in one period.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Period")]
+struct PeriodJson {
+    /// Which kind of period it is.
+    period: KindJson,
+    /// Its first moment.
+    starts_at: Moment,
+    /// The first moment after it: then everything is counted anew.
+    ends_at: Moment,
+    /// The most that may be spent and held together in it; null when there is no limit.
+    limit: Option<Dollars>,
+    /// What was spent in it, with what is unconfirmed.
+    spent: Dollars,
+    /// What is set aside for calls under way that began in it.
     held: Dollars,
     /// The part of what was spent that a crash left in doubt.
     unconfirmed: Dollars,
@@ -65,6 +106,8 @@ struct HoldJson {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Budgets")]
 pub(crate) struct BudgetsJson {
+    /// The time zone in which days, weeks and months begin.
+    time_zone: String,
     /// The account of everything the tenant spends.
     tenant: AccountJson,
     /// The workflows by name.
@@ -75,14 +118,57 @@ pub(crate) struct BudgetsJson {
     under_way: Vec<HoldJson>,
 }
 
-/// A limit.
+/// The limits of an account: the most that may be spent and held together. All of them hold together; those that are left out or
+/// null are lifted.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Limit")]
-pub(crate) struct LimitJson {
-    /// The most that may be spent and held together; null lifts the limit.
-    #[serde(deserialize_with = "Option::deserialize")]
-    limit: Option<Dollars>,
+#[schemars(rename = "Limits")]
+pub(crate) struct LimitsJson {
+    /// In an hour of the clock.
+    hour: Option<Dollars>,
+    /// In a day, from midnight in the time zone of the tenant.
+    day: Option<Dollars>,
+    /// In a week, from Monday.
+    week: Option<Dollars>,
+    /// In a month.
+    month: Option<Dollars>,
+    /// In all.
+    total: Option<Dollars>,
+}
+
+impl From<LimitsJson> for Limits {
+    fn from(limits: LimitsJson) -> Self {
+        let LimitsJson { hour, day, week, month, total } = limits;
+        let [hour, day, week, month, total] = [hour, day, week, month, total].map(|limit| limit.map(|limit| limit.0));
+        Self { hour, day, week, month, total }
+    }
+}
+
+impl From<Period> for KindJson {
+    fn from(period: Period) -> Self {
+        match period {
+            Period::Hour => Self::Hour,
+            Period::Day => Self::Day,
+            Period::Week => Self::Week,
+            Period::Month => Self::Month,
+            Period::Total => Self::Total,
+        }
+    }
+}
+
+impl From<PeriodShown> for PeriodJson {
+    fn from(shown: PeriodShown) -> Self {
+        Self {
+            period: shown.span.period.into(),
+            starts_at: Moment(shown.span.starts_at),
+            ends_at: Moment(shown.span.ends_at),
+            limit: shown.limit.map(Dollars),
+            spent: Dollars(shown.spent),
+            held: Dollars(shown.held),
+            unconfirmed: Dollars(shown.unconfirmed),
+            left: shown.left().map(Dollars),
+        }
+    }
 }
 
 /// What a call cost.
@@ -102,6 +188,7 @@ impl From<AccountShown> for AccountJson {
             held: Dollars(account.held),
             unconfirmed: Dollars(account.unconfirmed),
             left: account.left().map(Dollars),
+            periods: account.periods.into_iter().map(PeriodJson::from).collect(),
         }
     }
 }
@@ -124,6 +211,7 @@ impl From<HoldShown> for HoldJson {
 impl From<BudgetsShown> for BudgetsJson {
     fn from(shown: BudgetsShown) -> Self {
         Self {
+            time_zone: shown.time_zone,
             tenant: shown.tenant.into(),
             workflows: shown
                 .workflows
@@ -166,19 +254,19 @@ pub(crate) async fn show_workflow(call: Call<BudgetRead>, Path(slug): Path<Word>
 /// `PUT /api/v1/budgets/tenant`.
 pub(crate) async fn set_tenant(
     call: Call<BudgetWrite>,
-    (Conditions(expected), Body(asked)): (Conditions, Body<LimitJson>),
+    (Conditions(expected), Body(asked)): (Conditions, Body<LimitsJson>),
 ) -> Result<Tagged<AccountJson>> {
-    call.platform().set_limit_as(call.actor(), &Limited::Tenant, asked.limit.map(|limit| limit.0), &expected).await?;
+    call.platform().set_limits_as(call.actor(), &Limited::Tenant, asked.into(), &expected).await?;
     account(&call, &Limited::Tenant).await
 }
 
 /// `PUT /api/v1/budgets/workflows/{workflow}`.
 pub(crate) async fn set_workflow(
     call: Call<BudgetWrite>,
-    (Path(slug), Conditions(expected), Body(asked)): (Path<Word>, Conditions, Body<LimitJson>),
+    (Path(slug), Conditions(expected), Body(asked)): (Path<Word>, Conditions, Body<LimitsJson>),
 ) -> Result<Tagged<AccountJson>> {
     let limited = Limited::Workflow(slug.0);
-    call.platform().set_limit_as(call.actor(), &limited, asked.limit.map(|limit| limit.0), &expected).await?;
+    call.platform().set_limits_as(call.actor(), &limited, asked.into(), &expected).await?;
     account(&call, &limited).await
 }
 

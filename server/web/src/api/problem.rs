@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::values::IdText;
-use crate::visit::Visit;
+use crate::{view, visit::Visit};
 
 /// What a program is told to wait when the house is busy, in seconds.
 const BUSY_SECONDS: u64 = 5;
@@ -60,14 +60,14 @@ pub(crate) fn refuse(visit: &Visit, error: &platform::Error) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response.insert_header((CONTENT_TYPE, "application/problem+json"));
-    match error {
-        platform::Error::Throttled { retry_after } => {
-            response.insert_header((RETRY_AFTER, retry_after.as_secs().max(1)));
-        }
-        _ if problem.status == 503 => {
+    if let Some(after) = problem.retry_after {
+        response.insert_header((RETRY_AFTER, view::seconds(after)));
+    }
+    match problem.status {
+        503 => {
             response.insert_header((RETRY_AFTER, BUSY_SECONDS));
         }
-        _ if problem.status == 401 => {
+        401 => {
             response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"mandate\""));
         }
         _ => {}

@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_parked_step_says_what_is_in_its_way_and_what_helps() {
         let cents = |number: i64| Money::from_nanos(number * 10_000_000);
-        let account = AccountShown { limit: Some(cents(500)), spent: cents(498), held: Money::ZERO, unconfirmed: cents(40) };
+        let account = AccountShown { limit: Some(cents(500)), spent: cents(498), unconfirmed: cents(40), ..AccountShown::default() };
         let wait = Wait::Parked {
             step: "Look".to_owned(),
             words: "What a crash left open has to be confirmed or released.".to_owned(),

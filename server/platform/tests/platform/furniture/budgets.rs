@@ -5,7 +5,7 @@ use database::{
     batch::{Charge, HoldRequest},
     inbox, leases,
 };
-use domain::{Actor, HoldId, Money, RunId, WorkflowId};
+use domain::{Actor, HoldId, Money, Period, RunId, WorkflowId};
 use platform::{
     audit,
     budgets::{AccountShown, BudgetsShown, Limited},
@@ -70,8 +70,11 @@ async fn parked(house: &House, actor: &Actor) -> Calls {
     let (settled, in_doubt, open): (HoldId, HoldId, HoldId) = (house.platform.new_id(), house.platform.new_id(), house.platform.new_id());
     record(house, keys.clone(), move |batch| {
         for (id, dispatch) in [(settled, 1), (in_doubt, 2), (open, 3)] {
-            let (step, amount, accounts) = ("review".to_owned(), dollars("0.10"), accounts.clone());
-            assert_eq!(batch.open_hold(HoldRequest { id, step, attempt: 1, dispatch, amount, accounts })?, None);
+            let (step, amount, accounts, now) = ("review".to_owned(), dollars("0.10"), accounts.clone(), batch.now());
+            assert_eq!(
+                batch.open_hold(HoldRequest { id, step, attempt: 1, dispatch, amount, accounts, periods: Vec::new(), at: now })?,
+                None
+            );
         }
         Ok(())
     })
@@ -120,13 +123,13 @@ in_a_rehearsing_house! {
         let slugs: Vec<_> = empty.workflows.iter().map(|of| of.slug.as_deref()).collect();
         assert_eq!(slugs, [Some("expense-report"), Some("release-notes"), Some("vendor-payment")]);
         let workflow = Limited::Workflow("vendor-payment".to_owned());
-        house.platform.set_limit(&admin, &Limited::Tenant, Some(dollars("25"))).await.unwrap();
-        house.platform.set_limit(&admin, &Limited::Tenant, Some(dollars("25"))).await.unwrap();
-        house.platform.set_limit(&admin, &workflow, Some(dollars("5"))).await.unwrap();
+        house.platform.set_limit(&admin, &Limited::Tenant, Period::Total, Some(dollars("25"))).await.unwrap();
+        house.platform.set_limit(&admin, &Limited::Tenant, Period::Total, Some(dollars("25"))).await.unwrap();
+        house.platform.set_limit(&admin, &workflow, Period::Total, Some(dollars("5"))).await.unwrap();
         let shown = house.platform.budgets(&admin).await.unwrap();
         assert_eq!((shown.tenant.limit, shown.tenant.left()), (Some(dollars("25")), Some(dollars("25"))));
         assert_eq!(of_payments(&shown).limit, Some(dollars("5")));
-        house.platform.set_limit(&admin, &Limited::Tenant, None).await.unwrap();
+        house.platform.set_limit(&admin, &Limited::Tenant, Period::Total, None).await.unwrap();
         assert_eq!(tenant_account(&house, &admin).await.limit, None);
         let filter = audit::Filter { action: Some("budget.changed".to_owned()), ..audit::Filter::default() };
         let page = house.platform.audit(&admin, &filter, None, 10).await.unwrap();
@@ -136,9 +139,9 @@ in_a_rehearsing_house! {
             [("tenant", json!("25"), json!(null)), ("Vendor payment", json!(null), json!("5")), ("tenant", json!(null), json!("25"))],
             "the same limit again is no change"
         );
-        assert_eq!(fields(house.platform.set_limit(&admin, &workflow, Some(Money::from_nanos(-1))).await), ["limit"]);
+        assert_eq!(fields(house.platform.set_limit(&admin, &workflow, Period::Total, Some(Money::from_nanos(-1))).await), ["limit"]);
         let unknown = Limited::Workflow("nothing".to_owned());
-        assert_eq!(refusal(house.platform.set_limit(&admin, &unknown, None).await), (404, "not_found"));
+        assert_eq!(refusal(house.platform.set_limit(&admin, &unknown, Period::Total, None).await), (404, "not_found"));
     }
 
     async fn a_call_in_doubt_is_confirmed_once_and_the_run_looks_again(house) {
@@ -179,9 +182,9 @@ in_a_rehearsing_house! {
         let admin = house.acme_admin().await;
         let calls = parked(&house, &admin).await;
         let workflow = Limited::Workflow("vendor-payment".to_owned());
-        house.platform.set_limit(&admin, &workflow, Some(dollars("5"))).await.unwrap();
+        house.platform.set_limit(&admin, &workflow, Period::Total, Some(dollars("5"))).await.unwrap();
         assert_eq!(woken(&house, &admin, calls.run).await, 0, "it waits for the tenant's");
-        house.platform.set_limit(&admin, &Limited::Tenant, Some(dollars("5"))).await.unwrap();
+        house.platform.set_limit(&admin, &Limited::Tenant, Period::Total, Some(dollars("5"))).await.unwrap();
         assert_eq!(woken(&house, &admin, calls.run).await, 1);
     }
 
@@ -199,12 +202,12 @@ in_a_rehearsing_house! {
         let (acme, globex) = (house.acme_admin().await, house.globex_admin().await);
         let calls = parked(&house, &acme).await;
         let shown = house.platform.budgets(&globex).await.unwrap();
-        assert_eq!((shown.tenant, shown.workflows.len(), shown.in_doubt.len()), (AccountShown::default(), 0, 0));
+        assert_eq!((shown.tenant.spent, shown.workflows.len(), shown.in_doubt.len()), (Money::ZERO, 0, 0));
         assert_eq!(refusal(house.platform.confirm_hold(&globex, calls.in_doubt, Money::ZERO).await), (404, "not_found"));
         assert_eq!(refusal(house.platform.release_hold(&globex, calls.in_doubt).await), (404, "not_found"));
         let workflow = Limited::Workflow("vendor-payment".to_owned());
-        assert_eq!(refusal(house.platform.set_limit(&globex, &workflow, None).await), (404, "not_found"));
-        house.platform.set_limit(&globex, &Limited::Tenant, Some(Money::ZERO)).await.unwrap();
+        assert_eq!(refusal(house.platform.set_limit(&globex, &workflow, Period::Total, None).await), (404, "not_found"));
+        house.platform.set_limit(&globex, &Limited::Tenant, Period::Total, Some(Money::ZERO)).await.unwrap();
         assert_eq!(tenant_account(&house, &acme).await.limit, None);
         assert_eq!(woken(&house, &acme, calls.run).await, 0);
     }
@@ -214,17 +217,17 @@ in_a_rehearsing_house! {
         let calls = parked(&house, &admin).await;
         let approver = house.acme_approver().await;
         assert_eq!(refusal(house.platform.budgets(&approver).await), (403, "forbidden"));
-        assert_eq!(refusal(house.platform.set_limit(&approver, &Limited::Tenant, None).await), (403, "forbidden"));
+        assert_eq!(refusal(house.platform.set_limit(&approver, &Limited::Tenant, Period::Total, None).await), (403, "forbidden"));
         assert_eq!(refusal(house.platform.release_hold(&approver, calls.in_doubt).await), (404, "not_found"));
         house.platform.grant_role(&admin, approver.person().unwrap(), Role::Auditor).await.unwrap();
         let auditor = house.acme_approver().await;
         assert_eq!(house.platform.budgets(&auditor).await.unwrap().in_doubt.len(), 1);
-        assert_eq!(refusal(house.platform.set_limit(&auditor, &Limited::Tenant, None).await), (403, "forbidden"));
+        assert_eq!(refusal(house.platform.set_limit(&auditor, &Limited::Tenant, Period::Total, None).await), (403, "forbidden"));
         assert_eq!(refusal(house.platform.confirm_hold(&auditor, calls.in_doubt, Money::ZERO).await), (403, "forbidden"));
         let admin = house.acme_admin().await;
         house.platform.grant_role(&admin, approver.person().unwrap(), Role::BudgetOwner).await.unwrap();
         let owner = house.acme_approver().await;
-        house.platform.set_limit(&owner, &Limited::Tenant, Some(dollars("1"))).await.unwrap();
+        house.platform.set_limit(&owner, &Limited::Tenant, Period::Total, Some(dollars("1"))).await.unwrap();
         house.platform.release_hold(&owner, calls.in_doubt).await.unwrap();
     }
 }
