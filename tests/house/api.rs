@@ -286,6 +286,19 @@ mod requests {
             assert!(approved.detail["api_key"].as_str().unwrap().starts_with("key_"));
         }
 
+        async fn the_quota_of_a_day_says_when_there_is_room_again(house) {
+            let admin = house.actor(&house.acme.admin).await;
+            let one = platform::tenants::QuotaText { runs_a_day: "1".to_owned(), ..Default::default() };
+            house.platform.set_quotas(&admin, &one).await.unwrap();
+            let body = json!({"workflow": "vendor-payment", "inputs": {"invoice_id": "INV-20417"}});
+            post(&house.acme.developer, "/api/v1/runs", body.clone()).await.expect(201);
+            for (later, seconds) in [(0, "86400"), (3_600, "82800")] {
+                house.clock.advance(Duration::from_secs(later));
+                let refused = post(&house.acme.developer, "/api/v1/runs", body.clone()).await.expect(429);
+                assert_eq!((refused.code().as_str(), refused.header("retry-after")), ("quota_runs_a_day", seconds));
+            }
+        }
+
         async fn a_request_under_one_key_is_done_once_and_answered_alike(house) {
             let developer = &house.acme.developer;
             let body = json!({"workflow": "vendor-payment", "inputs": {"invoice_id": "INV-20417"}});

@@ -18,6 +18,8 @@ const NOT_RECORDED: &[(&str, &str)] = &[
     ("/account/theme", "changes nothing but a cookie of the browser that asks"),
     ("/t/{slug}/workflows/checks", "a preview: saves nothing"),
     ("/api/v1/workflows/checks", "a preview: saves nothing"),
+    ("/t/{slug}/bundles/checks", "a preview: saves nothing"),
+    ("/api/v1/bundles/checks", "a preview: saves nothing"),
 ];
 
 /// How many other routes may leave none.

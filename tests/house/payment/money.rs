@@ -100,7 +100,11 @@ in_both_houses! {
         let admin = house.actor(&house.acme.admin).await;
         house.platform.set_limit(&admin, &Limited::Tenant, Period::Day, Some(spent_today)).await.unwrap();
         let over = failed_at_the_model(&house).await;
-        assert!(failure(&over).2.contains("has $0.00 left for this day"), "{over:#?}");
+        let shown = house.platform.budgets(&admin).await.unwrap().tenant.periods;
+        let anew = &shown.iter().find(|shown| shown.span == second).unwrap().anew;
+        for words in ["has $0.00 left for this day", &format!("The next day begins on {anew}")] {
+            assert!(failure(&over).2.contains(words), "{words} in {over:#?}");
+        }
         assert_eq!(house.rehearsal.model_stage().requests().len(), 2);
     }
 
