@@ -17,6 +17,7 @@ mod browser;
 mod bundles;
 mod cli;
 mod client;
+mod control;
 mod crash;
 mod demo;
 mod expense;

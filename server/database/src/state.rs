@@ -65,6 +65,8 @@ words! {
         Approval = "approval",
         /// End the run.
         Cancel = "cancel",
+        /// Take a signal in.
+        Signal = "signal",
         /// Go on after what it waited for changed.
         Resume = "resume",
     }

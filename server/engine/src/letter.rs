@@ -47,6 +47,13 @@ pub enum Letter {
         #[serde(default)]
         compensate: bool,
     },
+    /// Something that a step waits for, now or later.
+    Signal {
+        /// Its name.
+        name: String,
+        /// What it carries.
+        payload: Value,
+    },
     /// What it waits for may have changed: look again.
     Resume,
 }
@@ -72,6 +79,7 @@ impl Letter {
                 Input::ApprovalEnded { approval, decision, by: Some(by), comment, fields }
             }
             Self::Cancel { by, reason, compensate } => Input::Cancel { by, reason, compensate },
+            Self::Signal { name, payload } => Input::Signal { name, payload },
             Self::Resume => Input::Continue,
         }
     }

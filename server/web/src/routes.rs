@@ -98,6 +98,8 @@ pub(crate) fn routes() -> Vec<Route> {
         route(Member(RunRead), GET, "/t/{slug}/runs/{id}/live", runs::live::live),
         route(Member(WorkflowExecute), POST, "/t/{slug}/runs/{id}/repetition", runs::repetition::repeat),
         route(Member(WorkflowRead), GET, "/t/{slug}/runs/{id}/version", runs::version::version),
+        route(Member(WorkflowExecute), POST, "/t/{slug}/runs/{id}/signals", runs::signal::send),
+        route(Member(WorkflowExecute), GET, "/t/{slug}/runs/{id}/signals/new", runs::signal::form),
         route(Member(RunCancel), POST, "/t/{slug}/runs/{id}/cancellation", runs::cancellation::cancel),
         route(Member(RunCancel), GET, "/t/{slug}/runs/{id}/cancellation/new", runs::cancellation::form),
 
@@ -194,6 +196,7 @@ pub(crate) fn routes() -> Vec<Route> {
         api::route(Key(WorkflowExecute), POST, "/api/v1/runs", "Start a run", api::runs::start),
         api::route(Key(RunRead), GET, "/api/v1/runs/{run}", "Show a run, or wait for news of it", api::runs::show),
         api::route(Key(RunRead), GET, "/api/v1/runs/{run}/log", "Show what the steps of a run logged", api::runs::log),
+        api::route(Key(WorkflowExecute), POST, "/api/v1/runs/{run}/signals", "Send a signal to a run", api::runs::signal),
         api::route(Key(RunCancel), POST, "/api/v1/runs/{run}/cancellation", "Cancel a run", api::runs::cancel),
 
         api::route(Key(ApprovalRead), GET, "/api/v1/approvals", "List approvals", api::approvals::list),

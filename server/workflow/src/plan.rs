@@ -326,7 +326,6 @@ impl Step {
     fn not_yet(&self) -> Option<String> {
         let of_kind = match &self.kind {
             StepKind::Workflow(_) => Some("workflow"),
-            StepKind::Wait(WaitStep::Signal { .. }) => Some("wait with `mode: signal`"),
             StepKind::Wait(WaitStep::Webhook { .. }) => Some("wait with `mode: webhook`"),
             StepKind::Wait(WaitStep::Form { .. }) => Some("wait with `mode: form`"),
             StepKind::Chat(chat) if !chat.tools.is_empty() => Some("a prompt with `tools`"),

@@ -1,4 +1,4 @@
-//! `mandate run`: started, followed, listed, shown and cancelled.
+//! `mandate run`: started, followed, listed, shown, signalled and cancelled.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -12,7 +12,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use web::api::{
     Word,
-    runs::{AcceptedJson, CancelJson, LineJson, ListJson, LogJson, RunJson, RunLogJson, StandingJson, StartJson, StatusJson, StepJson},
+    runs::{
+        AcceptedJson, CancelJson, LineJson, ListJson, LogJson, RunJson, RunLogJson, SignalJson, StandingJson, StartJson, StatusJson,
+        StepJson,
+    },
     values::{self, Bound},
 };
 
@@ -58,6 +61,9 @@ Examples:
     /// Show what the steps of a run logged. With --json, one JSON object a line.
     #[command(after_help = "Examples:\n  mandate run logs run_01k9…\n  mandate run logs run_01k9… --follow --json")]
     Logs(Logs),
+    /// Send a signal to a run: what a step of it waits for.
+    #[command(after_help = "Examples:\n  mandate run signal run_01k9… go\n  mandate run signal run_01k9… go --payload '{\"amount\": 5}'")]
+    Signal(Signal),
     /// Ask a run to stop.
     #[command(after_help = "Examples:\n  mandate run cancel run_01k9… --reason 'wrong invoice'")]
     Cancel(Cancel),
@@ -136,6 +142,24 @@ pub(crate) struct Logs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Signal {
+    /// The id of the run.
+    run: RunId,
+    /// The name of the signal.
+    name: String,
+    /// What it carries, as JSON; null when nothing is said.
+    #[arg(long, value_name = "JSON", default_value = "null", value_parser = payload)]
+    payload: Value,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+/// What a signal carries.
+fn payload(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("no JSON: {error}; a text stands in double quotes"))
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Cancel {
     /// The id of the run.
     run: RunId,
@@ -152,6 +176,7 @@ pub(super) async fn command(command: Command, client: &Client) -> Result<(), Fai
         Command::List(asked) => list(asked, client).await,
         Command::Show(asked) => show(&asked, client).await,
         Command::Logs(asked) => logs(&asked, client).await,
+        Command::Signal(asked) => signal(asked, client).await,
         Command::Cancel(asked) => cancel(asked, client).await,
     }
 }
@@ -396,6 +421,16 @@ async fn logs(asked: &Logs, client: &Client) -> Result<(), Failure> {
         }
         () = interrupted() => Err(Failure::of(Exit::Interrupted, "Stopped following. The run goes on.")),
     }
+}
+
+async fn signal(asked: Signal, client: &Client) -> Result<(), Failure> {
+    let body = SignalJson { name: asked.name, payload: asked.payload };
+    client.post(&["runs", &asked.run.to_string(), "signals"], &body)?.send::<()>().await?;
+    if asked.shape.json {
+        return terminal::json(&json!({"id": asked.run.to_string(), "signal": body.name}));
+    }
+    client.tell(&format!("The signal {} was sent.", body.name));
+    Ok(())
 }
 
 async fn cancel(asked: Cancel, client: &Client) -> Result<(), Failure> {

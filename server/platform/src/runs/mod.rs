@@ -1,9 +1,11 @@
 //! Runs: starting, showing and cancelling them. Lists of them are in `list`; what happened in one is told in
-//! `history`, why one waits in `waits`; following one is in `watch`, starting one once more in `repetition`.
+//! `history`, why one waits in `waits`; following one is in `watch`, starting one once more in `repetition`,
+//! sending one a signal in `signal`.
 
 mod history;
 mod list;
 mod repetition;
+mod signal;
 mod waits;
 mod watch;
 
@@ -375,6 +377,7 @@ impl Platform {
             Letter::Start { .. } => database::InboxKind::Start,
             Letter::Decided { .. } => database::InboxKind::Approval,
             Letter::Cancel { .. } => database::InboxKind::Cancel,
+            Letter::Signal { .. } => database::InboxKind::Signal,
             Letter::Resume => database::InboxKind::Resume,
         };
         let payload = serde_json::to_value(letter).map_err(|error| Error::Broken(error.to_string()))?;

@@ -293,6 +293,19 @@ pub struct FollowJson {
     pub wait: Option<u64>,
 }
 
+/// Something that a step of a run waits for.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Signal")]
+pub struct SignalJson {
+    /// Its name: letters, digits, `_`, `-` and `.`.
+    #[schemars(length(min = 1, max = 100), regex(pattern = r"^[A-Za-z0-9_.-]{1,100}$"))]
+    pub name: String,
+    /// What it carries, at most 64 KiB as JSON.
+    #[serde(default)]
+    pub payload: Value,
+}
+
 /// Why a run is to stop.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -480,6 +493,15 @@ pub(crate) async fn log(
     let shown = followed(&call, run.0, &asked).await?;
     let lines = shown.log.into_iter().map(LogJson::from).collect();
     Ok(Json(RunLogJson { status: shown.line.status.into(), last_seq: shown.last_seq, lines }))
+}
+
+/// `POST /api/v1/runs/{run}/signals`: sends what a step waits for.
+pub(crate) async fn signal(
+    call: Call<WorkflowExecute>,
+    (Path(run), Body(sent)): (Path<IdText<kind::Run>>, Body<SignalJson>),
+) -> Result<Done> {
+    call.platform().signal_run(call.actor(), run.0, &sent.name, sent.payload).await?;
+    Ok(Done)
 }
 
 /// `POST /api/v1/runs/{run}/cancellation`: asks a run to stop.

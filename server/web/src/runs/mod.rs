@@ -1,5 +1,5 @@
 //! Runs: the list (`list`), the page of one (`show`) with its steps (`steps`) and why it waits (`waits`), that page as it
-//! changes (`live`), asking one to stop (`cancellation`), starting one once more (`repetition`), and the version it runs
+//! changes (`live`), asking one to stop (`cancellation`), sending one a signal (`signal`), starting one once more (`repetition`), and the version it runs
 //! (`version`). Starting one is with its workflow, in `workflows/start.rs`.
 
 pub(crate) mod cancellation;
@@ -9,6 +9,7 @@ pub(crate) mod live;
 pub(crate) mod repetition;
 mod request;
 pub(crate) mod show;
+pub(crate) mod signal;
 mod steps;
 mod timeline;
 pub(crate) mod version;

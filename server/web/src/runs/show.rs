@@ -27,6 +27,8 @@ use crate::{
 pub(super) struct Ground {
     /// The tenant's part of addresses, `/t/acme`.
     pub(super) base: String,
+    /// The address of this run.
+    pub(super) run_href: String,
     pub(super) may_start: bool,
     pub(super) may_see_workflows: bool,
     pub(super) may_see_approvals: bool,
@@ -39,6 +41,7 @@ impl Ground {
     pub(super) fn of(grant: &Grant<RunRead>, run: RunId) -> Self {
         Self {
             base: grant.path(""),
+            run_href: grant.path(&format!("/runs/{run}")),
             may_start: grant.may(Permission::WorkflowExecute),
             may_see_workflows: grant.may(Permission::WorkflowRead),
             may_see_approvals: grant.may(Permission::ApprovalRead),
@@ -453,6 +456,7 @@ pub(super) mod tests {
 
     pub(in crate::runs) fn ground() -> Ground {
         Ground {
+            run_href: "/t/acme/runs/run_x".to_owned(),
             base: "/t/acme".to_owned(),
             may_start: true,
             may_see_workflows: true,

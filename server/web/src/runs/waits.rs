@@ -1,6 +1,7 @@
 //! Why a run waits, line by line: for whom or what, since when, until when, what happens then, and what helps.
 
 use domain::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::{
     budgets::AccountShown,
     runs::{SaidShown, Wait},
@@ -95,6 +96,10 @@ pub(super) fn lines(wait: &Wait, now: Timestamp, ground: &Ground) -> Vec<WaitLin
             lines.extend(from.map(|from| since(from, now)));
             lines.extend(until.map(|until| moment("Until", until, now)));
             lines.push(line("Then", "the run goes on by itself"));
+            if let Some(signal) = signal.as_ref().filter(|_| ground.may_start) {
+                let href = format!("{}/signals/new?name={}", ground.run_href, utf8_percent_encode(signal, NON_ALPHANUMERIC));
+                lines.push(WaitLine { href, link: "Send the signal", ..line("Helps", "") });
+            }
             lines.extend(deadline.map(|deadline| moment("Run ends", deadline, now)));
             lines
         }

@@ -63,7 +63,6 @@ fn what_cannot_run_yet_is_read_and_named() {
         ("type: script\ncode: print(1)\nlanguage: python", "script.execute"),
         ("action: script.execute\ninputs: {code: print(1), language: python}", "script.execute"),
         ("type: workflow\nworkflow: other", "workflow"),
-        ("type: wait\nmode: signal\nsignal: go", "wait with `mode: signal`"),
         ("type: wait\nmode: webhook\nwebhook_path: back", "wait with `mode: webhook`"),
         ("type: wait\nmode: form\nfields: {go: {type: boolean}}", "wait with `mode: form`"),
         ("action: file.read\ninputs: {path: a.txt}", "file.read"),
@@ -77,7 +76,7 @@ fn what_cannot_run_yet_is_read_and_named() {
     ] {
         assert_eq!(not_yet(&step(&format!("id: a\n{yaml}"))), [named], "{yaml}");
     }
-    for yaml in ["prompt: x", "action: workflow.sleep\ninputs: {duration: 5m}"] {
+    for yaml in ["prompt: x", "action: workflow.sleep\ninputs: {duration: 5m}", "type: wait\nmode: signal\nsignal: go"] {
         assert!(not_yet(&step(&format!("id: a\n{yaml}"))).is_empty(), "{yaml}");
     }
     errors(
