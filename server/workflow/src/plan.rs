@@ -5,6 +5,7 @@
 //! [`Plan::not_yet`], and no run of it starts.
 
 mod block;
+mod declared;
 mod graph;
 mod outside;
 pub mod tree;
@@ -19,6 +20,7 @@ pub use block::{
     AfterExpiry, AtLimit, Block, Branch, BranchFailure, Case, Expiry, ForEachStep, IfStep, ParallelStep, Route, RouteStep, SubWorkflowStep,
     SwitchStep, TRY_BODY, TRY_CATCH, TRY_FINALLY, Tested, TryStep, WaitStep, WhileStep,
 };
+pub use declared::{Declared, Feature, Need, Requirements, Support, Tool, Trigger, TriggerKind};
 pub use graph::{Graph, GraphNode, Memory, NodeTool, Sandbox};
 pub use outside::{ChatStep, FileReadStep, FileWriteStep, MailStep, Message, MessageRole, Permissions, Reach, ScriptStep};
 pub use tree::Tree;
@@ -64,6 +66,9 @@ pub struct Plan {
     /// What a graph says besides its steps; nothing for other forms.
     #[serde(default, skip_serializing_if = "Graph::is_empty")]
     pub graph: Graph,
+    /// What it declares beside its steps.
+    #[serde(default, skip_serializing_if = "Declared::is_empty")]
+    pub declared: Declared,
     /// The steps, in the order of the file.
     pub steps: Vec<Step>,
 }
@@ -100,7 +105,8 @@ impl Plan {
         });
         let of_steps =
             self.all_steps().filter_map(|step| step.not_yet().map(|what| NotYet { step: step.id.clone(), line: step.line, what }));
-        of_graph.chain(of_steps).collect()
+        let declared = self.declared.not_yet().into_iter().map(|what| NotYet { step: String::new(), line: 1, what });
+        declared.chain(of_graph).chain(of_steps).collect()
     }
 }
 

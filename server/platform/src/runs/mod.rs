@@ -343,6 +343,12 @@ impl Platform {
         let inputs = inputs.map_err(|wrong| Problem::invalid(wrong.into_iter().map(field_problem).collect()))?;
         let vars: Map<String, Value> = variables::for_start(&mut tx).await?.into_iter().map(|row| (row.name, row.value)).collect();
         crate::needs::check(&mut tx, &plan, &vars).await?;
+        let unheld = |name: &&String| !name.parse().is_ok_and(|permission| actor.may(permission));
+        let unheld: Vec<String> = plan.declared.requirements.permissions.iter().filter(unheld).map(|name| format!("`{name}`")).collect();
+        if !unheld.is_empty() {
+            let words = format!("Whoever starts this workflow needs {}, as it says, and you do not hold that.", unheld.join(" and "));
+            return Err(Problem::new(403, "requirements", words).into());
+        }
         let tenant = tenants::current(&mut tx).await?;
         let id: RunId = self.new_id();
         let letter = Letter::Start { vars, tenant_slug: tenant.slug, tenant_name: tenant.name };

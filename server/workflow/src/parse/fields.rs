@@ -82,17 +82,6 @@ impl<'n> Fields<'n> {
         entry
     }
 
-    /// Refuses a key that belongs to the language but cannot be run yet.
-    pub(super) fn refuse(&mut self, report: &mut Report, keys: &[&'static str]) {
-        for key in keys {
-            self.asked.push(key);
-            for (entry, taken) in self.entries.iter_mut().filter(|(entry, taken)| !taken && snake_case(&entry.key) == *key) {
-                *taken = true;
-                report.not_supported(entry.key_place, format!("`{}`", entry.key));
-            }
-        }
-    }
-
     /// Refuses keys that the language has, but that mean nothing here, and says why.
     pub(super) fn refuse_meaningless(&mut self, report: &mut Report, keys: &[&'static str], why: &str, help: Option<&str>) {
         for key in keys {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     blocks::Continuation,
     context::Context,
-    declarations,
+    declarations, declared,
     diagnostic::Report,
     fields::{Fields, required},
     limits,
@@ -13,7 +13,7 @@ use super::{
     source::Place,
     yaml::{Content, Entry, Node},
 };
-use crate::plan::{InputField, OutputField, Risk, StepOrRunBudget};
+use crate::plan::{Declared, InputField, OutputField, Risk, StepOrRunBudget};
 
 /// The most inputs, and the most outputs: each may have a regular expression, which takes time to compile.
 const MAX_DECLARATIONS: usize = 200;
@@ -24,8 +24,6 @@ const MAX_TAGS: usize = 50;
 /// Words of `risk_level` and `risk`.
 pub(super) const RISKS: &[(&str, Risk)] = &[("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High)];
 
-/// Parts of the front matter that cannot be run yet.
-const LATER: &[&str] = &["default_agent", "agent", "requirements", "compatibility", "permissions", "tools", "secrets"];
 /// Keys of a graph file.
 pub(super) const GRAPH: &[&str] = &["schema_version", "flow", "state", "nodes", "edges", "config"];
 
@@ -48,6 +46,7 @@ pub(super) struct Header {
     pub(super) time_limit: Option<Duration>,
     pub(super) max_retries: Option<u32>,
     pub(super) default_model: Option<String>,
+    pub(super) declared: Declared,
 }
 
 /// The parts that blocks below headings may continue: entries in the order of the file.
@@ -82,13 +81,12 @@ pub(super) fn read<'n>(context: &mut Context, node: &'n Node, continuations: &'n
     if let Some(entry) = fields.take(report, "default_model", &["model"]) {
         header.default_model = scalar::name(report, "default_model", &entry.node).map(str::to_owned);
     }
-    if let Some(entry) = fields.take(report, "triggers", &[]) {
-        triggers(report, &entry.node);
-    }
+    let triggers = fields.take(report, "triggers", &[]);
     let inputs = fields.take(report, "inputs", &[]);
     let outputs = fields.take(report, "outputs", &[]);
     declarations.steps = fields.take(report, "steps", &[]);
-    fields.refuse(report, LATER);
+    header.declared = declared::read(context, &mut fields);
+    let report = &mut context.report;
     let why = "a graph is a YAML file of its own";
     fields.refuse_meaningless(report, GRAPH, why, Some("remove the lines of `---`, or write steps"));
     fields.finish(report, "the front matter");
@@ -103,7 +101,7 @@ pub(super) fn read<'n>(context: &mut Context, node: &'n Node, continuations: &'n
         match continuation.section {
             "inputs" => gather(report, "inputs", &continuation.node, &mut declarations.inputs),
             "outputs" => gather(report, "outputs", &continuation.node, &mut declarations.outputs),
-            _ => triggers(report, &continuation.node),
+            _ => {}
         }
     }
     for (what, entries) in [("inputs", &mut declarations.inputs), ("outputs", &mut declarations.outputs)] {
@@ -114,6 +112,10 @@ pub(super) fn read<'n>(context: &mut Context, node: &'n Node, continuations: &'n
     }
     header.input_names = declarations.inputs.iter().map(|entry| entry.key.clone()).collect();
     header.output_names = declarations.outputs.iter().map(|entry| (entry.key.clone(), entry.key_place)).collect();
+    let further = continuations.iter().filter(|continuation| continuation.section == "triggers").map(|continuation| &continuation.node);
+    for node in triggers.map(|entry| &entry.node).into_iter().chain(further) {
+        declared::triggers(context, node, &header.input_names, &mut header.declared.triggers);
+    }
     header.inputs = declarations::inputs(context, &declarations.inputs);
     (header, declarations)
 }
@@ -239,50 +241,6 @@ pub(super) fn on_error(report: &mut Report, entry: &Entry) {
         _ => {
             let _: Option<()> = scalar::word(report, &entry.key, &entry.node, &[("stop", ())], &["continue", "rollback", "fallback"]);
         }
-    }
-}
-
-/// A run is started by hand; everything else cannot be run yet.
-fn triggers(report: &mut Report, node: &Node) {
-    let single;
-    let items: &[Node] = match &node.content {
-        Content::List(items) => items,
-        Content::Map(_) => {
-            single = [node.clone()];
-            &single
-        }
-        Content::Refused => return,
-        Content::Scalar(_) => {
-            report.error(
-                node.place,
-                "wrong_type",
-                format!("`triggers` is a list such as `[{{type: manual}}]`, not {}", node.description()),
-            );
-            return;
-        }
-    };
-    for item in items {
-        let Some(mut fields) = Fields::of(report, "triggers", item) else { continue };
-        let Some(kind) = fields.take(report, "type", &[]) else {
-            required(report, item.place, "type", "a trigger", "add `type: manual`".to_owned());
-            continue;
-        };
-        let later = ["schedule", "webhook", "event", "file_watch", "queue", "email"];
-        let text = kind.node.scalar().map_or("", |scalar| scalar.text.as_str());
-        if later.contains(&text) {
-            report.not_supported(kind.node.place, format!("a trigger of type `{text}`"));
-            continue;
-        }
-        if scalar::word(report, "type", &kind.node, &[("manual", ())], &[]).is_none() {
-            continue;
-        }
-        if let Some(entry) = fields.take(report, "enabled", &[])
-            && scalar::boolean(report, "enabled", &entry.node) == Some(false)
-        {
-            report.not_supported(entry.key_place, "`enabled: false` of a manual trigger");
-        }
-        fields.refuse(report, &["config", "inputs", "input_mapping"]);
-        fields.finish(report, "a manual trigger");
     }
 }
 

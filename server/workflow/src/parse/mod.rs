@@ -20,6 +20,7 @@ mod bundle;
 mod context;
 mod data_yaml;
 mod declarations;
+mod declared;
 mod diagnostic;
 mod fields;
 mod front_matter;
@@ -229,6 +230,7 @@ fn plan(header: Header, outputs: Vec<OutputField>, steps: Vec<Step>) -> Plan {
         default_model: header.default_model,
         state: Vec::new(),
         graph: Graph::default(),
+        declared: header.declared,
         steps,
     }
 }

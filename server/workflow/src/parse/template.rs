@@ -16,7 +16,7 @@ use crate::{
     plan::{CredentialPiece, TemplateValue},
 };
 
-const CREDENTIAL: &str = "cred://";
+pub(super) const CREDENTIAL: &str = "cred://";
 /// The longest header, in bytes: more than servers accept.
 const MAX_HEADER: usize = 16 * 1024;
 /// The most credentials in one header.

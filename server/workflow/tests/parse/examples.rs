@@ -6,7 +6,7 @@ use workflow::{
     plan::{AfterRefusal, ApprovalStep, Approver, CredentialPiece, FormKind, OnError, Retry, Risk, StepKind, TemplateValue},
 };
 
-use crate::{errors, example, plan};
+use crate::{example, hints, plan};
 
 #[test]
 fn vendor_payment_is_exactly_this_plan() {
@@ -83,14 +83,21 @@ fn the_parts_of_vendor_payment_mean_what_its_reader_thinks() {
 }
 
 #[test]
-fn what_the_incident_triage_asks_for_is_refused_by_name() {
-    errors(
-        &example("incident-triage.md"),
+fn the_incident_triage_keeps_its_triggers_and_names_what_cannot_run_yet() {
+    let source = example("incident-triage.md");
+    hints(
+        &source,
         &[
-            "23:12+7 not_supported a trigger of type `webhook` is not supported yet",
-            "24:12+8 not_supported a trigger of type `schedule` is not supported yet",
+            "23:12+7 starts_nothing_yet a trigger of type `webhook` is kept, and starts no runs yet",
+            "31:1+5 other_spelling [step_1] `items` is read as `for_each`; write `for_each`",
+            "97:1+10 other_spelling [step_5] `expression` is read as `switch`; write `switch`",
         ],
     );
+    let plan = plan(&source);
+    let kinds: Vec<_> = plan.declared.triggers.iter().map(|trigger| (trigger.kind.name(), trigger.enabled, trigger.inputs.len())).collect();
+    assert_eq!(kinds, [("webhook", true, 3), ("schedule", false, 3)]);
+    let not_yet: Vec<_> = plan.not_yet().into_iter().map(|asked| (asked.step, asked.what)).collect();
+    assert_eq!(not_yet, [("page".to_owned(), "wait with `mode: form`".to_owned())]);
 }
 
 #[test]

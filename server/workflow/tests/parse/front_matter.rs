@@ -162,14 +162,6 @@ fn limits_are_exact() {
 }
 
 #[test]
-fn known_parts_that_cannot_run_are_refused_by_name() {
-    for key in ["default_agent", "agent", "requirements", "compatibility", "permissions", "tools", "secrets"] {
-        errors(&front(&format!("{key}: x")), &[&format!("3:1+{} not_supported `{key}` is not supported yet", key.len())]);
-    }
-    errors(&front("x-anything: {goes: here}"), &[]);
-}
-
-#[test]
 fn other_spellings_are_read_with_a_hint() {
     hints(
         &front("model: a/b\nbudget: {max_cost_usd: 1}\nriskLevel: low"),

@@ -3,6 +3,7 @@
 
 mod blocks;
 mod data;
+mod declared;
 mod difference;
 mod examples;
 mod failures;

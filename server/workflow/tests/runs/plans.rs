@@ -47,6 +47,7 @@ pub fn plan(steps: Vec<Step>) -> Plan {
         default_model: None,
         state: Vec::new(),
         graph: workflow::plan::Graph::default(),
+        declared: workflow::plan::Declared::default(),
         steps,
     }
 }

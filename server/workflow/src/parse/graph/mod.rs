@@ -26,7 +26,7 @@ use super::{
     source::Place,
     yaml::{Entry, Node},
 };
-use crate::plan::{Graph, Plan, Risk, StepKind};
+use crate::plan::{Declared, Graph, Plan, Risk, StepKind};
 
 /// What nodes do unless they say otherwise.
 #[derive(Debug, Clone, Default)]
@@ -146,6 +146,7 @@ fn planned(head: Head, state: &state::State, graph: Graph, steps: Vec<crate::pla
         default_model: head.llm.model,
         state: state.planned(),
         graph,
+        declared: Declared::default(),
         steps,
     }
 }

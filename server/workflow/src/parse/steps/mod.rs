@@ -29,6 +29,7 @@ mod parallel;
 mod repeat;
 mod wait;
 
+pub(super) use further::permissions;
 pub(super) use gate::check_gates;
 pub(super) use identity::{Identity, identify, is_step_id};
 pub(super) use list::{Member, arrange, read_list};
