@@ -39,6 +39,7 @@ pictures: toolchain set-up ## make the pictures of docs/tour.md anew
 	UPDATE_PICTURES=1 cargo test --locked --package tests --test house -- pictures
 
 bench: toolchain set-up ## measure, and print what docs/benchmarks.md records
+	cargo build --release --locked --package cli --bin mandate
 	cargo run --release --locked --package bench
 
 FUZZ_CASES ?= 100000

@@ -76,6 +76,22 @@ approval: {title: Go on, approvers: [role:approver], expires_in: 30d}
 ```
 ";
 
+/// A platform over a database, with keys of its own.
+pub fn platform_over(database: Database, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Platform {
+    let settings = Settings {
+        public_url: "http://127.0.0.1:8080".to_owned(),
+        smtp: None,
+        egress: EgressRules::default(),
+        rehearsal: None,
+        session_idle: Duration::from_hours(1),
+        session_absolute: Duration::from_hours(10),
+        quotas: platform::tenants::Quotas { open_runs: i64::MAX, runs_a_day: i64::MAX, ..Default::default() },
+    };
+    let keyring = Arc::new(vault::Keyring::generate(entropy.as_ref()));
+    let egress = Arc::new(tools::Egress::new(&settings.egress).unwrap());
+    Platform::new(database, clock, entropy, keyring, egress, settings)
+}
+
 impl Fixture {
     /// Makes everything anew.
     pub async fn new(engine: Engine, source: &str) -> Self {
@@ -88,18 +104,7 @@ impl Fixture {
         };
         let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let database = Database::open(location.clone(), database::Settings::new(Arc::clone(&clock), Arc::clone(&entropy))).await.unwrap();
-        let settings = Settings {
-            public_url: "http://127.0.0.1:8080".to_owned(),
-            smtp: None,
-            egress: EgressRules::default(),
-            rehearsal: None,
-            session_idle: Duration::from_hours(1),
-            session_absolute: Duration::from_hours(10),
-            quotas: platform::tenants::Quotas::default(),
-        };
-        let keyring = Arc::new(vault::Keyring::generate(entropy.as_ref()));
-        let egress = Arc::new(tools::Egress::new(&settings.egress).unwrap());
-        let platform = Platform::new(database, clock, entropy, keyring, egress, settings);
+        let platform = platform_over(database, clock, entropy);
         let link = platform.setup_link().await.unwrap().unwrap();
         let client = Client { request: platform.new_request(None), agent: None };
         let tenant = NewTenant {

@@ -14,6 +14,8 @@
 )]
 #![allow(clippy::print_stdout, reason = "the figures are the output")]
 
+mod compile;
+mod controls;
 mod decisions;
 mod disk;
 mod expressions;
@@ -21,14 +23,29 @@ mod fixture;
 mod hostile;
 mod memory;
 mod runs;
+mod served;
 
 use std::env;
 
 use fixture::Engine;
 
 /// What can be measured, in the order in which it is. Memory comes before anything else has used any.
-const FIGURES: [&str; 9] =
-    ["disk", "memory", "authorization", "expressions", "hostile", "sqlite-1", "sqlite-50", "postgres-1", "postgres-50"];
+const FIGURES: [&str; 14] = [
+    "disk",
+    "memory",
+    "authorization",
+    "compile",
+    "expressions",
+    "hostile",
+    "sqlite-1",
+    "sqlite-50",
+    "postgres-1",
+    "postgres-50",
+    "sqlite-controls",
+    "postgres-controls",
+    "served",
+    "cold-start",
+];
 
 /// What was asked for on the command line: `bench [SECONDS] [FIGURE …]`, in any order.
 struct Asked {
@@ -71,6 +88,9 @@ async fn main() {
     if asked.wants("authorization") {
         decisions::measure().await;
     }
+    if asked.wants("compile") {
+        compile::measure();
+    }
     if asked.wants("expressions") {
         expressions::measure();
     }
@@ -83,5 +103,16 @@ async fn main() {
                 runs::measure(engine, concurrency, asked.seconds).await;
             }
         }
+    }
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        if asked.wants(&format!("{engine:?}-controls").to_lowercase()) {
+            controls::measure(engine, 50, asked.seconds).await;
+        }
+    }
+    if asked.wants("served") {
+        served::measure(100_000, asked.seconds).await;
+    }
+    if asked.wants("cold-start") {
+        served::cold_start(10_000).await;
     }
 }

@@ -10,7 +10,12 @@ use tokio::sync::watch;
 use crate::fixture::{Engine, Fixture, WAITS};
 
 fn resident_mib() -> f64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
+    resident_mib_of("self")
+}
+
+/// Resident memory of a process, in MiB, by its number or `self`.
+pub fn resident_mib_of(process: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
 }

@@ -16,27 +16,34 @@ use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 use workflow::{Effect, Event, Input, Run, core::CallEffect, event::Charge, run::Phase};
 
-use crate::fixture::{Engine, Fixture, THREE_STEPS};
+use crate::{
+    controls::Controls,
+    fixture::{Engine, Fixture, THREE_STEPS},
+};
 
-/// A host whose calls do nothing and cost nothing; what it writes is what every host writes.
-#[derive(Default)]
+/// A host whose calls do nothing; what it writes is what every host writes. Of the controls it has what it is given: the server's own
+/// host has no such choice.
 struct Idle {
     over: Mutex<HashSet<RunId>>,
+    controls: Controls,
 }
 
 impl StepHost for Idle {
     type Go = ();
     type Evidence = ();
 
-    fn keys(&self, _run: &RunContext, _before: &Run, _foreseen: &Run, _effects: &[Effect], _keys: &mut Keys) {}
+    fn keys(&self, run: &RunContext, before: &Run, _foreseen: &Run, effects: &[Effect], keys: &mut Keys) {
+        self.controls.keys(run, before, effects, keys);
+    }
 
-    fn before(&self, _batch: &mut Batch<'_>, _run: &RunContext, _state: &Run, effect: &Effect) -> Result<Verdict<()>, MemberRefused> {
+    fn before(&self, batch: &mut Batch<'_>, run: &RunContext, _state: &Run, effect: &Effect) -> Result<Verdict<()>, MemberRefused> {
         let Effect::Call(call) = effect else { return Err(MemberRefused::because("only calls")) };
+        let held = self.controls.allow(batch, run, call)?;
         let input = Input::Dispatched {
             step: call.step.clone(),
             attempt: call.attempt,
             dispatch: call.dispatch,
-            held: None,
+            held,
             model: None,
             credentials: Vec::new(),
         };
@@ -55,22 +62,16 @@ impl StepHost for Idle {
 
     fn after(
         &self,
-        _batch: &mut Batch<'_>,
+        batch: &mut Batch<'_>,
         _run: &RunContext,
-        _call: &CallEffect,
+        call: &CallEffect,
         _outcome: &Outcome<()>,
     ) -> Result<Option<Charge>, MemberRefused> {
-        Ok(None)
+        self.controls.settle(batch, call)
     }
 
-    fn recorded(
-        &self,
-        batch: &mut Batch<'_>,
-        run: &RunContext,
-        state: &Run,
-        _events: &[Event],
-        last_seq: i64,
-    ) -> Result<(), MemberRefused> {
+    fn recorded(&self, batch: &mut Batch<'_>, run: &RunContext, state: &Run, events: &[Event], last_seq: i64) -> Result<(), MemberRefused> {
+        self.controls.record(batch, run, events);
         let status = match state.phase() {
             Phase::New => RunStatus::Queued,
             Phase::Running => RunStatus::Running,
@@ -96,53 +97,79 @@ type Appends = Vec<Vec<(i64, i64, String)>>;
 
 type Waiting = Arc<Mutex<HashMap<RunId, oneshot::Sender<()>>>>;
 
+/// An engine with a host of the bench's own, and who waits for its runs.
+pub struct Driven {
+    fixture: Arc<Fixture>,
+    host: Arc<Idle>,
+    waiting: Waiting,
+    stop: watch::Sender<bool>,
+    driver: tokio::task::JoinHandle<()>,
+    listener: tokio::task::JoinHandle<()>,
+}
+
+impl Driven {
+    /// Begins to drive the runs of a house.
+    pub fn new(fixture: &Arc<Fixture>, controls: Controls) -> Self {
+        let database = fixture.platform.database().clone();
+        let host = Arc::new(Idle { over: Mutex::default(), controls });
+        let driver =
+            Embedded::new(database.clone(), Arc::clone(&host), Arc::new(SystemClock), Arc::new(OsEntropy), EmbeddedSettings::default());
+        let (stop, stopped) = watch::channel(false);
+        let driver = tokio::spawn(async move { driver.work(stopped).await });
+        let waiting: Waiting = Arc::default();
+        let mut announcements = database.announcements();
+        let listener = tokio::spawn({
+            let (waiting, host) = (Arc::clone(&waiting), Arc::clone(&host));
+            async move {
+                loop {
+                    if let Ok(heard) = announcements.recv().await {
+                        let over = |run: &RunId| host.over.lock().unwrap().contains(run);
+                        if let Topic::Run(run) = heard.topic
+                            && over(&run)
+                            && let Some(done) = waiting.lock().unwrap().remove(&run)
+                        {
+                            let _gone = done.send(());
+                        }
+                    } else {
+                        // Some were missed: whoever is over is told.
+                        let over = host.over.lock().unwrap().clone();
+                        waiting.lock().unwrap().extract_if(|run, _| over.contains(run)).for_each(|(_, done)| {
+                            let _gone = done.send(());
+                        });
+                    }
+                }
+            }
+        });
+        Self { fixture: Arc::clone(fixture), host, waiting, stop, driver, listener }
+    }
+
+    /// Runs in that many lines, for so long.
+    pub async fn rate(&self, concurrency: usize, seconds: f64) -> Rate {
+        let (fixture, waiting, host) = (Arc::clone(&self.fixture), Arc::clone(&self.waiting), Arc::clone(&self.host));
+        lines(concurrency, seconds, move || {
+            let (fixture, waiting, host) = (Arc::clone(&fixture), Arc::clone(&waiting), Arc::clone(&host));
+            async move { one_run(&fixture, &waiting, &host).await }
+        })
+        .await
+    }
+
+    /// Ends in good order.
+    pub async fn end(self) {
+        self.stop.send(true).unwrap();
+        self.driver.await.unwrap();
+        self.listener.abort();
+    }
+}
+
 /// Runs in `concurrency` lines for `seconds` each way, twice in turn, and prints both rates and their ratio.
 pub async fn measure(engine: Engine, concurrency: usize, seconds: f64) {
     let fixture = Arc::new(Fixture::new(engine, THREE_STEPS).await);
-    let database = fixture.platform.database().clone();
-    let host = Arc::new(Idle::default());
-    let driver =
-        Embedded::new(database.clone(), Arc::clone(&host), Arc::new(SystemClock), Arc::new(OsEntropy), EmbeddedSettings::default());
-    let (stop, stopped) = watch::channel(false);
-    let driver = tokio::spawn(async move { driver.work(stopped).await });
-    let waiting: Waiting = Arc::default();
-    let mut announcements = database.announcements();
-    let listener = tokio::spawn({
-        let (waiting, host) = (Arc::clone(&waiting), Arc::clone(&host));
-        async move {
-            loop {
-                if let Ok(heard) = announcements.recv().await {
-                    let over = |run: &RunId| host.over.lock().unwrap().contains(run);
-                    if let Topic::Run(run) = heard.topic
-                        && over(&run)
-                        && let Some(done) = waiting.lock().unwrap().remove(&run)
-                    {
-                        let _gone = done.send(());
-                    }
-                } else {
-                    // Some were missed: whoever is over is told.
-                    let over = host.over.lock().unwrap().clone();
-                    waiting.lock().unwrap().extract_if(|run, _| over.contains(run)).for_each(|(_, done)| {
-                        let _gone = done.send(());
-                    });
-                }
-            }
-        }
-    });
-    let appends = records_of_one_run(&fixture, &waiting, &host).await;
+    let driven = Driven::new(&fixture, Controls::default());
+    let appends = records_of_one_run(&fixture, &driven.waiting, &driven.host).await;
     let bare = BareJournal::open(&fixture.location).await.unwrap();
     let (mut ours, mut theirs) = (Rate::default(), Rate::default());
     for _ in 0..2 {
-        ours.add(
-            lines(concurrency, seconds / 2.0, {
-                let (fixture, waiting, host) = (Arc::clone(&fixture), Arc::clone(&waiting), Arc::clone(&host));
-                move || {
-                    let (fixture, waiting, host) = (Arc::clone(&fixture), Arc::clone(&waiting), Arc::clone(&host));
-                    async move { one_run(&fixture, &waiting, &host).await }
-                }
-            })
-            .await,
-        );
+        ours.add(driven.rate(concurrency, seconds / 2.0).await);
         theirs.add(
             lines(concurrency, seconds / 2.0, {
                 let (bare, appends) = (bare.clone(), appends.clone());
@@ -162,9 +189,7 @@ pub async fn measure(engine: Engine, concurrency: usize, seconds: f64) {
         ours.a_second() / theirs.a_second(),
         theirs.processor() / ours.processor(),
     );
-    stop.send(true).unwrap();
-    driver.await.unwrap();
-    listener.abort();
+    driven.end().await;
 }
 
 /// The same records under another id.
@@ -209,25 +234,25 @@ async fn records_of_one_run(fixture: &Fixture, waiting: &Waiting, host: &Idle) -
 
 /// How often something was done, in which time, and what the process worked for it.
 #[derive(Clone, Copy, Default)]
-struct Rate {
+pub struct Rate {
     count: f64,
     seconds: f64,
     processor_seconds: f64,
 }
 
 impl Rate {
-    fn add(&mut self, other: Self) {
+    pub fn add(&mut self, other: Self) {
         self.count += other.count;
         self.seconds += other.seconds;
         self.processor_seconds += other.processor_seconds;
     }
 
-    fn a_second(self) -> f64 {
+    pub fn a_second(self) -> f64 {
         self.count / self.seconds
     }
 
     /// Microseconds of processor time for each.
-    fn processor(self) -> f64 {
+    pub fn processor(self) -> f64 {
         self.processor_seconds / self.count * 1e6
     }
 }
