@@ -47,23 +47,31 @@ const FIGURES: [&str; 14] = [
     "cold-start",
 ];
 
-/// What was asked for on the command line: `bench [SECONDS] [FIGURE …]`, in any order.
+/// What was asked for on the command line: `bench [SECONDS [RUNS]] [FIGURE …]`, figures and numbers in any order.
 struct Asked {
     /// For each figure that is measured for a time.
     seconds: f64,
+    /// How many runs are stored while pages are measured.
+    runs: usize,
     /// All of them when none is named.
     figures: Vec<String>,
 }
 
 impl Asked {
     fn read() -> Self {
-        let mut asked = Self { seconds: 10.0, figures: Vec::new() };
+        let mut asked = Self { seconds: 10.0, runs: 100_000, figures: Vec::new() };
+        let mut numbers = 0;
         for argument in env::args().skip(1) {
             if FIGURES.contains(&argument.as_str()) {
                 asked.figures.push(argument);
             } else {
-                let unknown = format!("seconds, or one of {}", FIGURES.join(", "));
-                asked.seconds = argument.parse().expect(&unknown);
+                let unknown = format!("seconds, then a number of runs, or one of {}", FIGURES.join(", "));
+                if numbers == 0 {
+                    asked.seconds = argument.parse().expect(&unknown);
+                } else {
+                    asked.runs = argument.parse().expect(&unknown);
+                }
+                numbers += 1;
             }
         }
         asked
@@ -110,7 +118,7 @@ async fn main() {
         }
     }
     if asked.wants("served") {
-        served::measure(100_000, asked.seconds).await;
+        served::measure(asked.runs, asked.seconds).await;
     }
     if asked.wants("cold-start") {
         served::cold_start(10_000).await;
