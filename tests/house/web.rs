@@ -349,7 +349,7 @@ async fn a_run_is_told_live_until_its_end_and_again_from_where_it_was_cut() {
         streams.push(house.acme.viewer.stream(&path).await);
     }
     assert!(streams.iter().all(|stream| stream.status() == 200));
-    house.acme.viewer.get(&path).await.expect(429);
+    assert_eq!(house.acme.viewer.get(&path).await.expect(429).header("retry-after"), "15");
     house.globex.viewer.get(&path).await.expect(404);
     drop(streams);
     house.end().await;

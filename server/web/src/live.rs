@@ -31,7 +31,7 @@ use crate::{
 
 /// Streams one session may have open at a time.
 const MOST_STREAMS: usize = 6;
-/// How often a silent stream says that it is alive.
+/// How often a silent stream says that it is alive. A browser that went away is noticed then, at the latest.
 const PING: Duration = Duration::from_secs(15);
 /// What browsers are told to wait before they come back.
 const RETRY: &str = "retry: 2000\n\n";
@@ -115,7 +115,7 @@ struct Open<S> {
 /// session ended, or the server stops, the stream is cut and the browser comes back by itself, to be told then.
 ///
 /// # Errors
-/// 429 when the session has six streams open.
+/// 429 when the session has six streams open; by the time to wait that it names, those of closed pages are gone.
 pub fn stream<P, S>(grant: &Grant<P>, events: S) -> Answer
 where
     S: Stream<Item = Result<Event>> + 'static,
@@ -129,6 +129,7 @@ where
                 "This browser follows {MOST_STREAMS} pages live already. Close one of them, or reload this page to see it as it is now."
             ),
         )
+        .after(Some(PING))
         .into());
     };
     let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);

@@ -1,6 +1,6 @@
 //! What models cost, what stops them, and how they fail.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use database::RunStatus;
 use domain::{Money, Period, RunId};
@@ -9,7 +9,10 @@ use rehearsal::When;
 use serde_json::json;
 
 use super::{LARGE, SMALL, SOURCE, approve, failure, fill, parked, with_samples};
-use crate::harness::{House, in_both_houses, stub, things::approval_of};
+use crate::harness::{House, PATIENCE, Tenant, in_both_houses, stub, things::approval_of};
+
+/// Runs that want the same money.
+const RACERS: usize = 8;
 
 fn dollars(text: &str) -> Money {
     Money::from_dollars(text).unwrap()
@@ -108,6 +111,56 @@ in_both_houses! {
         assert_eq!(house.rehearsal.model_stage().requests().len(), 2);
     }
 
+    async fn runs_that_race_for_the_rest_of_a_day_never_go_over_it_and_each_that_is_stopped_is_on_record(house) {
+        let admin = house.actor(&house.acme.admin).await;
+        let (book, model) = (house.rehearsal.invoice_book_stage(), house.rehearsal.model_stage());
+        // Calls that do not come back keep what they may cost held.
+        (0..=RACERS).for_each(|_| model.hang_next(When::BeforeWork));
+        let first = started(&house).await;
+        tokio::time::timeout(PATIENCE, model.arrived(1)).await.unwrap();
+        let most = house.platform.run(&admin, first).await.unwrap().held;
+        // There is room for two more: a third is short of a billionth of a dollar.
+        let limit = Money::from_nanos(most.nanos() * 4 - 1);
+        house.platform.set_limit(&admin, &Limited::Tenant, Period::Day, Some(limit)).await.unwrap();
+        (0..RACERS).for_each(|_| book.hang_next(When::AfterWork));
+        let mut racers = Vec::new();
+        for _ in 0..RACERS {
+            racers.push(started(&house).await);
+        }
+        tokio::time::timeout(PATIENCE, book.arrived(1 + RACERS)).await.unwrap();
+        book.release();
+        let (mut calling, mut stopped) = (vec![first], Vec::new());
+        for run in racers {
+            let shown = house.until(&house.acme, run, |shown| shown.held > Money::ZERO || shown.line.status.is_over()).await;
+            if shown.line.status.is_over() { stopped.push(shown) } else { calling.push(run) }
+        }
+        assert_eq!((calling.len(), stopped.len()), (3, RACERS - 2));
+        for over in &stopped {
+            assert_eq!((failure(over).0, failure(over).1), ("step_3", "budget"));
+            assert!(failure(over).2.contains("left for this day") && failure(over).2.contains("Nothing was sent"), "{over:#?}");
+        }
+        let today = async || {
+            let tenant = house.platform.budgets(&admin).await.unwrap().tenant;
+            let day = tenant.periods.into_iter().find(|shown| shown.span.period == Period::Day).unwrap();
+            (day.spent, day.held)
+        };
+        assert_eq!(today().await, (Money::ZERO, Money::from_nanos(most.nanos() * 3)));
+        // Each of them, and none of those that had room, in its own tenant's log.
+        let exceeded = async |tenant: &Tenant| {
+            let log = house.log(tenant).await;
+            log.into_iter().filter(|line| line.action == "budget.exceeded").map(|line| line.run.unwrap()).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(exceeded(&house.acme).await, stopped.iter().map(|over| over.line.id.to_string()).collect());
+        assert_eq!(exceeded(&house.globex).await, BTreeSet::new());
+        model.release();
+        for run in calling {
+            approval_of(&house, &house.acme, run).await;
+        }
+        let (spent, held) = today().await;
+        assert!(spent > Money::ZERO && spent <= limit && held == Money::ZERO, "{spent} and {held} of {limit}");
+        assert_eq!(model.requests().len(), 3);
+    }
+
     async fn the_budget_of_the_step_holds_too(house) {
         let admin = house.actor(&house.acme.admin).await;
         let source = SOURCE.replace("budget: {limit: 0.10}", "budget: {limit: 0.00001}");
@@ -203,7 +256,7 @@ in_both_houses! {
     async fn a_model_that_is_removed_meanwhile_is_not_called(house) {
         house.rehearsal.invoice_book_stage().hang_next(When::BeforeWork);
         let run = started(&house).await;
-        tokio::time::timeout(crate::harness::PATIENCE, house.rehearsal.invoice_book_stage().arrived(1)).await.unwrap();
+        tokio::time::timeout(PATIENCE, house.rehearsal.invoice_book_stage().arrived(1)).await.unwrap();
         let admin = house.actor(&house.acme.admin).await;
         let model = house.platform.providers(&admin).await.unwrap()[0].models[0].id;
         house.platform.remove_model(&admin, model).await.unwrap();
