@@ -142,6 +142,11 @@ mod work {
                 (Shell::of(&house, &house.acme.developer), Shell::of(&house, &house.acme.approver), Shell::of(&house, &house.acme.admin));
             developer.run(&["workflow", "list"]).await.with(0).says(&["vendor-payment", "Vendor payment", "WORKFLOW"]);
             developer.run(&["workflow", "show", "vendor-payment"]).await.with(0).says(&["invoice_id", "required", "http.request", "Versions"]);
+            let plan = developer.run(&["workflow", "show", "vendor-payment", "--plan", "--workflow-version", "1"]).await.with(0);
+            plan.says(&["step_1", "http.request", "reads inputs.invoice_id", "after step_4", "(from step_1)", "sets invoice"]);
+            let plan = developer.run(&["workflow", "show", "vendor-payment", "--plan", "--json"]).await.with(0).json();
+            assert_eq!(plan["plan"]["edges"][0], json!({"from": null, "to": "step_1", "kind": "order", "label": ""}));
+            developer.run(&["workflow", "show", "vendor-paiment", "--plan"]).await.fails(3, &["Did you mean `vendor-payment`?"]);
 
             let started = developer.run(&["run", "start", "vendor-payment", "--input", "invoice_id=INV-20417", "--input", "ask_above=500.5"]).await.with(0);
             let run: RunId = started.said.trim().parse().unwrap();

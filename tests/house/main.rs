@@ -27,6 +27,7 @@ mod mail;
 mod payment;
 mod people;
 mod pictures;
+mod plans;
 mod release;
 mod stop;
 mod tidy;

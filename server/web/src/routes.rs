@@ -77,6 +77,7 @@ pub(crate) fn routes() -> Vec<Route> {
         route(Member(WorkflowExecute), GET, "/t/{slug}/workflows/{workflow}/runs/new", workflows::start::form),
         route(Member(WorkflowWrite), POST, "/t/{slug}/workflows/{workflow}/folder", workflows::place),
         route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/history", workflows::versions::history),
+        route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/plan", workflows::plan::current),
         route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/versions", workflows::versions::list),
         route(Member(WorkflowWrite), POST, "/t/{slug}/bundles", bundles::import),
         route(Member(WorkflowWrite), GET, "/t/{slug}/bundles/new", bundles::form),
@@ -85,6 +86,7 @@ pub(crate) fn routes() -> Vec<Route> {
         route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/versions/{number}", workflows::versions::version),
         route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/versions/{number}/difference", workflows::versions::difference),
         route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/versions/{number}/file", workflows::versions::file),
+        route(Member(WorkflowRead), GET, "/t/{slug}/workflows/{workflow}/versions/{number}/plan", workflows::plan::of_version),
         route(Member(WorkflowWrite), POST, "/t/{slug}/workflows/{workflow}/versions/{number}/publication", workflows::versions::publish),
         route(Member(WorkflowWrite), POST, "/t/{slug}/workflows/{workflow}/versions/{number}/restoration", workflows::versions::restore),
 
@@ -176,10 +178,12 @@ pub(crate) fn routes() -> Vec<Route> {
         api::route(Key(WorkflowWrite), POST, "/api/v1/workflows/imports", "Import a workflow file as a draft", api::workflows::import),
         api::route(Key(WorkflowWrite), PUT, "/api/v1/workflows/{workflow}/folder", "Move a workflow into a folder", api::versions::place),
         api::route(Key(WorkflowRead), GET, "/api/v1/workflows/{workflow}/history", "Export a workflow with its history", api::versions::history),
+        api::route(Key(WorkflowRead), GET, "/api/v1/workflows/{workflow}/plan", "Show the plan of a workflow", api::plans::current),
         api::route(Key(WorkflowRead), GET, "/api/v1/workflows/{workflow}/versions", "List the versions of a workflow", api::versions::list),
         api::route(Key(WorkflowRead), GET, "/api/v1/workflows/{workflow}/versions/{number}", "Show a version of a workflow", api::versions::show),
         api::route(Key(WorkflowRead), GET, "/api/v1/workflows/{workflow}/versions/{number}/difference", "Compare a version with another one", api::versions::difference),
         api::route(Key(WorkflowRead), GET, "/api/v1/workflows/{workflow}/versions/{number}/file", "Export a version as its file", api::versions::file),
+        api::route(Key(WorkflowRead), GET, "/api/v1/workflows/{workflow}/versions/{number}/plan", "Show the plan of a version", api::plans::of_version),
         api::route(Key(WorkflowWrite), POST, "/api/v1/workflows/{workflow}/versions/{number}/publication", "Publish a version", api::versions::publish),
         api::route(Key(WorkflowWrite), POST, "/api/v1/workflows/{workflow}/versions/{number}/restoration", "Restore a version as a new draft", api::versions::restore),
 

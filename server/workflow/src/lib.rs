@@ -16,6 +16,7 @@ pub mod data;
 pub mod difference;
 pub mod event;
 pub mod expression;
+pub mod flow;
 pub mod form;
 pub mod inputs;
 pub mod needs;

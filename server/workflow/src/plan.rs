@@ -7,6 +7,7 @@
 mod block;
 mod declared;
 mod graph;
+mod names;
 mod outside;
 pub mod tree;
 

@@ -14,6 +14,7 @@ mod given;
 mod http;
 mod list;
 mod login;
+mod plan;
 mod profile;
 mod profiles;
 mod run;

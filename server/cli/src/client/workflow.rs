@@ -12,12 +12,13 @@ use unicode_width::UnicodeWidthStr;
 use web::{
     api::{
         PageOf, Word,
+        plans::{PlanJson, VersionPlanJson},
         workflows::{CheckedJson, ExcerptJson, FileJson, FindingJson, InputJson, LineJson, ListJson, NeedJson, StepJson, WorkflowJson},
     },
     text,
 };
 
-use super::{Shape, http::Client, moment, run::tone_of, spelled};
+use super::{Shape, http::Client, moment, plan, run::tone_of, spelled};
 use crate::{
     failure::{Exit, Failure},
     terminal::{
@@ -45,8 +46,13 @@ Errors stand as FILE:LINE:COLUMN, as editors read them. The key needs the scope 
     /// List the workflows.
     #[command(after_help = "Examples:\n  mandate workflow list\n  mandate workflow list --json | jq -r '.items[].slug'")]
     List(List),
-    /// Show a workflow: its steps, its inputs, what it needs, and its versions.
-    #[command(after_help = "Examples:\n  mandate workflow show vendor-payment\n  mandate workflow show vendor-payment --json")]
+    /// Show a workflow: its steps, its inputs, what it needs, and its versions; or its plan alone.
+    #[command(after_help = "\
+Examples:
+  mandate workflow show vendor-payment
+  mandate workflow show vendor-payment --json
+  mandate workflow show vendor-payment --plan
+  mandate workflow show vendor-payment --plan --workflow-version 2 --json | jq '.plan.edges'")]
     Show(Show),
 }
 
@@ -77,6 +83,12 @@ pub(crate) struct List {
 pub(crate) struct Show {
     /// The word for the workflow in addresses: the id that its file gives.
     workflow: Word,
+    /// Show the plan alone: what each step comes after, what it reads, and what it sets.
+    #[arg(long)]
+    plan: bool,
+    /// Of this version instead of the one that a start takes.
+    #[arg(long, value_name = "NUMBER", requires = "plan")]
+    workflow_version: Option<i64>,
     #[command(flatten)]
     shape: Shape,
 }
@@ -206,8 +218,29 @@ pub(super) async fn like(client: &Client, slug: &Word, failure: Failure) -> Fail
 }
 
 async fn show(asked: Show, client: &Client) -> Result<(), Failure> {
-    let answer = workflow(client, &asked.workflow).await?;
-    if asked.shape.json { terminal::json(&answer.raw) } else { terminal::print(&outline(&answer.value)) }
+    let Show { workflow: slug, plan: alone, workflow_version: version, shape } = asked;
+    if alone {
+        let answer = plan_of(client, &slug, version).await?;
+        return if shape.json { terminal::json(&answer.raw) } else { terminal::print(&plan::alone(&answer.value)) };
+    }
+    let answer = workflow(client, &slug).await?;
+    if shape.json {
+        return terminal::json(&answer.raw);
+    }
+    let plan = plan_of(client, &slug, Some(answer.value.current.number)).await?.value.plan;
+    terminal::print(&outline(&answer.value, plan.as_ref()))
+}
+
+/// The plan of a version, or of the one that a start takes.
+async fn plan_of(client: &Client, slug: &Word, version: Option<i64>) -> Result<super::http::Answer<VersionPlanJson>, Failure> {
+    let asked = match version {
+        Some(number) => client.get(&["workflows", &slug.0, "versions", &number.to_string(), "plan"])?.send().await,
+        None => client.get(&["workflows", &slug.0, "plan"])?.send().await,
+    };
+    match asked {
+        Err(failure) if failure.exit == Exit::NotFound && version.is_none() => Err(like(client, slug, failure).await),
+        asked => asked,
+    }
 }
 
 /// A heading with what stands below it; nothing when there is nothing.
@@ -215,7 +248,7 @@ pub(super) fn section(heading: &str, body: &str) -> String {
     if body.is_empty() { String::new() } else { format!("\n{}\n{body}", paint(Tone::Strong, heading)) }
 }
 
-fn outline(workflow: &WorkflowJson) -> String {
+fn outline(workflow: &WorkflowJson, plan: Option<&PlanJson>) -> String {
     let current = &workflow.current;
     let label = if current.label.is_empty() { String::new() } else { format!(" ({})", terminal::line(&current.label)) };
     let saved_by = current.saved_by.as_ref().map(|who| format!(" by {}", terminal::line(who))).unwrap_or_default();
@@ -230,7 +263,9 @@ fn outline(workflow: &WorkflowJson) -> String {
         [Cell::from(index + 1), Cell::of(Tone::Strong, &step.id), step.kind.clone().into(), step.name.clone().into(), condition.into()]
     };
     let CheckedJson { steps, inputs, needs, findings, .. } = &workflow.checked;
-    out += &section("Steps", &table(["", "id", "kind", "name", "condition"], steps.iter().enumerate().map(step).collect()));
+    // A draft with errors has no plan, and its steps are known as far as they could be read.
+    let as_read = || table(["", "id", "kind", "name", "condition"], steps.iter().enumerate().map(step).collect());
+    out += &section("Steps", &plan.map_or_else(as_read, |plan| plan::tree(plan, false)));
     let input = |input: &InputJson| {
         let default = input.default.as_ref().map(|value| format!("default {value}")).unwrap_or_default();
         let need = if input.required { "required".to_owned() } else { default };

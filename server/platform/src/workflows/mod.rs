@@ -30,8 +30,11 @@ pub use export::{Export, ExportedFile};
 pub(crate) use save::saved;
 pub use save::{Base, Foreseen, Save, SaveError, Saved, Standing};
 pub use text::{TextDifference, TextLine, TextRow, Words};
-pub use versions::{DifferenceShown, VersionShown, VersionsShown};
-pub use workflow::difference::{Change, Kind as ChangeKind, Weight};
+pub use versions::{DifferenceShown, PlanOutline, PlanShown, VersionShown, VersionsShown};
+pub use workflow::{
+    difference::{Change, Kind as ChangeKind, Weight},
+    flow,
+};
 
 use check::People;
 pub use check::{Block, Checked, Excerpt, FieldType, Finding, InputShown, Need, NeedKind, OutputShown, RESERVED, Severity, StepOutline};

@@ -10,9 +10,10 @@ use serde_json::{Map, Value};
 use workflow::{
     Plan,
     difference::{Change, difference},
+    flow::Flow,
 };
 
-use super::{SourceShown, TextDifference, VersionLine, not_found, saved_meanwhile, tag, text, version_line};
+use super::{InputShown, OutputShown, SourceShown, TextDifference, VersionLine, not_found, saved_meanwhile, tag, text, version_line};
 use crate::{Platform, Result, mandate::Mandate, runs::read_plan};
 
 /// The versions of a workflow.
@@ -57,6 +58,40 @@ pub struct DifferenceShown {
     pub meaning: Option<Vec<Change>>,
     /// How the text differs.
     pub text: TextDifference,
+}
+
+/// What a version was compiled to.
+#[derive(Debug, Clone)]
+pub struct PlanShown {
+    /// The workflow's slug.
+    pub slug: String,
+    /// The workflow's name.
+    pub name: String,
+    /// The version.
+    pub version: VersionLine,
+    /// Its plan; nothing of a draft with errors.
+    pub plan: Option<PlanOutline>,
+}
+
+/// A plan, to be looked at.
+#[derive(Debug, Clone)]
+pub struct PlanOutline {
+    /// What has to be given at a start.
+    pub inputs: Vec<InputShown>,
+    /// What a completed run gives.
+    pub outputs: Vec<OutputShown>,
+    /// Its steps, what follows what, and what is read where.
+    pub flow: Flow,
+}
+
+impl From<&Plan> for PlanOutline {
+    fn from(plan: &Plan) -> Self {
+        Self {
+            inputs: plan.inputs.iter().map(InputShown::from).collect(),
+            outputs: plan.outputs.iter().map(OutputShown::from).collect(),
+            flow: Flow::of(plan),
+        }
+    }
 }
 
 fn no_version() -> Problem {
@@ -133,6 +168,24 @@ impl Platform {
         let shown =
             SourceShown { slug: workflow.slug, name: workflow.name, version: version_line(version.facts, published), source, mandate };
         Ok(VersionShown { shown, published, latest, tag, changes })
+    }
+
+    /// The plan of a version; when no number is given, of the one that a start takes, and while none was published of the newest
+    /// draft.
+    ///
+    /// # Errors
+    /// 404 when there is none.
+    pub async fn workflow_plan(&self, actor: &Actor, slug: &str, number: Option<i64>) -> Result<PlanShown> {
+        let mut tx = self.parts().database.read(actor).await?;
+        let workflow = self.found(&mut tx, actor, slug).await?;
+        let published = workflow.published_version;
+        let number = number.or(published).unwrap_or(workflow.current_version);
+        let version = rows::version(&mut tx, workflow.id, number).await?.ok_or_else(no_version)?;
+        let version = version.authorize::<WorkflowRead>(actor)?.into_inner();
+        drop(tx);
+        let plan = plan_of(&version)?.as_ref().map(PlanOutline::from);
+        let workflow = workflow.into_inner();
+        Ok(PlanShown { slug: workflow.slug, name: workflow.name, version: version_line(version.facts, published), plan })
     }
 
     /// Holds a version against another one.

@@ -23,6 +23,7 @@ mod door;
 pub(crate) mod folders;
 pub mod identity;
 pub(crate) mod members;
+pub mod plans;
 pub mod problem;
 pub(crate) mod providers;
 pub(crate) mod reply;

@@ -1,10 +1,12 @@
 //! Workflows: the list, the page of one with its versions, where it lives, and its removal. Putting one in is in `new`, starting
 //! one in `start`, what became of its versions in `versions`; `checked` is what both the page and the preview show of a file,
-//! `changes` how two differ.
+//! `changes` how two differ,
+//! `plan` the picture of one.
 
 mod changes;
 pub(crate) mod checked;
 pub(crate) mod new;
+pub(crate) mod plan;
 pub(crate) mod start;
 pub(crate) mod versions;
 
@@ -97,6 +99,7 @@ struct WorkflowView {
     checked: CheckedView,
     versions: Vec<VersionRow>,
     versions_href: String,
+    plan_href: String,
     runs: Vec<RunRow>,
     may_see_runs: bool,
     mandate: Option<Card>,
@@ -210,6 +213,7 @@ async fn workflow_view<P>(grant: &Grant<P>, shown: WorkflowShown, confirm: Strin
         move_action: format!("{href}/folder"),
         draft: draft.map(|line| versions::row(grant, &slug, line)),
         versions_href: format!("{href}/versions"),
+        plan_href: format!("{href}/plan"),
         page: grant.page().await?,
         list_href: grant.path("/workflows"),
         name: text::in_line(&name),
@@ -309,6 +313,7 @@ mod tests {
             checked: checked::tests::sample(),
             versions: vec![versions::tests::sample(3, VersionState::Draft), versions::tests::sample(1, VersionState::Earlier)],
             versions_href: "/t/acme/workflows/vendor-payment/versions".to_owned(),
+            plan_href: "/t/acme/workflows/vendor-payment/plan".to_owned(),
             runs: Vec::new(),
             may_see_runs: true,
             mandate: Some(Card::new(mandate::sample(), About::Workflow, String::new())),

@@ -82,6 +82,8 @@ struct Acts {
     difference_word: String,
     file_href: String,
     bundle_href: String,
+    /// Empty for a draft with errors.
+    plan_href: String,
     may_write: bool,
 }
 
@@ -210,6 +212,7 @@ async fn version_view<P>(grant: &Grant<P>, slug: &str, version: VersionShown, er
         },
         file_href: format!("{at}/file"),
         bundle_href: format!("{at}/bundle"),
+        plan_href: if state == VersionState::Broken { String::new() } else { format!("{at}/plan") },
         may_write: grant.may(Permission::WorkflowWrite),
     };
     let view = page_of(grant, shown, None).await?;

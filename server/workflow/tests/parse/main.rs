@@ -7,6 +7,7 @@ mod declared;
 mod difference;
 mod examples;
 mod failures;
+mod flow;
 mod forms;
 mod front_matter;
 mod gates;
