@@ -375,8 +375,8 @@ pub enum OnError {
     Rollback,
     /// It depends on the failure's code.
     ByCode {
-        /// Codes, and what follows then.
-        cases: Vec<(String, OnError)>,
+        /// Codes, and what follows any of them. No code stands in two of them.
+        cases: Vec<(Vec<String>, OnError)>,
         /// What follows otherwise.
         otherwise: Box<OnError>,
     },
@@ -391,7 +391,7 @@ impl OnError {
     pub fn of(&self, code: &str) -> &Self {
         match self {
             Self::ByCode { cases, otherwise } => {
-                cases.iter().find(|(of, _)| of == code).map_or(&**otherwise, |(_, policy)| policy).of(code)
+                cases.iter().find(|(codes, _)| codes.iter().any(|of| of == code)).map_or(&**otherwise, |(_, policy)| policy).of(code)
             }
             other => other,
         }

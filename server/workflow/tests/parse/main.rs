@@ -13,6 +13,7 @@ mod front_matter;
 mod gates;
 mod graph;
 mod hostile;
+mod kinds;
 mod names;
 mod properties;
 mod steps;

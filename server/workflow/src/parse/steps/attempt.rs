@@ -12,11 +12,12 @@ use crate::{
 impl Reader<'_> {
     pub(super) fn try_step(&mut self, fields: &mut Fields<'_>, place: Place) -> Option<StepKind> {
         let report = &mut self.context.report;
-        let body = fields.take(report, "try", &["steps"]);
+        // Beside `type: try` the body has a name of its own.
+        let body = if fields.has("try") { fields.take(report, "try", &["steps"]) } else { fields.take(report, "steps", &[]) };
         let catch = fields.take(report, "catch", &[]);
         let finally = fields.take(report, "finally", &[]);
         if body.is_none() {
-            required(report, place, "try", "a `try`", "add `try:` with the steps that are tried".to_owned());
+            required(report, place, "steps", "a `try`", "add `steps:` with what is tried".to_owned());
         }
         let id = self.id.clone();
         let steps = body.map(|entry| self.block(entry, &id, "try"));

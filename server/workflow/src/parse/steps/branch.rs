@@ -19,8 +19,8 @@ impl Reader<'_> {
         let named = fields.take(&mut self.context.report, key, &[]);
         let entry = named.or_else(|| fields.take(&mut self.context.report, "condition", &["conditions"]));
         let Some(entry) = entry else {
-            let help = format!("add `{key}:` with what has to hold, such as `{key}: inputs.amount > 100`");
-            required(&mut self.context.report, place, key, &format!("a step of kind `{key}`"), help);
+            let help = "add `condition:` with what has to hold, such as `condition: inputs.amount > 100`".to_owned();
+            required(&mut self.context.report, place, "condition", &format!("a step of kind `{key}`"), help);
             return None;
         };
         let test = template::all_of(self.context, &entry.key, &entry.node)?;
@@ -50,7 +50,9 @@ impl Reader<'_> {
 
     pub(super) fn switch(&mut self, fields: &mut Fields<'_>, place: Place) -> Option<StepKind> {
         let report = &mut self.context.report;
-        let value = fields.take(report, "switch", &["expression"]);
+        // Beside `type: switch` the value has a name of its own.
+        let value =
+            if fields.has("switch") { fields.take(report, "switch", &["expression"]) } else { fields.take(report, "expression", &[]) };
         let cases = fields.take(report, "cases", &[]);
         let default = fields.take(report, "default", &[]);
         if value.is_none() {

@@ -75,6 +75,15 @@ pub(super) fn texts(report: &mut Report, entry: &Entry) -> Option<Vec<String>> {
         Content::Refused => return None,
         _ => std::slice::from_ref(&entry.node),
     };
-    let texts: Vec<_> = items.iter().map(|item| scalar::name(report, &entry.key, item).map(str::to_owned)).collect();
+    let texts: Vec<_> = items
+        .iter()
+        .map(|item| match item.content {
+            Content::List(_) | Content::Map(_) => {
+                report.error(item.place, "wrong_type", format!("`{}` is a list of texts, and this is {}", entry.key, item.description()));
+                None
+            }
+            _ => scalar::name(report, &entry.key, item).map(str::to_owned),
+        })
+        .collect();
     texts.into_iter().collect()
 }

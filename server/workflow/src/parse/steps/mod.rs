@@ -323,7 +323,15 @@ impl<'r> Reader<'r> {
     fn compensate(&mut self, fields: &mut Fields<'_>) -> Option<Step> {
         let entry = fields.take(&mut self.context.report, "compensate", &[])?;
         let node = match &entry.node.content {
-            Content::List(items) if items.len() == 1 => items.first()?,
+            Content::List(items) => {
+                let [only] = items.as_slice() else {
+                    let message = format!("`compensate` is one step, and this is a list of {}", items.len());
+                    let help = "put what takes back more into a workflow of its own, or compensate each step by itself".to_owned();
+                    self.context.report.error_with(entry.node.place, "wrong_type", message, help);
+                    return None;
+                };
+                only
+            }
             _ => &entry.node,
         };
         let id = format!("{}_compensation", self.id);

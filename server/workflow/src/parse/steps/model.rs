@@ -53,9 +53,11 @@ impl Reader<'_> {
             }
             _ => {}
         }
+        // A value that cannot be read does not make its name unknown.
+        let names = prompt_inputs.and_then(|entry| entry.node.entries()).unwrap_or_default();
+        let names = names.iter().map(|entry| entry.key.clone()).collect();
         let prompt_inputs = prompt_inputs.map(|entry| chat::prompt_inputs(context, entry));
-        let before = std::mem::take(&mut context.bound);
-        context.bound = prompt_inputs.iter().flatten().flatten().map(|(name, _)| name.clone()).collect();
+        let before = std::mem::replace(&mut context.bound, names);
         let text = prompt.and_then(|entry| prompt_text(context, &entry.node));
         context.bound = before;
         let text = match (text, prompt_inputs) {

@@ -4,7 +4,9 @@ use super::{Reader, further};
 use crate::{
     parse::{
         fields::Fields,
-        limits, scalar, template,
+        limits, scalar,
+        source::Place,
+        template,
         yaml::{Content, Entry, Node},
     },
     plan::{OnError, TemplateValue},
@@ -53,7 +55,7 @@ impl Reader<'_> {
             },
             Content::Map(_) => {
                 let fields = Fields::of(&mut self.context.report, &entry.key, &entry.node)?;
-                self.detailed(fields, entry, &format!("{}_fallback", self.id), &mut notify)
+                self.detailed(fields, entry.key_place, &format!("{}_fallback", self.id), &mut notify)
             }
         };
         Some((policy?, notify))
@@ -64,7 +66,7 @@ impl Reader<'_> {
             self.context.report.error(entry.node.place, "value_missing", format!("`{}` has no rule", entry.key));
             return None;
         }
-        let mut cases: Vec<(String, OnError)> = Vec::new();
+        let mut cases: Vec<(Vec<String>, OnError)> = Vec::new();
         let mut otherwise = None;
         let mut complete = true;
         for (index, item) in items.iter().enumerate() {
@@ -81,40 +83,37 @@ impl Reader<'_> {
                 report.error(item.place, "unreachable", "a rule behind that of `default` is never asked");
                 complete = false;
             }
-            let policy = self.detailed(fields, entry, &format!("{}_fallback_{}", self.id, index + 1), notify);
+            let policy = self.detailed(fields, item.place, &format!("{}_fallback_{}", self.id, index + 1), notify);
             let (Some((code_entry, codes)), Some(policy)) = (codes, policy) else {
                 complete = false;
                 continue;
             };
-            for code in codes {
-                if code == OTHERWISE {
-                    otherwise = Some(policy.clone());
-                } else if cases.iter().any(|(known, _)| *known == code) {
-                    self.context.report.error(
-                        code_entry.node.place,
-                        "duplicate_case",
-                        format!("there is a rule for `{}` already", scalar::short(&code)),
-                    );
-                    complete = false;
-                } else {
-                    cases.push((code, policy.clone()));
-                }
+            let known = |code: &String| cases.iter().any(|(known, _)| known.contains(code));
+            if let Some(again) = codes.iter().find(|code| known(code)) {
+                let message = format!("there is a rule for `{}` already", scalar::short(again));
+                self.context.report.error(code_entry.node.place, "duplicate_case", message);
+                complete = false;
+            } else if codes.iter().any(|code| code == OTHERWISE) {
+                // What is for all others is for those beside it too.
+                otherwise = Some(policy);
+            } else {
+                cases.push((codes, policy));
             }
         }
         complete.then(|| OnError::ByCode { cases, otherwise: Box::new(otherwise.unwrap_or_default()) })
     }
 
-    fn detailed(&mut self, mut fields: Fields<'_>, entry: &Entry, fallback_id: &str, notify: &mut Vec<String>) -> Option<OnError> {
+    fn detailed(&mut self, mut fields: Fields<'_>, place: Place, fallback_id: &str, notify: &mut Vec<String>) -> Option<OnError> {
         let report = &mut self.context.report;
         let help = "add `action: continue`, or what else is to follow";
-        let action = fields.take_required(report, "action", ("`on_error`", entry.key_place), help);
+        let action = fields.take_required(report, "action", ("`on_error`", place), help);
         let fallback = fields.take(report, "fallback", &[]);
         if let Some(entry) = fields.take(report, "notify", &[]) {
             notify.extend(further::texts(report, entry).unwrap_or_default());
         }
         let action = action.and_then(|entry| Some((entry, scalar::word(report, "action", &entry.node, MAPPED, &[])?)));
         if fields.has("retry") || fields.has("max_retries") || matches!(action, Some((_, Action::Retry))) {
-            self.retry_here(&mut fields, entry);
+            self.retry_here(&mut fields, place);
         }
         let report = &mut self.context.report;
         fields.finish(report, "`on_error`");
@@ -128,7 +127,7 @@ impl Reader<'_> {
                 None
             }
             (Action::Fallback, None) => {
-                report.error(entry.key_place, "value_missing", "a fallback needs its value: add `fallback:`");
+                report.error(place, "value_missing", "a fallback needs its value: add `fallback:`");
                 None
             }
             (Action::Continue, None) => Some(OnError::Continue { fallback: None }),
@@ -137,9 +136,9 @@ impl Reader<'_> {
     }
 
     /// Other tools write here how often a step is tried.
-    fn retry_here(&mut self, fields: &mut Fields<'_>, entry: &Entry) {
+    fn retry_here(&mut self, fields: &mut Fields<'_>, place: Place) {
         let help = "write `retry:` on the step".to_owned();
-        self.context.report.hint(entry.key_place, "other_spelling", "how often the step is tried is read as its `retry`", help);
+        self.context.report.hint(place, "other_spelling", "how often the step is tried is read as its `retry`", help);
         self.retry = limits::retry(&mut self.context.report, fields, None);
     }
 

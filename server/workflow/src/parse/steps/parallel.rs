@@ -3,7 +3,6 @@
 use super::Reader;
 use crate::{
     parse::{
-        diagnostic::Report,
         fields::{Fields, required, take_from_either},
         scalar,
         source::Place,
@@ -91,6 +90,11 @@ impl Reader<'_> {
     fn branch(&mut self, node: &Node, number: usize) -> Option<Branch> {
         let report = &mut self.context.report;
         let mut fields = Fields::of(report, "a branch", node)?;
+        if node.entry("steps").is_none() && (node.entry("action").is_some() || node.entry("prompt").is_some()) {
+            let help = "put it below `steps:` of a branch with an `id`".to_owned();
+            report.error_with(node.place, "wrong_kind", "a branch has steps, and this is a step itself", help);
+            return None;
+        }
         let id = fields.take(report, "id", &[]);
         let name = fields.take(report, "name", &[]).and_then(|entry| scalar::name(report, "name", &entry.node)).map(str::to_owned);
         let steps = fields.take(report, "steps", &["do"]);
@@ -105,20 +109,12 @@ impl Reader<'_> {
             let of = id.clone().unwrap_or_else(|| format!("branch_{number}"));
             Some(self.block(steps, &of, &of))
         } else {
-            no_steps(&mut self.context.report, node);
+            let help = "add `steps:` with what the branch does".to_owned();
+            required(&mut self.context.report, node.place, "steps", "a branch", help);
             None
         };
         fields.finish(&mut self.context.report, "a branch");
         let id = id?;
         Some(Branch { name: name.unwrap_or_else(|| id.clone()), id, steps: steps? })
     }
-}
-
-fn no_steps(report: &mut Report, node: &Node) {
-    let help = if node.entry("action").is_some() || node.entry("prompt").is_some() {
-        "this is a step: put it below `steps:` of a branch with an `id`"
-    } else {
-        "add `steps:` with what the branch does"
-    };
-    required(report, node.place, "steps", "a branch", help.to_owned());
 }

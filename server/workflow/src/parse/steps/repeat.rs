@@ -27,7 +27,8 @@ const MOST_AT_A_TIME: i64 = 1_000;
 impl Reader<'_> {
     pub(super) fn for_each(&mut self, fields: &mut Fields<'_>, place: Place) -> Option<StepKind> {
         let report = &mut self.context.report;
-        let items = fields.take(report, "for_each", &["items"]);
+        // Beside `type: for_each` the list has a name of its own.
+        let items = if fields.has("for_each") { fields.take(report, "for_each", &["items"]) } else { fields.take(report, "items", &[]) };
         if items.is_none() {
             required(report, place, "items", "a `for_each`", "add `items:` with a list, such as `items: inputs.services`".to_owned());
         }

@@ -7,6 +7,7 @@ use crate::{
     expression::{Moment, Template},
     parse::{
         context::Context,
+        diagnostic::Report,
         fields::{Fields, required},
         scalar::{self, is_template, short},
         source::Place,
@@ -104,7 +105,11 @@ impl Reader<'_> {
     fn mode(&mut self, fields: &mut Fields<'_>, place: Place) -> Option<Mode> {
         let report = &mut self.context.report;
         if let Some(entry) = fields.take(report, "mode", &[]) {
-            return scalar::word(report, "mode", &entry.node, MODES, &[]);
+            let mode = scalar::word(report, "mode", &entry.node, MODES, &[]);
+            if mode.is_none() {
+                Self::pass_over(report, fields);
+            }
+            return mode;
         }
         let mut said = MODES.iter().map(|(_, mode)| *mode).filter(|mode| fields.has(mode.key()));
         if let (Some(mode), None) = (said.next(), said.next()) {
@@ -114,7 +119,15 @@ impl Reader<'_> {
         }
         let listed = MODES.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
         required(report, place, "mode", "a `wait`", format!("it is one of {listed}"));
+        Self::pass_over(report, fields);
         None
+    }
+
+    /// Without a mode nothing is known about the keys that depend on it.
+    fn pass_over(report: &mut Report, fields: &mut Fields<'_>) {
+        for key in MODES.iter().map(|(_, mode)| mode.key()).chain(["approvers", "expires_in", "on_expiry"]) {
+            let _ = fields.take(report, key, &[]);
+        }
     }
 }
 
