@@ -21,7 +21,8 @@ pub use block::{
     AfterExpiry, AtLimit, Block, Branch, BranchFailure, Case, Expiry, ForEachStep, IfStep, ParallelStep, Route, RouteStep, SubWorkflowStep,
     SwitchStep, TRY_BODY, TRY_CATCH, TRY_FINALLY, Tested, TryStep, WaitStep, WhileStep,
 };
-pub use declared::{Declared, Feature, Need, Requirements, Support, Tool, Trigger, TriggerKind};
+pub(crate) use declared::numbers;
+pub use declared::{Declared, Feature, FileChange, Need, Requirements, Support, Tool, Trigger, TriggerKind};
 pub use graph::{Graph, GraphNode, Memory, NodeTool, Sandbox};
 pub use outside::{ChatStep, FileReadStep, FileWriteStep, MailStep, Message, MessageRole, Permissions, Reach, ScriptStep};
 pub use tree::Tree;
@@ -99,15 +100,20 @@ impl Plan {
     }
 
     /// What the plan says and the engine cannot do yet, in the order of the file: no run of it starts.
+    ///
+    /// Triggers that do not start runs yet are not among it: a person starts a run whatever they say. One that forbids that is.
     pub fn not_yet(&self) -> Vec<NotYet> {
+        let whole = |what: String| NotYet { step: String::new(), line: 1, what };
+        let limit = self.budget.filter(|budget| budget.on_limit != OnLimit::Block);
+        let limit = limit.map(|budget| whole(format!("a budget with `on_limit: {}`", budget.on_limit.word())));
+        let of_file = limit.into_iter().chain(self.declared.not_yet());
         let of_graph = self.graph.not_yet().into_iter().map(|(node, what)| {
             let step = node.and_then(|node| self.step(node));
             NotYet { step: step.map(|step| step.id.clone()).unwrap_or_default(), line: step.map_or(1, |step| step.line), what }
         });
         let of_steps =
             self.all_steps().filter_map(|step| step.not_yet().map(|what| NotYet { step: step.id.clone(), line: step.line, what }));
-        let declared = self.declared.not_yet().into_iter().map(|what| NotYet { step: String::new(), line: 1, what });
-        declared.chain(of_graph).chain(of_steps).collect()
+        of_file.chain(of_graph).chain(of_steps).collect()
     }
 }
 
@@ -228,6 +234,24 @@ pub enum OnLimit {
     /// The step fails before the call is made.
     #[default]
     Block,
+    /// The step waits until somebody raises the limit.
+    Ask,
+    /// The call is made, and the run says so.
+    Warn,
+    /// A cheaper model is asked.
+    Cheaper,
+}
+
+impl OnLimit {
+    /// The word of the file for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Ask => "ask",
+            Self::Warn => "warn",
+            Self::Cheaper => "cheaper",
+        }
+    }
 }
 
 /// The budget of the front matter.
@@ -299,6 +323,9 @@ pub struct Further {
     /// Who is told when it fails.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<String>,
+    /// What happens at its limit, unless the step fails there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_limit: Option<OnLimit>,
 }
 
 impl Step {
@@ -341,11 +368,13 @@ impl Step {
             StepKind::FileRead(_) => Some("file.read"),
             StepKind::FileWrite(_) => Some("file.write"),
             StepKind::Mail(_) => Some("mail.send"),
+            StepKind::Http(http) if http.names_a_secret() => Some("`${secret:…}`"),
             _ => None,
         };
         let further = || {
             let further = self.further.as_deref()?;
             let named = [
+                ("on_limit", further.on_limit.is_some()),
                 ("agent", further.agent.is_some()),
                 ("agent_hints", further.agent_hints.is_some()),
                 ("permissions", further.permissions.is_some()),
@@ -556,7 +585,7 @@ pub enum TemplateValue {
 pub enum CredentialPiece {
     /// Text with expressions.
     Text(Template),
-    /// The credential of that name.
+    /// The credential of that name; one that a provider keeps is called `provider://path#key`.
     Credential(String),
 }
 
@@ -578,6 +607,14 @@ pub struct HttpStep {
     pub accept_status: Vec<u16>,
     /// Whether redirects are followed.
     pub follow_redirects: bool,
+}
+
+impl HttpStep {
+    /// Whether one of its credentials is kept by a provider that the file names.
+    fn names_a_secret(&self) -> bool {
+        let mut pieces = self.headers.iter().flat_map(|(_, pieces)| pieces);
+        pieces.any(|piece| matches!(piece, CredentialPiece::Credential(name) if name.contains("://")))
+    }
 }
 
 /// What an `http.request` sends.

@@ -236,7 +236,7 @@ impl Platform {
 
     async fn look_into(&self, actor: &Actor, opened: Opened) -> Result<BundleChecked> {
         let Opened { files, reading, parts } = opened;
-        let people = People::read(self, actor.tenant(), actor.person()).await?;
+        let people = People::read(self, actor, actor.person()).await?;
         let mut tx = self.parts().database.read(actor).await?;
         let set: Vec<String> = variables::for_start(&mut tx).await?.into_iter().map(|row| row.name).collect();
         let checked = check::checked(&mut tx, reading, None, &people).await?;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use agents::schema;
 use database::{Reads, credentials, providers, workflows as rows};
-use domain::{PersonId, Problem};
+use domain::{Actor, Permission, PersonId, Problem};
 use policy::{Role, TenantPolicy};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -16,7 +16,7 @@ use workflow::{
     Diagnostic, Parsed, Plan,
     needs::Needs,
     parse,
-    plan::{Approver, InputField, OutputField, Step, StepKind},
+    plan::{Approver, InputField, OutputField, Step, StepKind, Trigger, TriggerKind},
 };
 
 use crate::{
@@ -63,6 +63,8 @@ pub struct Checked {
     pub outputs: Vec<OutputShown>,
     /// What has to be there before a run can start, and whether it is. Empty while the file has errors.
     pub needs: Vec<Need>,
+    /// What starts a run besides a person. Empty while the file has errors.
+    pub triggers: Vec<TriggerShown>,
     /// Every fenced block that is no step, and why.
     pub blocks: Vec<Block>,
     /// All errors and hints, in the order of the file.
@@ -141,6 +143,19 @@ pub struct OutputShown {
     pub description: Option<String>,
 }
 
+/// Something that starts a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TriggerShown {
+    /// The word of the file for what it is, such as `schedule`.
+    pub kind: &'static str,
+    /// What it waits for: the times, the path, the name; may be empty.
+    pub detail: String,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// Whether runs are started by it: what is declared may be kept for a later version.
+    pub fires: bool,
+}
+
 /// What a workflow may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NeedKind {
@@ -152,6 +167,8 @@ pub enum NeedKind {
     Model,
     /// The tenant's default model.
     DefaultModel,
+    /// What whoever starts a run has to be allowed.
+    Permission,
     /// Something that files may ask for and no run can do yet.
     Feature,
     /// Somebody who holds a role and may decide.
@@ -201,6 +218,17 @@ impl From<&InputField> for InputShown {
             max: field.check.max,
             pattern: field.check.pattern.clone(),
             description: field.description.clone(),
+        }
+    }
+}
+
+impl From<&Trigger> for TriggerShown {
+    fn from(trigger: &Trigger) -> Self {
+        Self {
+            kind: trigger.kind.name(),
+            detail: trigger.kind.detail(),
+            enabled: trigger.enabled,
+            fires: trigger.kind == TriggerKind::Manual,
         }
     }
 }
@@ -476,12 +504,15 @@ pub(super) struct People {
     directory: Directory,
     /// Who writes the file and so decides nothing about it.
     author: Option<PersonId>,
+    /// Who looks, and may want to start it.
+    actor: Actor,
 }
 
 impl People {
-    pub(super) async fn read(platform: &Platform, tenant: domain::TenantId, author: Option<PersonId>) -> Result<Self> {
-        let policy = platform.policy(tenant).await?;
-        Ok(Self { platform: platform.clone(), policy, directory: Directory::read(platform, tenant).await?, author })
+    pub(super) async fn read(platform: &Platform, actor: &Actor, author: Option<PersonId>) -> Result<Self> {
+        let policy = platform.policy(actor.tenant()).await?;
+        let directory = Directory::read(platform, actor.tenant()).await?;
+        Ok(Self { platform: platform.clone(), policy, directory, author, actor: actor.clone() })
     }
 
     fn can_decide(&self, approver: &Approver) -> bool {
@@ -506,6 +537,12 @@ async fn needs<'a>(tx: &mut impl Reads<'a>, plan: &Plan, vars: &Map<String, Valu
         let place =
             if asked.step.is_empty() { String::new() } else { format!("The step {} on line {} asks for it. ", asked.step, asked.line) };
         push(NeedKind::Feature, &asked.what, Some(format!("{place}{NOT_YET}")));
+    }
+    // Who only reads starts nothing.
+    let may_matter = people.actor.may(Permission::WorkflowWrite) || people.actor.may(Permission::WorkflowExecute);
+    for permission in needs.permissions.iter().filter(|permission| may_matter && !people.actor.may(**permission)) {
+        let missing = "You do not hold this right: a run that you start would be refused or fail. Somebody who holds it can start it.";
+        push(NeedKind::Permission, permission.name(), Some(missing.to_owned()));
     }
     for name in &needs.vars {
         let missing = (!vars.contains_key(name)).then(|| "Set it under Variables.".to_owned());
@@ -575,6 +612,7 @@ pub(super) async fn checked<'a>(tx: &mut impl Reads<'a>, reading: Reading, store
         label: plan.and_then(|plan| plan.version.clone()),
         inputs: plan.iter().flat_map(|plan| &plan.inputs).map(InputShown::from).collect(),
         outputs: plan.iter().flat_map(|plan| &plan.outputs).map(OutputShown::from).collect(),
+        triggers: plan.iter().flat_map(|plan| &plan.declared.triggers).map(TriggerShown::from).collect(),
         mandate: plan.map(|plan| Mandate::of_plan(plan, &vars)),
         steps: parsed.outline,
         blocks: parsed.blocks,

@@ -37,7 +37,9 @@ pub use workflow::{
 };
 
 use check::People;
-pub use check::{Block, Checked, Excerpt, FieldType, Finding, InputShown, Need, NeedKind, OutputShown, RESERVED, Severity, StepOutline};
+pub use check::{
+    Block, Checked, Excerpt, FieldType, Finding, InputShown, Need, NeedKind, OutputShown, RESERVED, Severity, StepOutline, TriggerShown,
+};
 pub use database::RunStatus;
 
 /// Runs shown on the page of a workflow.
@@ -293,7 +295,7 @@ impl Platform {
 
         let plan = current.plan.as_deref().map(|plan| read_plan(plan, current.facts.id)).transpose()?;
         let reading = self.reading_beside(&current.source, &beside).await?;
-        let people = People::read(self, actor.tenant(), current.facts.saved_by).await?;
+        let people = People::read(self, actor, current.facts.saved_by).await?;
         let mut tx = self.parts().database.read(actor).await?;
         let checked = check::checked(&mut tx, reading, plan.as_ref(), &people).await?;
         drop(tx);

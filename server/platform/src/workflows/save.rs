@@ -190,7 +190,7 @@ impl Platform {
     }
 
     pub(super) async fn look_at(&self, actor: &Actor, reading: check::Reading) -> Result<Checked> {
-        let people = People::read(self, actor.tenant(), actor.person()).await?;
+        let people = People::read(self, actor, actor.person()).await?;
         let mut tx = self.parts().database.read(actor).await?;
         check::checked(&mut tx, reading, None, &people).await
     }

@@ -271,6 +271,8 @@ pub enum NeedKindJson {
     Model,
     /// A default model.
     DefaultModel,
+    /// A right of whoever starts a run.
+    Permission,
     /// Something that files may ask for and no run can do yet.
     Feature,
     /// Somebody who has a role.
@@ -423,6 +425,7 @@ impl From<NeedKind> for NeedKindJson {
             NeedKind::Credential => Self::Credential,
             NeedKind::Model => Self::Model,
             NeedKind::DefaultModel => Self::DefaultModel,
+            NeedKind::Permission => Self::Permission,
             NeedKind::Feature => Self::Feature,
             NeedKind::Role => Self::Role,
             NeedKind::Person => Self::Person,

@@ -1,7 +1,9 @@
 //! What a page shows of a file that was looked at: its steps, inputs and needs, the blocks that are no steps, and all that is
 //! wrong with it (`templates/workflows/_checked.html` and `_findings.html`).
 
-use platform::workflows::{Block, Checked, FieldType, Finding, InputShown, Need, NeedKind, OutputShown, Severity, StepOutline};
+use platform::workflows::{
+    Block, Checked, FieldType, Finding, InputShown, Need, NeedKind, OutputShown, Severity, StepOutline, TriggerShown,
+};
 use serde_json::Value;
 
 use crate::{
@@ -14,6 +16,7 @@ pub(crate) struct CheckedView {
     pub(crate) steps: Vec<StepLine>,
     pub(crate) inputs: Vec<InputLine>,
     pub(crate) outputs: Vec<OutputLine>,
+    pub(crate) triggers: Vec<TriggerLine>,
     pub(crate) needs: Vec<NeedLine>,
     pub(crate) missing: usize,
     pub(crate) blocks: Vec<BlockLine>,
@@ -45,6 +48,14 @@ pub(crate) struct OutputLine {
     pub(crate) name: String,
     pub(crate) kind: &'static str,
     pub(crate) description: String,
+}
+
+/// What starts a run.
+pub(crate) struct TriggerLine {
+    pub(crate) kind: &'static str,
+    pub(crate) detail: String,
+    /// Why nothing starts by it; empty when something does.
+    pub(crate) idle: &'static str,
 }
 
 /// One thing that has to be there.
@@ -90,13 +101,14 @@ impl CheckedView {
     }
 
     fn of(checked: Checked, place: impl Fn(&str) -> String) -> Self {
-        let Checked { steps, inputs, outputs, needs, blocks, findings, .. } = checked;
+        let Checked { steps, inputs, outputs, triggers, needs, blocks, findings, .. } = checked;
         let (errors, hints): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(|finding| finding.severity == Severity::Error);
         let needs: Vec<NeedLine> = needs.into_iter().map(|need| need_line(need, &place)).collect();
         Self {
             steps: steps.into_iter().enumerate().map(|(index, step)| step_line(index + 1, step)).collect(),
             inputs: inputs.iter().map(input_line).collect(),
             outputs: outputs.into_iter().map(output_line).collect(),
+            triggers: triggers.into_iter().map(trigger_line).collect(),
             missing: needs.iter().filter(|need| !need.missing.is_empty()).count(),
             needs,
             blocks: blocks.into_iter().map(block_line).collect(),
@@ -139,6 +151,27 @@ fn step_line(number: usize, step: StepOutline) -> StepLine {
         what: what.join(" · "),
         condition: step.condition.as_deref().map(text::in_line).unwrap_or_default(),
         tags,
+    }
+}
+
+fn trigger_line(trigger: TriggerShown) -> TriggerLine {
+    TriggerLine {
+        kind: match trigger.kind {
+            "manual" => "A person or a program",
+            "schedule" => "A schedule",
+            "webhook" => "A webhook",
+            "event" => "An event",
+            "file_watch" => "A change of files",
+            "queue" => "A message in a queue",
+            "email" => "A mail",
+            other => other,
+        },
+        detail: text::in_line(&trigger.detail),
+        idle: match (trigger.enabled, trigger.fires) {
+            (false, _) => "It is switched off.",
+            (true, false) => "It is kept, and does not start runs yet.",
+            (true, true) => "",
+        },
     }
 }
 
@@ -217,6 +250,7 @@ fn need_line(need: Need, place: impl Fn(&str) -> String) -> NeedLine {
         NeedKind::Credential => ("Credential", "/credentials"),
         NeedKind::Model => ("Model", "/providers"),
         NeedKind::DefaultModel => ("A default model", "/providers"),
+        NeedKind::Permission => ("The right", "/roles"),
         NeedKind::Feature => ("What no run can do yet", ""),
         NeedKind::Role => ("Somebody who decides with the role", "/members"),
         NeedKind::Person => ("Somebody who decides", "/members"),
@@ -293,6 +327,11 @@ pub(crate) mod tests {
                 Need { kind: NeedKind::Credential, name: "payment-desk".to_owned(), missing: None },
                 Need { kind: NeedKind::Variable, name: "payments_url".to_owned(), missing: Some("Set it under Variables.".to_owned()) },
             ],
+            triggers: vec![
+                TriggerShown { kind: "manual", detail: String::new(), enabled: true, fires: true },
+                TriggerShown { kind: "schedule", detail: "0 7 * * MON-FRI Europe/Berlin".to_owned(), enabled: true, fires: false },
+                TriggerShown { kind: "webhook", detail: "POST incidents".to_owned(), enabled: false, fires: false },
+            ],
             blocks: vec![Block {
                 line: 48,
                 language: "json".to_owned(),
@@ -331,6 +370,8 @@ pub(crate) mod tests {
         assert_eq!(view.steps[1].what, "approval · role:approver");
         assert_eq!((view.missing, view.needs[1].href.as_str(), view.needs[0].href.as_str()), (1, "/t/acme/variables", ""));
         assert_eq!((view.error_count().as_str(), view.hints.len()), ("1 error", 1));
+        let idle: Vec<&str> = view.triggers.iter().map(|trigger| trigger.idle).collect();
+        assert_eq!(idle, ["", "It is kept, and does not start runs yet.", "It is switched off."]);
         let words = |pieces: &[Piece]| pieces.iter().map(|piece| piece.text.as_str()).collect::<String>();
         assert_eq!(words(&view.errors[0].message), "Unknown key inptu.");
         assert_eq!(words(&view.errors[0].suggestion), "Did you mean inputs?");

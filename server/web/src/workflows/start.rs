@@ -194,8 +194,9 @@ async fn start_view(grant: &Grant<WorkflowExecute>, shown: WorkflowShown, sent: 
     let state = shown.current.state;
     let href = grant.path(&format!("/workflows/{}", shown.slug));
     let checked = shown.checked;
-    // Who decides is found when somebody is asked; everything else has to be there before a run is accepted.
-    let stops = |kind| !matches!(kind, NeedKind::Role | NeedKind::Person);
+    // Who decides is found when somebody is asked, and a right is asked for at the call that takes it; everything else has to be
+    // there before a run is accepted.
+    let stops = |kind| !matches!(kind, NeedKind::Role | NeedKind::Person | NeedKind::Permission);
     let mut missing: Vec<String> = checked
         .missing()
         .filter(|need| stops(need.kind))

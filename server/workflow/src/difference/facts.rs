@@ -14,7 +14,7 @@ use crate::{
     permissions,
     plan::{
         AfterRefusal, ApprovalStep, Approver, CredentialPiece, FieldCheck, HttpStep, InputField, Per, Plan, Quorum, Risk, Step, StepKind,
-        TRY_BODY,
+        TRY_BODY, Trigger,
         tree::{NodeId, Order, Place, Tree},
     },
 };
@@ -248,7 +248,21 @@ fn said(plan: &Plan) -> BTreeMap<&'static str, String> {
         ("author", optional(&plan.author)),
         ("version", optional(&plan.version)),
         ("tags", plan.tags.join(", ")),
+        ("list of triggers", plan.declared.triggers.iter().map(trigger).collect::<Vec<_>>().join(", ")),
+        ("list of what it asks for", asked(plan)),
     ])
+}
+
+fn trigger(trigger: &Trigger) -> String {
+    let off = if trigger.enabled { "" } else { " (off)" };
+    format!("{} {}", trigger.kind.name(), trigger.kind.detail()).trim_end().to_owned() + off
+}
+
+/// What the file declares besides its steps, part by part.
+fn asked(plan: &Plan) -> String {
+    let Value::Object(mut declared) = written(&plan.declared) else { return String::new() };
+    declared.shift_remove("triggers");
+    declared.iter().map(|(name, part)| format!("{name} {part}")).collect::<Vec<_>>().join(", ")
 }
 
 fn credentials_of(http: &HttpStep) -> impl Iterator<Item = &str> {

@@ -29,6 +29,8 @@ pub(super) struct Context {
     pub(super) opaque: HashMap<String, Opaque>,
     /// The questions that stand before steps: their ids, the steps and their lines.
     pub(super) gates: Vec<(String, String, u32)>,
+    /// Whether what the front matter says of failing steps was found wrong, which is told once.
+    pub(super) default_policy_is_wrong: bool,
     /// The lines of the ids given so far.
     ids: HashMap<String, u32>,
     /// The step that is read at the moment.

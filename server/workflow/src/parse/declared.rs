@@ -9,11 +9,13 @@ use super::{
     diagnostic::{Report, nearest},
     fields::{Fields, required, take_from_either},
     scalar::{self, short},
-    steps,
-    template::{self, CREDENTIAL},
+    steps, template,
     yaml::{Content, Entry, Node},
 };
-use crate::plan::{Declared, Feature, Need, Requirements, Support, TemplateValue, Tool, Trigger, TriggerKind};
+use crate::{
+    inputs::fits,
+    plan::{Declared, Feature, FileChange, InputField, Need, Requirements, Support, TemplateValue, Tool, Trigger, TriggerKind, numbers},
+};
 
 /// The most triggers, tools and agents that a file may declare, and the most requirements of one kind.
 const MOST: usize = 100;
@@ -26,6 +28,9 @@ const SUPPORT: &[(&str, Support)] = &[
 ];
 
 const NEEDS: [(&str, Need); 3] = [("required", Need::Required), ("recommended", Need::Recommended), ("optional", Need::Optional)];
+
+const CHANGES: &[(&str, FileChange)] =
+    &[("created", FileChange::Created), ("modified", FileChange::Modified), ("deleted", FileChange::Deleted), ("moved", FileChange::Moved)];
 
 /// The kinds of triggers, as files write them.
 const KINDS: &[&str] = &["manual", "schedule", "webhook", "event", "file_watch", "queue", "email"];
@@ -101,7 +106,12 @@ fn features(report: &mut Report, entry: &Entry) -> Vec<Feature> {
 fn compatibility(report: &mut Report, entry: &Entry, declared: &mut Declared) {
     let Some(mut fields) = Fields::of(report, "compatibility", &entry.node) else { return };
     if let Some(entry) = fields.take(report, "min_version", &[]) {
-        declared.min_version = scalar::name(report, "min_version", &entry.node).map(str::to_owned);
+        let version = scalar::name(report, "min_version", &entry.node);
+        if let Some(text) = version.filter(|text| numbers(text).is_none()) {
+            let message = format!("`min_version` is a version such as `0.1.0`, not `{}`", short(text));
+            report.error(entry.node.place, "wrong_type", message);
+        }
+        declared.min_version = version.map(str::to_owned);
     }
     if let Some(entry) = fields.take(report, "agents", &[])
         && let Some(mut fields) = Fields::of(report, "agents", &entry.node)
@@ -127,7 +137,7 @@ fn tool(report: &mut Report, entry: &Entry) -> Option<Tool> {
     if named.is_none() {
         required(report, entry.key_place, "tool", "a tool", help.to_owned());
     }
-    let auth = fields.take(report, "auth", &[]).and_then(|entry| handle(report, entry));
+    let auth = fields.take(report, "auth", &[]).and_then(|entry| template::handle(report, entry));
     let options = match fields.take(report, "options", &[]) {
         Some(entry) => {
             let entries = Fields::of(report, "options", &entry.node)?.rest();
@@ -142,24 +152,6 @@ fn tool(report: &mut Report, entry: &Entry) -> Option<Tool> {
 /// Further keys as they are written.
 fn details(report: &mut Report, entries: Vec<&Entry>) -> Vec<(String, Value)> {
     entries.into_iter().filter_map(|entry| Some((entry.key.clone(), scalar::json(report, &entry.node)?))).collect()
-}
-
-/// The name of a credential: only a handle can be written, never a secret.
-fn handle(report: &mut Report, entry: &Entry) -> Option<String> {
-    let text = scalar::written_text(report, &entry.key, &entry.node)?;
-    let name = text
-        .strip_prefix(CREDENTIAL)
-        .filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')));
-    if name.is_none() {
-        let help = "store it under Credentials and write `cred://its-name`".to_owned();
-        report.error_with(
-            entry.node.place,
-            "secret_in_file",
-            format!("`{}` names a credential, and no secret stands in a file", entry.key),
-            help,
-        );
-    }
-    name.map(str::to_owned)
 }
 
 /// A list of words, or one.
@@ -199,8 +191,16 @@ impl Placed for Entry {
     }
 }
 
-/// Reads a list of triggers, or one, and adds them; `inputs` are the names that a workflow takes.
-pub(super) fn triggers(context: &mut Context, node: &Node, inputs: &[String], into: &mut Vec<Trigger>) {
+/// What triggers are held against.
+pub(super) struct Inputs<'i> {
+    /// Those that could be read.
+    pub(super) fields: &'i [InputField],
+    /// The names of all, also of those that could not be read.
+    pub(super) names: &'i [String],
+}
+
+/// Reads a list of triggers, or one, and adds them.
+pub(super) fn triggers(context: &mut Context, node: &Node, inputs: &Inputs<'_>, into: &mut Vec<Trigger>) {
     let items: &[Node] = match &node.content {
         Content::List(items) => items,
         Content::Map(_) => std::slice::from_ref(node),
@@ -216,9 +216,9 @@ pub(super) fn triggers(context: &mut Context, node: &Node, inputs: &[String], in
     }
 }
 
-fn trigger(context: &mut Context, node: &Node, inputs: &[String]) -> Option<Trigger> {
+fn trigger(context: &mut Context, node: &Node, inputs: &Inputs<'_>) -> Option<Trigger> {
     let report = &mut context.report;
-    let mut fields = Fields::of(report, "triggers", node)?;
+    let mut fields = Fields::of(report, "a trigger", node)?;
     let Some(kind) = fields.take(report, "type", &[]) else {
         required(report, node.place, "type", "a trigger", "add `type: manual`, `type: schedule` or `type: webhook`".to_owned());
         return None;
@@ -243,28 +243,133 @@ fn trigger(context: &mut Context, node: &Node, inputs: &[String]) -> Option<Trig
         "manual" => Some(TriggerKind::Manual),
         "schedule" => schedule(report, &mut fields, &mut nested, kind),
         "webhook" => webhook(report, &mut fields, &mut nested, kind),
-        _ => {
-            let entries = fields.rest().into_iter().chain(nested.rest()).collect();
-            let options = details(report, entries);
-            Some(match word {
-                "event" => TriggerKind::Event { options },
-                "file_watch" => TriggerKind::FileWatch { options },
-                "queue" => TriggerKind::Queue { options },
-                _ => TriggerKind::Email { options },
-            })
-        }
+        _ => further(context, word, &mut Keys { fields: &mut fields, nested: &mut nested }, kind),
     };
+    let report = &mut context.report;
     let whose = format!("a trigger of type `{word}`");
     fields.finish(report, &whose);
     nested.finish(report, &whose);
     if word != "manual" && enabled == Some(true) {
         report.hint(kind.node.place, "starts_nothing_yet", format!("{whose} is kept, and starts no runs yet"), None);
     }
-    let inputs = match mapping {
-        Some(entry) => input_mapping(context, entry, inputs)?,
-        None => Vec::new(),
+    let given = match mapping {
+        Some(entry) => Some(input_mapping(context, entry, inputs)?),
+        None => None,
     };
-    Some(Trigger { kind: found?, enabled: enabled?, inputs, line: node.place.line })
+    let found = found?;
+    lacking(&mut context.report, kind, &found, given.as_deref(), inputs)?;
+    Some(Trigger { kind: found, enabled: enabled?, inputs: given.unwrap_or_default(), line: node.place.line })
+}
+
+/// Reports inputs that a run would lack. What comes in is the inputs, unless a mapping says otherwise; nothing comes in with the clock.
+fn lacking(
+    report: &mut Report,
+    kind: &Entry,
+    trigger: &TriggerKind,
+    given: Option<&[(String, TemplateValue)]>,
+    inputs: &Inputs<'_>,
+) -> Option<()> {
+    let (says_all, key) = match trigger {
+        TriggerKind::Manual => (false, "inputs"),
+        TriggerKind::Schedule { .. } => (true, "inputs"),
+        _ => (given.is_some(), "input_mapping"),
+    };
+    let has = |name: &str| given.unwrap_or_default().iter().any(|(given, _)| given == name);
+    let missing = inputs.fields.iter().filter(|field| says_all && field.required && !has(&field.name));
+    let missing: Vec<String> = missing.map(|field| format!("`{}`", field.name)).collect();
+    if missing.is_empty() {
+        return Some(());
+    }
+    let message = format!("a run that this starts would lack {}", missing.join(", "));
+    let help = format!("add them below `{key}:`, or give them defaults");
+    report.error_with(kind.node.place, "trigger_inputs_missing", message, help);
+    None
+}
+
+/// The keys of a trigger, flat or below `config`.
+struct Keys<'k, 'n> {
+    fields: &'k mut Fields<'n>,
+    nested: &'k mut Fields<'n>,
+}
+
+impl<'n> Keys<'_, 'n> {
+    fn take(&mut self, report: &mut Report, key: &'static str, others: &[&'static str]) -> Option<&'n Entry> {
+        take_from_either(report, [&mut *self.fields, &mut *self.nested], key, others)
+    }
+
+    fn name(&mut self, report: &mut Report, key: &'static str, others: &[&'static str]) -> Option<String> {
+        let entry = self.take(report, key, others)?;
+        scalar::name(report, key, &entry.node).map(str::to_owned)
+    }
+
+    fn needed(&mut self, report: &mut Report, key: &'static str, others: &[&'static str], of: (&str, &Node, &str)) -> Option<&'n Entry> {
+        let entry = self.take(report, key, others);
+        let (whose, node, help) = of;
+        if entry.is_none() {
+            required(report, node.place, key, whose, help.to_owned());
+        }
+        entry
+    }
+
+    fn texts(&mut self, report: &mut Report, key: &'static str, others: &[&'static str]) -> Option<Vec<String>> {
+        match self.take(report, key, others) {
+            Some(entry) => steps::texts(report, entry),
+            None => Some(Vec::new()),
+        }
+    }
+}
+
+/// Triggers that are told of by name, by folder, by queue and by address.
+fn further(context: &mut Context, word: &str, keys: &mut Keys<'_, '_>, kind: &Entry) -> Option<TriggerKind> {
+    let report = &mut context.report;
+    let whose = format!("a trigger of type `{word}`");
+    let needed = |help: &'static str| (whose.as_str(), &kind.node, help);
+    Some(match word {
+        "event" => {
+            let event = keys.needed(report, "event", &["event_type", "name", "topic"], needed("add `event:` with its name"));
+            let event = event.and_then(|entry| scalar::name(report, "event", &entry.node)).map(str::to_owned);
+            let source = keys.name(report, "source", &[]);
+            let filter = match keys.take(report, "filter", &["condition"]) {
+                Some(entry) => Some(seen(context, |context| template::all_of(context, "filter", &entry.node))?),
+                None => None,
+            };
+            TriggerKind::Event { event: event?, source, filter }
+        }
+        "file_watch" => {
+            let path = keys.needed(report, "path", &["watch_path"], needed("add `path:` with the folder that is watched"));
+            let path = path.and_then(|entry| scalar::name(report, "path", &entry.node)).map(str::to_owned);
+            let patterns = keys.texts(report, "patterns", &["pattern"]);
+            let ignore = keys.texts(report, "ignore", &["ignore_patterns", "exclude"]);
+            let events = keys.take(report, "events", &[]).map(|entry| changes(report, entry));
+            let recursive = keys.take(report, "recursive", &[]).and_then(|entry| scalar::boolean(report, "recursive", &entry.node));
+            let debounce = keys.take(report, "debounce", &[]).and_then(|entry| scalar::duration(report, "debounce", &entry.node));
+            let events = match events {
+                Some(events) => events?,
+                None => Vec::new(),
+            };
+            let recursive = recursive.unwrap_or(false);
+            TriggerKind::FileWatch { path: path?, patterns: patterns?, ignore: ignore?, events, recursive, debounce }
+        }
+        "queue" => {
+            let queue = keys.needed(report, "queue", &["queue_name", "name"], needed("add `queue:` with its name"));
+            let queue = queue.and_then(|entry| scalar::name(report, "queue", &entry.node)).map(str::to_owned);
+            TriggerKind::Queue { provider: keys.name(report, "provider", &["backend"]), queue: queue? }
+        }
+        _ => {
+            let address = keys.name(report, "address", &["to", "mailbox"]);
+            let from = keys.texts(report, "from", &[]);
+            TriggerKind::Email { subject: keys.name(report, "subject", &[]), address, from: from? }
+        }
+    })
+}
+
+fn changes(report: &mut Report, entry: &Entry) -> Option<Vec<FileChange>> {
+    let items = match &entry.node.content {
+        Content::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(&entry.node),
+    };
+    let changes: Vec<_> = items.iter().map(|item| scalar::word(report, "events", item, CHANGES, &[])).collect();
+    changes.into_iter().collect()
 }
 
 fn schedule<'n>(report: &mut Report, fields: &mut Fields<'n>, nested: &mut Fields<'n>, kind: &Entry) -> Option<TriggerKind> {
@@ -351,48 +456,56 @@ fn webhook<'n>(report: &mut Report, fields: &mut Fields<'n>, nested: &mut Fields
         None => "POST",
     };
     let secret = match secret {
-        Some(entry) => Some(handle(report, entry)?),
+        Some(entry) => Some(template::handle(report, entry)?),
         None => None,
     };
     let provider = provider.and_then(|entry| scalar::name(report, "provider", &entry.node)).map(str::to_owned);
     Some(TriggerKind::Webhook { path: text.to_owned(), method: method.to_owned(), secret, provider })
 }
 
-/// What a run is given: known inputs, by expressions that see what started it.
-fn input_mapping(context: &mut Context, entry: &Entry, inputs: &[String]) -> Option<Vec<(String, TemplateValue)>> {
-    let entries = Fields::of(&mut context.report, "input_mapping", &entry.node)?.rest();
-    let mut complete = true;
-    let mut mapping = Vec::new();
-    for entry in bounded(&mut context.report, entries) {
-        if !inputs.contains(&entry.key) {
-            let help = nearest(&entry.key, inputs.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
-            context.report.error_with(
-                entry.key_place,
-                "unknown_input",
-                format!("`{}` is no input of this workflow", short(&entry.key)),
-                help,
-            );
-            complete = false;
+/// Reads something that is evaluated when a trigger fires: before there is a run.
+fn seen<T>(context: &mut Context, read: impl FnOnce(&mut Context) -> Option<T>) -> Option<T> {
+    let before = context.uses.len();
+    let value = read(context);
+    let mut sound = true;
+    for used in context.uses.split_off(before) {
+        if SEEN.contains(&used.root.as_str()) {
+            continue;
         }
-        let before = context.uses.len();
-        let value = template::value(context, &entry.node);
-        for used in context.uses.split_off(before) {
-            if !SEEN.contains(&used.root.as_str()) {
-                let message = format!(
-                    "nothing is called `{}` where a trigger starts a run: there are `trigger`, `vars` and `tenant`",
-                    short(&used.root)
-                );
-                context.report.error(used.place, "undefined_name", message);
-                complete = false;
-            } else if used.root == "vars" {
-                // Whether the variable is set is for the start to say.
-                context.uses.push(used);
-            }
-        }
-        match value {
-            Some(value) => mapping.push((entry.key.clone(), value)),
-            None => complete = false,
-        }
+        sound = false;
+        let message =
+            format!("nothing is called `{}` where a trigger starts a run: there are `trigger`, `vars` and `tenant`", short(&used.root));
+        let is_part = matches!(used.root.as_str(), "body" | "headers" | "query" | "payload");
+        let help = is_part.then(|| format!("did you mean `trigger.{}`?", used.root));
+        context.report.error_with(used.place, "undefined_name", message, help);
     }
-    complete.then_some(mapping)
+    value.filter(|_| sound)
+}
+
+/// What a run is given: known inputs, by expressions that see what started it.
+fn input_mapping(context: &mut Context, entry: &Entry, inputs: &Inputs<'_>) -> Option<Vec<(String, TemplateValue)>> {
+    let entries = Fields::of(&mut context.report, &entry.key, &entry.node)?.rest();
+    let entries = bounded(&mut context.report, entries);
+    let pairs: Vec<_> = entries.into_iter().map(|entry| mapped(context, entry, inputs)).collect();
+    pairs.into_iter().collect()
+}
+
+fn mapped(context: &mut Context, entry: &Entry, inputs: &Inputs<'_>) -> Option<(String, TemplateValue)> {
+    let is_input = inputs.names.contains(&entry.key);
+    if !is_input {
+        let help = nearest(&entry.key, inputs.names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+        let message = format!("`{}` is no input of this workflow", short(&entry.key));
+        context.report.error_with(entry.key_place, "unknown_input", message, help);
+    }
+    let value = seen(context, |context| template::value(context, &entry.node))?;
+    let field = inputs.fields.iter().find(|field| field.name == entry.key);
+    // What is written out is known to fit, or not to.
+    if let (TemplateValue::Literal(literal), Some(field)) = (&value, field)
+        && !literal.is_null()
+        && let Err(problem) = fits(&field.check, literal)
+    {
+        context.report.error(entry.node.place, "wrong_type", format!("the input `{}` {problem}", entry.key));
+        return None;
+    }
+    is_input.then(|| (entry.key.clone(), value))
 }

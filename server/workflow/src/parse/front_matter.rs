@@ -8,8 +8,7 @@ use super::{
     declarations, declared,
     diagnostic::Report,
     fields::{Fields, required},
-    limits,
-    scalar::{self, short},
+    limits, scalar,
     source::Place,
     yaml::{Content, Entry, Node},
 };
@@ -46,6 +45,8 @@ pub(super) struct Header {
     pub(super) time_limit: Option<Duration>,
     pub(super) max_retries: Option<u32>,
     pub(super) default_model: Option<String>,
+    /// What follows a failure of a step that does not say.
+    pub(super) on_error: Option<Entry>,
     pub(super) declared: Declared,
 }
 
@@ -112,11 +113,12 @@ pub(super) fn read<'n>(context: &mut Context, node: &'n Node, continuations: &'n
     }
     header.input_names = declarations.inputs.iter().map(|entry| entry.key.clone()).collect();
     header.output_names = declarations.outputs.iter().map(|entry| (entry.key.clone(), entry.key_place)).collect();
+    header.inputs = declarations::inputs(context, &declarations.inputs);
     let further = continuations.iter().filter(|continuation| continuation.section == "triggers").map(|continuation| &continuation.node);
     for node in triggers.map(|entry| &entry.node).into_iter().chain(further) {
-        declared::triggers(context, node, &header.input_names, &mut header.declared.triggers);
+        let inputs = declared::Inputs { fields: &header.inputs, names: &header.input_names };
+        declared::triggers(context, node, &inputs, &mut header.declared.triggers);
     }
-    header.inputs = declarations::inputs(context, &declarations.inputs);
     (header, declarations)
 }
 
@@ -220,28 +222,10 @@ fn execution(report: &mut Report, entry: &Entry, header: &mut Header) {
     header.time_limit = fields.take(report, "timeout", &[]).and_then(|entry| scalar::positive_duration(report, "timeout", &entry.node));
     header.max_retries = fields.take(report, "max_retries", &[]).and_then(|entry| limits::max_retries(report, entry));
     if let Some(entry) = fields.take(report, "error_handling", &["on_error"]) {
-        on_error(report, entry);
+        // Each step reads it that says nothing itself.
+        header.on_error = Some(Entry { key: "error_handling".to_owned(), ..entry.clone() });
     }
     fields.finish(report, "`execution`");
-}
-
-/// `stop` is what happens anyway; everything else cannot be run yet.
-pub(super) fn on_error(report: &mut Report, entry: &Entry) {
-    let more = || format!("`{}` with more than `stop`", entry.key);
-    match &entry.node.content {
-        Content::Map(entries) => {
-            let action = entries.iter().find(|entry| entry.key == "action").and_then(|entry| entry.node.scalar());
-            match action.map(|action| action.text.as_str()) {
-                Some("stop") if entries.len() == 1 => {}
-                Some(action) if action != "stop" => report.not_supported(entry.key_place, format!("`{}: {}`", entry.key, short(action))),
-                _ => report.not_supported(entry.key_place, more()),
-            }
-        }
-        Content::List(_) => report.not_supported(entry.key_place, more()),
-        _ => {
-            let _: Option<()> = scalar::word(report, &entry.key, &entry.node, &[("stop", ())], &["continue", "rollback", "fallback"]);
-        }
-    }
 }
 
 /// The first key that shows a file to be a graph, if it is one.

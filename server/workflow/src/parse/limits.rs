@@ -17,13 +17,13 @@ const ATTEMPTS: u32 = 3;
 
 /// The `budget` of the front matter.
 pub(super) fn budget(report: &mut Report, entry: &Entry) -> Option<StepOrRunBudget> {
-    let (limit, per) = read_budget(report, entry)?;
-    Some(StepOrRunBudget { limit, per: per.map_or(Per::Run, |(_, per)| per), on_limit: OnLimit::Block })
+    let (limit, per, on_limit) = read_budget(report, entry)?;
+    Some(StepOrRunBudget { limit, per: per.map_or(Per::Run, |(_, per)| per), on_limit })
 }
 
-/// The `budget` of a step.
-pub(super) fn step_budget(report: &mut Report, entry: &Entry) -> Option<Money> {
-    let (limit, per) = read_budget(report, entry)?;
+/// The `budget` of a step, and what happens at it.
+pub(super) fn step_budget(report: &mut Report, entry: &Entry) -> Option<(Money, OnLimit)> {
+    let (limit, per, on_limit) = read_budget(report, entry)?;
     if let Some((entry, Per::Run)) = per {
         report.error_with(
             entry.node.place,
@@ -33,11 +33,13 @@ pub(super) fn step_budget(report: &mut Report, entry: &Entry) -> Option<Money> {
         );
         return None;
     }
-    Some(limit)
+    Some((limit, on_limit))
 }
 
-/// The limit, and the `per` with its entry.
-fn read_budget<'n>(report: &mut Report, entry: &'n Entry) -> Option<(Money, Option<(&'n Entry, Per)>)> {
+/// A budget as it is written: the limit, the `per` with its entry, and what happens at the limit.
+type Written<'n> = (Money, Option<(&'n Entry, Per)>, OnLimit);
+
+fn read_budget<'n>(report: &mut Report, entry: &'n Entry) -> Option<Written<'n>> {
     if let Some(scalar) = entry.node.scalar().filter(|scalar| !scalar.is_null()) {
         let help = Money::from_dollars(&scalar.text).is_ok().then(|| format!("write `budget: {{limit: {}}}`", scalar.text));
         report.error_with(entry.node.place, "wrong_type", "`budget` is a mapping with a `limit`", help);
@@ -48,15 +50,18 @@ fn read_budget<'n>(report: &mut Report, entry: &'n Entry) -> Option<(Money, Opti
     let per = fields.take(report, "per", &[]);
     let words = [("run", Per::Run), ("step", Per::Step)];
     let per = per.and_then(|entry| Some((entry, scalar::word(report, "per", &entry.node, &words, &[])?)));
-    if let Some(entry) = fields.take(report, "on_limit", &[]) {
-        let _: Option<OnLimit> = scalar::word(report, "on_limit", &entry.node, &[("block", OnLimit::Block)], &["ask", "warn", "cheaper"]);
-    }
+    let words = [OnLimit::Block, OnLimit::Ask, OnLimit::Warn, OnLimit::Cheaper].map(|limit| (limit.word(), limit));
+    let on_limit = fields.take(report, "on_limit", &[]).map(|entry| scalar::word(report, "on_limit", &entry.node, &words, &[]));
     fields.finish(report, "a budget");
     let Some(limit) = limit else {
         required(report, entry.key_place, "limit", "a budget", "add the most it may cost in US dollars, such as `limit: 0.25`".to_owned());
         return None;
     };
-    Some((scalar::money(report, &limit.key, &limit.node)?, per))
+    let on_limit = match on_limit {
+        Some(on_limit) => on_limit?,
+        None => OnLimit::default(),
+    };
+    Some((scalar::money(report, &limit.key, &limit.node)?, per, on_limit))
 }
 
 /// How often a step is tried: its own `retry` or `max_retries`, else what the file says for all. `None` when

@@ -42,6 +42,7 @@ pub use bundle::{CONFIG_FILE, DeclaredTool, Linked, MAIN_FILES, ParsedBundle, Pr
 pub(crate) use data_yaml::yaml_value;
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Severity, nearest};
 pub use outline::StepOutline;
+pub(crate) use steps::kinds::actions;
 
 use blocks::Sorted;
 use bundle::Bundled;

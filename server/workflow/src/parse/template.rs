@@ -1,7 +1,7 @@
 //! Texts that are evaluated: templates, expressions, and values with templates inside.
 //!
-//! This is also the only place that knows `cred://`: written literally in a header it is a reference,
-//! anywhere else in a step it is an error, so that nobody believes a credential to be there.
+//! This is also the only place that knows `cred://` and `${secret:…}`: written literally in a header they are references,
+//! anywhere else in a step they are errors, so that nobody believes a credential to be there.
 
 use serde_json::Value;
 
@@ -9,14 +9,16 @@ use super::{
     context::Context,
     diagnostic::Report,
     scalar::{self, is_template},
-    yaml::{Content, Node},
+    yaml::{Content, Entry, Node},
 };
 use crate::{
     expression::{Expression, Reference, SyntaxError, Template, parse_condition},
     plan::{CredentialPiece, TemplateValue},
 };
 
-pub(super) const CREDENTIAL: &str = "cred://";
+const CREDENTIAL: &str = "cred://";
+/// How other tools of this family name a credential: `${secret:provider://path#key}`.
+const SECRET: &str = "${secret:";
 /// The longest header, in bytes: more than servers accept.
 const MAX_HEADER: usize = 16 * 1024;
 /// The most credentials in one header.
@@ -213,14 +215,13 @@ pub(super) fn header(context: &mut Context, label: &str, node: &Node) -> Option<
         context.report.error(node.place, "invalid_header", format!("the header `{label}` is one line of text"));
         return None;
     }
-    let credentials = text.matches(CREDENTIAL).count();
+    let credentials = text.matches(CREDENTIAL).count() + text.matches(SECRET).count();
     if text.len() > MAX_HEADER || credentials > MAX_CREDENTIALS {
         let message = format!("a header has at most {MAX_HEADER} bytes and {MAX_CREDENTIALS} credentials");
         context.report.error(node.place, "invalid_header", message);
         return None;
     }
     if credentials == 0 {
-        without_references(&mut context.report, node, text)?;
         return parsed(context, node, text).map(|template| vec![CredentialPiece::Text(template)]);
     }
     if text.contains("{%") || text.contains("{#") {
@@ -229,34 +230,85 @@ pub(super) fn header(context: &mut Context, label: &str, node: &Node) -> Option<
     }
     let mut pieces = Vec::new();
     let mut at = 0;
-    while let Some((before, after)) = text.get(at..).and_then(|rest| rest.split_once(CREDENTIAL)) {
-        let here = || node.place_at(at + before.len(), CREDENTIAL.len());
+    while let Some((before, reference)) = text.get(at..).and_then(next_reference) {
+        let here = at + before.len();
         if before.rfind("{{").is_some_and(|open| before.rfind("}}").is_none_or(|close| close < open)) {
             let message = "a credential cannot stand inside `{{ }}`: what comes out of an expression is data";
-            context.report.error(here(), "credential_misplaced", message);
+            context.report.error(node.place_at(here, CREDENTIAL.len()), "credential_misplaced", message);
             return None;
         }
+        let (name, length) = named_by(&mut context.report, node, here, reference)?;
+        if !before.is_empty() {
+            pieces.push(CredentialPiece::Text(piece(context, node, before, at)?));
+        }
+        pieces.push(CredentialPiece::Credential(name));
+        at = here + length;
+    }
+    if let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        pieces.push(CredentialPiece::Text(piece(context, node, rest, at)?));
+    }
+    Some(pieces)
+}
+
+/// What stands before the next reference to a credential, and the text from there.
+fn next_reference(text: &str) -> Option<(&str, &str)> {
+    let at = [CREDENTIAL, SECRET].into_iter().filter_map(|marker| text.find(marker)).min()?;
+    text.split_at_checked(at)
+}
+
+/// The credential that a reference at the beginning of a text names, and how long the reference is. `at` is where it stands in
+/// the text of the node.
+fn named_by(report: &mut Report, node: &Node, at: usize, text: &str) -> Option<(String, usize)> {
+    if let Some(after) = text.strip_prefix(CREDENTIAL) {
         let length = after.find(|sign: char| !(sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_'))).unwrap_or(after.len());
         let name = after.get(..length).unwrap_or_default();
         if name.is_empty() || length > 64 {
-            context.report.error_with(
-                here(),
+            report.error_with(
+                node.place_at(at, CREDENTIAL.len()),
                 "invalid_credential",
                 "a credential is named literally, with at most 64 letters, digits, `-` and `_`",
                 "write `cred://` and the name of the credential".to_owned(),
             );
             return None;
         }
-        if !before.is_empty() {
-            pieces.push(CredentialPiece::Text(piece(context, node, before, at)?));
+        return Some((name.to_owned(), CREDENTIAL.len() + length));
+    }
+    let inner = text.strip_prefix(SECRET).and_then(|after| after.split_once('}')).map_or("", |(inner, _)| inner);
+    let part = |part: &str, more: &[char]| {
+        !part.is_empty() && part.chars().all(|sign| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_') || more.contains(&sign))
+    };
+    let sound = inner
+        .split_once("://")
+        .and_then(|(provider, rest)| Some((provider, rest.split_once('#')?)))
+        .is_some_and(|(provider, (path, key))| part(provider, &[]) && part(path, &['/', '.']) && part(key, &['.']));
+    if !sound || inner.len() > 200 {
+        report.error_with(
+            node.place_at(at, SECRET.len()),
+            "invalid_credential",
+            "a secret is named literally, by its provider, its path and its key",
+            "write `${secret:vault://path#key}`, or `cred://` and the name of a credential".to_owned(),
+        );
+        return None;
+    }
+    Some((inner.to_owned(), SECRET.len() + inner.len() + 1))
+}
+
+/// The credential that a key names, which says nothing else. A secret itself is refused: a file is read by many and kept for ever.
+pub(super) fn handle(report: &mut Report, entry: &Entry) -> Option<String> {
+    let text = scalar::text(report, &entry.key, &entry.node)?.trim();
+    if text.starts_with(CREDENTIAL) || text.starts_with(SECRET) {
+        let (name, length) = named_by(report, &entry.node, 0, text)?;
+        if length == text.len() {
+            return Some(name);
         }
-        pieces.push(CredentialPiece::Credential(name.to_owned()));
-        at += before.len() + CREDENTIAL.len() + length;
     }
-    if let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        pieces.push(CredentialPiece::Text(piece(context, node, rest, at)?));
-    }
-    Some(pieces)
+    report.error_with(
+        entry.node.place,
+        "secret_in_file",
+        format!("`{}` names a credential, and no secret stands in a file", entry.key),
+        "store it under Credentials and write `cred://its-name`".to_owned(),
+    );
+    None
 }
 
 /// The template of a part of a node's text that begins at that offset.
@@ -284,8 +336,13 @@ fn without_references(report: &mut Report, node: &Node, text: &str) -> Option<()
         misplaced_credential(report, node);
         return None;
     }
-    if let Some(at) = text.find("${secret:") {
-        report.not_supported(node.place_at(at, "${secret:".len()), "`${secret:…}`");
+    if let Some(at) = text.find(SECRET) {
+        report.error_with(
+            node.place_at(at, SECRET.len()),
+            "credential_misplaced",
+            "a secret can only stand in a header of `http.request`; elsewhere it is not supported yet",
+            "put `${secret:…}` into `headers`".to_owned(),
+        );
         return None;
     }
     Some(())

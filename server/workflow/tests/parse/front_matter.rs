@@ -21,7 +21,6 @@ fn several_errors_are_told_at_once() {
              and has at most 64 of them; write `vendor-payment`",
             "2:32+4 unknown_key `nmae` is no key of `workflow`; did you mean `name`?",
             "4:18+6 unknown_value `nubmer` is no value of `type`; did you mean `number`?",
-            "5:33+3 not_supported `on_limit: ask` is not supported yet",
             "6:1+4 unknown_key `risk` is no key of the front matter; did you mean `risk_level`?",
             "10:9+12 unknown_action [a] there is no action `http.requets`; did you mean `http.request`?",
             "15:1+6 key_missing [b] `workflow.log` needs `message`; add `message:` below `inputs`",

@@ -263,8 +263,27 @@ fn a_credential_stands_in_a_header_and_nowhere_else() {
         &http("  headers: {A: \"{% if true %}cred://a{% endif %}\"}"),
         &["10:16+34 credential_misplaced [a] a header with a credential cannot have `{% %}` or `{# #}`"],
     );
-    errors(&http("  headers: {A: \"${secret:vault://a#b}\"}"), &["10:17+9 not_supported [a] `${secret:…}` is not supported yet"]);
     errors(&http("  headers: {A: \"cred://a {{ nope }}\"}"), &["10:29+4 undefined_name [a] nothing sets `nope`"]);
+}
+
+#[test]
+fn a_secret_of_a_provider_is_a_credential_too() {
+    let source = http("  headers: {A: \"Bearer ${secret:vault://team/pay.v2#api_key} cred://one\"}");
+    let StepKind::Http(request) = only_kind(&source) else { panic!("it is a request") };
+    let credential = |name: &str| CredentialPiece::Credential(name.to_owned());
+    assert_eq!((&request.headers[0].1[1], &request.headers[0].1[3]), (&credential("vault://team/pay.v2#api_key"), &credential("one")));
+    assert_eq!(not_yet(&source), ["`${secret:…}`"]);
+    let unnamed = "invalid_credential [a] a secret is named literally, by its provider, its path and its key; \
+                   write `${secret:vault://path#key}`, or `cred://` and the name of a credential";
+    for wrong in ["${secret:x}", "${secret:vault://x}", "${secret:vault://x#}", "${secret:vault://x#y", "${secret:vault://{{ run.id }}#y}"]
+    {
+        errors(&http(&format!("  headers: {{A: \"{wrong}\"}}")), &[&format!("10:17+9 {unnamed}")]);
+    }
+    errors(
+        &http("  json: {a: \"${secret:vault://a#b}\"}"),
+        &["10:14+9 credential_misplaced [a] a secret can only stand in a header of `http.request`; elsewhere it is not supported yet; \
+           put `${secret:…}` into `headers`"],
+    );
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! To add a kind: a word in [`TYPES`], the keys that name it in [`NAMED_BY`], and a reader in [`super`].
 
+use crate::data::describe;
+
 /// Values of `type`.
 pub(in crate::parse) const TYPES: &[&str] = &[
     "action", "agent", "script", "workflow", "if", "switch", "for_each", "while", "map", "filter", "reduce", "merge", "parallel", "try",
@@ -80,6 +82,11 @@ pub(super) const ACTIONS: &[&str] = &[
     "file.write",
     "mail.send",
 ];
+
+/// Every action that is built in.
+pub(crate) fn actions() -> impl Iterator<Item = &'static str> {
+    ACTIONS.iter().copied().chain(describe::actions())
+}
 
 /// Keys below which the steps of a kind that could not be read may set names of their own.
 pub(super) const SETTING_KEYS: &[&str] = &["output_variable", "output", "item_variable", "index_variable", "accumulator_variable"];

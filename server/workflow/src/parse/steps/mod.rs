@@ -29,7 +29,7 @@ mod parallel;
 mod repeat;
 mod wait;
 
-pub(super) use further::permissions;
+pub(super) use further::{permissions, texts};
 pub(super) use gate::check_gates;
 pub(super) use identity::{Identity, identify, is_step_id};
 pub(super) use list::{Member, arrange, read_list};
@@ -52,7 +52,7 @@ use super::{
 use crate::{
     data::{Action, describe},
     expression::Expression,
-    plan::{OnError, Retry, Step, StepKind},
+    plan::{OnError, OnLimit, Retry, Step, StepKind},
 };
 
 /// Reads a block.
@@ -124,6 +124,9 @@ struct Reader<'r> {
     following: Vec<Step>,
     /// What `retry` is when only `on_error` says it.
     retry: Option<Retry>,
+    /// Whether what the file says for all steps that fail is not for this one: it is done for another one that failed or was taken
+    /// back, or asks people.
+    stands_alone: bool,
 }
 
 impl<'r> Reader<'r> {
@@ -138,7 +141,19 @@ impl<'r> Reader<'r> {
         };
         let slot = context.outline.len();
         context.outline.push(outline.clone());
-        Self { context, header, outline, slot, identity, id, line, inputs_read: true, following: Vec::new(), retry: None }
+        Self {
+            context,
+            header,
+            outline,
+            slot,
+            identity,
+            id,
+            line,
+            inputs_read: true,
+            following: Vec::new(),
+            retry: None,
+            stands_alone: false,
+        }
     }
 
     /// The step, or what stands for one that was refused.
@@ -190,6 +205,7 @@ impl<'r> Reader<'r> {
         let kind = self.kind(named, &mut fields);
         let output_variable = self.output_variable(&mut fields);
         self.refuse_meaningless(named, kind.as_ref(), &mut fields);
+        self.stands_alone = self.stands_alone || matches!(named, Named::Approval);
         let policy = self.on_error(&mut fields);
         let gate = self.gate(&mut fields, matches!(named, Named::Approval), condition.as_ref());
         if let Some(gate) = &gate {
@@ -208,7 +224,8 @@ impl<'r> Reader<'r> {
         let idempotency_key = idempotency_key.and_then(|entry| template::template(self.context, "idempotency_key", &entry.node));
         let compensate = self.compensate(&mut fields);
         let (on_error, notify) = policy?;
-        let further = self.further(&mut fields, notify);
+        let (budget, on_limit) = budget.unzip();
+        let further = self.further(&mut fields, notify, on_limit.filter(|limit| *limit != OnLimit::Block));
         let depends_on = list::depends_on(&mut self.context.report, &mut fields);
         if self.inputs_read {
             let whose = format!("a step of kind `{}`", self.outline.kind);
@@ -305,7 +322,8 @@ impl<'r> Reader<'r> {
         self.context.inside.depth = outer.depth.saturating_add(1);
         self.context.inside.label = Some(label.to_owned());
         let before = self.context.enter(&identity.id, &id);
-        let member = Reader::new(self.context, self.header, identity, id, place.line).read(node);
+        let reader = Reader::new(self.context, self.header, identity, id, place.line);
+        let member = Reader { stands_alone: true, ..reader }.read(node);
         self.context.leave(before);
         self.context.inside = outer;
         if let Some(entry) = node.entry("depends_on") {
@@ -412,7 +430,7 @@ impl<'r> Reader<'r> {
     fn on_error(&mut self, fields: &mut Fields<'_>) -> Option<(OnError, Vec<String>)> {
         match fields.take(&mut self.context.report, "on_error", &["error_handling"]) {
             Some(entry) => self.policy(entry),
-            None => Some((OnError::Stop, Vec::new())),
+            None => Some(self.default_policy()),
         }
     }
 }

@@ -61,6 +61,19 @@ impl Reader<'_> {
         Some((policy?, notify))
     }
 
+    /// What `execution` of the front matter says for steps that say nothing. It is read for each of them anew, since what is done in
+    /// a step's stead is a step of its own; what is wrong with it is told once, and not as a part of a step.
+    pub(super) fn default_policy(&mut self) -> (OnError, Vec<String>) {
+        let stop = (OnError::Stop, Vec::new());
+        let Some(entry) = self.header.on_error.clone().filter(|_| !self.stands_alone && !self.context.default_policy_is_wrong) else {
+            return stop;
+        };
+        let errors = self.context.report.error_count();
+        let policy = self.policy(&entry);
+        self.context.default_policy_is_wrong = self.context.report.error_count() > errors;
+        policy.unwrap_or(stop)
+    }
+
     fn by_code(&mut self, entry: &Entry, items: &[Node], notify: &mut Vec<String>) -> Option<OnError> {
         if items.is_empty() {
             self.context.report.error(entry.node.place, "value_missing", format!("`{}` has no rule", entry.key));
