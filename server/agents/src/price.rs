@@ -64,6 +64,11 @@ pub fn ceiling(prompt_bytes: usize, messages: usize, max_tokens: u32, price: &Pr
     Money::for_units(input, dearer)?.checked_add(Money::for_units(max_tokens.into(), price.output)?)?.checked_add(Money::from_nanos(1))
 }
 
+/// The most tokens a call may take, read and written together; see [`ceiling`].
+pub fn most_tokens(prompt_bytes: usize, messages: usize, max_tokens: u32) -> Option<u64> {
+    input_bound(prompt_bytes, messages)?.checked_add(max_tokens.into())
+}
+
 fn input_bound(prompt_bytes: usize, messages: usize) -> Option<u64> {
     let messages = u64::try_from(messages).ok()?;
     u64::try_from(prompt_bytes).ok()?.checked_add(messages.checked_mul(TOKENS_PER_MESSAGE)?)?.checked_add(TOKENS_PER_CALL)

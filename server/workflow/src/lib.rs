@@ -14,6 +14,7 @@ pub mod core;
 pub mod coverage;
 pub mod data;
 pub mod difference;
+pub mod dry_run;
 pub mod event;
 pub mod expression;
 pub mod flow;

@@ -29,7 +29,7 @@ use workflow::{
 use crate::Platform;
 
 pub(crate) use credentials::host_of;
-pub(crate) use money::{TENANT_ACCOUNT, account_of_workflow, in_words};
+pub(crate) use money::{TENANT_ACCOUNT, account_of_workflow, in_words, most_of_attempt};
 
 /// The platform as the engine sees it.
 pub struct Execution {

@@ -5,7 +5,9 @@
 use std::{collections::HashMap, sync::Mutex};
 
 use agents::{ModelRequest, Price, openai, price};
-use database::{Batch, Charge as HoldCharge, HoldRequest, MemberRefused, ModelFacts, OverLimit, PeriodAccount, budgets::period_key};
+use database::{
+    Batch, Charge as HoldCharge, HoldRequest, MemberRefused, ModelFacts, OverLimit, PeriodAccount, budgets::period_key, providers::ModelRow,
+};
 use domain::{Entropy, HoldId, Money, RunId, TenantId, Timestamp, WorkflowId, call::Hold};
 use engine::RunContext;
 use workflow::{
@@ -154,7 +156,12 @@ fn choose_model(batch: &Batch<'_>, run: &RunContext, call: &ModelCall) -> Result
 }
 
 fn max_tokens(model: &ModelFacts, asked: Option<u32>) -> u32 {
-    let limit = u32::try_from(model.max_output_tokens).unwrap_or(u32::MAX);
+    within(model.max_output_tokens, asked)
+}
+
+/// The most tokens of an answer: what is asked for, within what the model gives.
+fn within(max_output_tokens: i64, asked: Option<u32>) -> u32 {
+    let limit = u32::try_from(max_output_tokens).unwrap_or(u32::MAX);
     asked.map_or(limit, |asked| asked.min(limit))
 }
 
@@ -163,15 +170,26 @@ const ESCAPED: u64 = 6;
 /// Bytes of a request around its texts: names of fields, numbers, the model's name.
 const AROUND: u64 = 2_048;
 
+/// The most bytes of a request whose texts have so many.
+fn request_bytes(texts: u64) -> usize {
+    usize::try_from(texts.saturating_mul(ESCAPED).saturating_add(AROUND)).unwrap_or(usize::MAX)
+}
+
+/// The most tokens and money that one attempt of a prompt takes, whose texts have so many bytes; each is nothing where it cannot be
+/// expressed or the price cannot be used.
+pub(crate) fn most_of_attempt(model: &ModelRow, texts: u64, asked: Option<u32>) -> (Option<u64>, Option<Money>) {
+    let (bytes, answer) = (request_bytes(texts), within(model.max_output_tokens, asked));
+    let price = Price::new(model.price.input, model.price.output, model.price.cached).ok();
+    (price::most_tokens(bytes, 2, answer), price.and_then(|price| price::ceiling(bytes, 2, answer, &price)))
+}
+
 /// The most that a covered prompt may cost in all its attempts: by its texts where they are known, else by the budget
 /// of the step or of the run.
 pub(super) fn most_of(batch: &Batch<'_>, run: &RunContext, prompt: &ModelUse, attempts: u32) -> Result<Money, String> {
     let model = find_model(batch, &run.plan, prompt.model.as_deref())?;
     let by_text = match prompt.prompt_bytes {
         Some(bytes) => {
-            let bytes = bytes.saturating_mul(ESCAPED).saturating_add(AROUND);
-            let once =
-                price::ceiling(usize::try_from(bytes).unwrap_or(usize::MAX), 2, max_tokens(model, prompt.max_tokens), &price_of(model)?);
+            let once = price::ceiling(request_bytes(bytes), 2, max_tokens(model, prompt.max_tokens), &price_of(model)?);
             once.and_then(|once| once.nanos().checked_mul(i64::from(attempts))).map(Money::from_nanos)
         }
         None => None,

@@ -1,9 +1,13 @@
-//! Runs: starting, showing and cancelling them. Lists of them are in `list`; what happened in one is told in
+//! Runs: starting, showing and cancelling them. One that is only thought through is in `dry_run`, what one may cost in `estimate`, and
+//! what both know of those that were in `past`. Lists of them are in `list`; what happened in one is told in
 //! `history`, why one waits in `waits`; following one is in `watch`, starting one once more in `repetition`,
 //! sending one a signal in `signal`.
 
+mod dry_run;
+mod estimate;
 mod history;
 mod list;
+mod past;
 mod repetition;
 mod signal;
 mod waits;
@@ -43,10 +47,13 @@ use crate::{
 use history::History;
 
 pub use database::{runs::Filter as RunFilter, workflows::NameRow as WorkflowName};
+pub use dry_run::{DryQuestion, DryRun, DryRunShown, DryStep, Outcome, SampleGiven};
+pub use estimate::{ENOUGH, Estimate, OfHistory, Spread, StepEstimate};
 pub use history::{RoundShown, SaidShown, Sending, SendingEnd, Spent};
 pub use list::LOOKED_THROUGH;
 pub use waits::Wait;
 pub use watch::Watch;
+pub use workflow::dry_run::{Choice, Source as SampleSource, bounds::Most};
 
 /// What a run is started with.
 #[derive(Debug, Clone)]

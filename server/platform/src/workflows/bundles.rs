@@ -208,7 +208,7 @@ pub(super) async fn put_beside(tx: &mut WriteTx<'_>, version: VersionId, files: 
 }
 
 /// What stands beside a version.
-pub(super) async fn beside<'a>(tx: &mut impl Reads<'a>, version: &Authorized<'_, WorkflowRead, VersionRow>) -> Result<Files> {
+pub(crate) async fn beside<'a>(tx: &mut impl Reads<'a>, version: &Authorized<'_, WorkflowRead, VersionRow>) -> Result<Files> {
     let rows = versions::files(tx, version).await?;
     if rows.is_empty() {
         return Ok(Files::default());

@@ -4,7 +4,7 @@
 //! Reading the file is `workflow`'s. Added here is what takes another room to know: whether a schema can be used, and
 //! whether an address that is written out may be called.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use agents::schema;
 use database::{Reads, credentials, providers, workflows as rows};
@@ -406,6 +406,11 @@ impl Reading {
             parsed.plan = None;
         }
         Self { parsed, findings }
+    }
+
+    /// What the file declares as samples for a dry run, by step.
+    pub(super) fn into_samples(self) -> BTreeMap<String, Value> {
+        self.parsed.samples
     }
 
     /// The plan as it is stored; nothing while the file has errors.

@@ -9,6 +9,8 @@ mod save;
 mod text;
 mod versions;
 
+use std::collections::BTreeMap;
+
 use database::{
     Reads, folders,
     workflows::{self as rows, LastRun, VersionListRow, VersionRow, WorkflowListRow, WorkflowRow},
@@ -18,6 +20,9 @@ use domain::{
     audit::{AuditEvent, AuditEvents},
     permission::{WorkflowDelete, WorkflowRead},
 };
+
+use serde_json::Value;
+use workflow::bundle::Files;
 
 use crate::{
     Error, Platform, Result,
@@ -239,6 +244,11 @@ fn saved_meanwhile() -> Error {
 }
 
 impl Platform {
+    /// What the file of a version declares as samples for a dry run, by step.
+    pub(crate) async fn declared_samples(&self, source: &str, beside: &Files) -> Result<BTreeMap<String, Value>> {
+        Ok(self.reading_beside(source, beside).await?.into_samples())
+    }
+
     /// The id of the workflow with this word in addresses. An id stands for itself: of one that was removed, runs are left.
     ///
     /// # Errors

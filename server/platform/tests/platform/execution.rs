@@ -1,6 +1,6 @@
 //! A run from its start to its end through the real engine, the real host and look-alike services on loopback.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::house::{Empty, House, empty, settings};
 use database::{RunStatus, workflows};
@@ -16,7 +16,7 @@ use platform::{
     Settings,
     approvals::{Outcome, Say},
     execution::Execution,
-    runs::{Given, RunShown, StepStanding, Waiting},
+    runs::{DryRun, Given, Outcome as DryOutcome, RunFilter, RunShown, SampleSource, StepStanding, Waiting},
 };
 use rehearsal::{Config, Rehearsal};
 use serde_json::{Map, json};
@@ -210,6 +210,74 @@ async fn a_run_waits_for_a_person_and_goes_on(stage: Stage) {
     assert_eq!(done.outputs, Some(json!({"payment_id": "approver@acme.example"})));
     assert_eq!(stage.rehearsal.invoice_book_stage().requests().len(), 2);
     stage.end().await;
+}
+
+async fn a_dry_run_takes_the_results_of_past_runs_and_calls_nothing(stage: Stage) {
+    let admin = stage.house.acme_admin().await;
+    stage.save(&admin, SOURCE).await;
+    let run = stage.start(&admin).await;
+    stage.until(&admin, run, |shown| shown.line.status == RunStatus::Waiting).await;
+    stage.house.platform.cancel_run(&admin, run, None).await.unwrap();
+    let ended = async |run| {
+        let mut watch = stage.house.platform.watch_run(&admin, run, 0).await.unwrap();
+        while watch.next().await.unwrap().is_some_and(|shown| !shown.line.status.is_over()) {}
+    };
+    ended(run).await;
+    let asked = |use_recorded| DryRun {
+        version: None,
+        given: Given::Values(json!({"invoice_id": "INV-20417"}).as_object().unwrap().clone()),
+        samples: BTreeMap::new(),
+        decisions: BTreeMap::new(),
+        use_recorded,
+    };
+    let platform = &stage.house.platform;
+    // A run that was stopped half-way is no run to learn from.
+    let thought = platform.dry_run(&admin, "pay", asked(true)).await.unwrap();
+    assert_eq!(thought.steps[0].source, Some(SampleSource::MadeUp));
+
+    let run = stage.start(&admin).await;
+    let waiting = stage.until(&admin, run, |shown| shown.line.status == RunStatus::Waiting).await;
+    let Some(Waiting::Approval { approval: Some(approval), .. }) = waiting.line.waiting else { panic!("it waits") };
+    let approver = stage.house.acme_approver().await;
+    let digest = platform.approval(&approver, approval).await.unwrap().digest;
+    let say = Say { approve: true, comment: String::new(), digest, fields: Given::Values(Map::new()) };
+    platform.decide(&approver, approval, &say).await.unwrap();
+    ended(run).await;
+
+    let requests = stage.rehearsal.invoice_book_stage().requests().len();
+    let runs = platform.runs(&admin, RunFilter::default(), None, 50).await.unwrap().items.len();
+    let thought = platform.dry_run(&admin, "pay", asked(true)).await.unwrap();
+    let source = SampleSource::Recorded(run.to_string());
+    assert_eq!((thought.steps[0].source.as_ref(), thought.steps[2].source.as_ref()), (Some(&source), Some(&source)));
+    let question = thought.steps[1].asked.as_ref().unwrap();
+    assert_eq!(question.title, "Pay 1840.5 to Nordlicht Druck");
+    assert_eq!((thought.calls, matches!(thought.outcome, DryOutcome::Completed(_))), (2, true), "{:?}", thought.outcome);
+    // The invoice that is made up has nothing to ask about.
+    let made_up = platform.dry_run(&admin, "pay", asked(false)).await.unwrap();
+    assert_eq!(made_up.steps[0].source, Some(SampleSource::MadeUp));
+    assert_eq!(stage.rehearsal.invoice_book_stage().requests().len(), requests, "nothing was called");
+    assert_eq!(platform.runs(&admin, RunFilter::default(), None, 50).await.unwrap().items.len(), runs, "no run was made");
+
+    let log = platform.audit(&admin, &platform::audit::Filter::default(), None, 2).await.unwrap().items;
+    assert_eq!((log[1].action.as_str(), &log[1].detail["samples_of"]), ("workflow.simulated", &json!([run.to_string()])));
+    assert_eq!((log[0].action.as_str(), &log[0].detail["samples_of"]), ("workflow.simulated", &json!([])));
+    let stranger = stage.house.globex_admin().await;
+    assert_eq!(crate::house::refusal(platform.dry_run(&stranger, "pay", asked(true)).await).0, 404);
+    stage.save(&stranger, SOURCE).await;
+    let theirs = platform.dry_run(&stranger, "pay", asked(true)).await.unwrap();
+    assert_eq!(theirs.steps[0].source, Some(SampleSource::MadeUp), "what another tenant's runs gave is no sample");
+    assert_eq!(crate::house::refusal(platform.dry_run(&approver, "pay", asked(true)).await).0, 403);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_takes_the_results_of_past_runs_and_calls_nothing_on_sqlite() {
+    a_dry_run_takes_the_results_of_past_runs_and_calls_nothing(Stage::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn a_dry_run_takes_the_results_of_past_runs_and_calls_nothing_on_postgres() {
+    a_dry_run_takes_the_results_of_past_runs_and_calls_nothing(Stage::on_postgres().await).await;
 }
 
 #[tokio::test]

@@ -259,7 +259,7 @@ pub fn parse_bundle(files: &Files) -> ParsedBundle {
         Ok(main) => main,
         Err(message) => {
             diagnostics.insert(0, about_bundle("main_missing", message));
-            let parsed = Parsed { plan: None, diagnostics, blocks: Vec::new(), outline: Vec::new() };
+            let parsed = Parsed { plan: None, diagnostics, blocks: Vec::new(), outline: Vec::new(), samples: BTreeMap::new() };
             return ParsedBundle { main: None, parsed, linked: BTreeMap::new(), variables: config.variables, tools };
         }
     };
@@ -286,7 +286,13 @@ pub fn parse_bundle(files: &Files) -> ParsedBundle {
     }
     circles(main, &links, &mut diagnostics);
 
-    let mut parsed = read.remove(main).unwrap_or(Parsed { plan: None, diagnostics: Vec::new(), blocks: Vec::new(), outline: Vec::new() });
+    let mut parsed = read.remove(main).unwrap_or(Parsed {
+        plan: None,
+        diagnostics: Vec::new(),
+        blocks: Vec::new(),
+        outline: Vec::new(),
+        samples: BTreeMap::new(),
+    });
     let of = |path: &str, diagnostics: Vec<Diagnostic>| {
         let path = path.to_owned();
         diagnostics.into_iter().map(move |diagnostic| Diagnostic { file: Some(path.clone()), ..diagnostic })
@@ -316,8 +322,13 @@ fn read_file(bundled: Bundled) -> (Parsed, Vec<(String, Place)>) {
     match text(&files, &bundled.path.clone()) {
         Ok(source) => parse_in(source, Some(bundled)),
         Err(message) => {
-            let parsed =
-                Parsed { plan: None, diagnostics: vec![about_bundle("file_unreadable", message)], blocks: Vec::new(), outline: Vec::new() };
+            let parsed = Parsed {
+                plan: None,
+                diagnostics: vec![about_bundle("file_unreadable", message)],
+                blocks: Vec::new(),
+                outline: Vec::new(),
+                samples: BTreeMap::new(),
+            };
             (parsed, Vec::new())
         }
     }

@@ -1,7 +1,9 @@
 //! What is carried through the reading of one file: the report, the ids, the outline, the names that were used, and the bundle it is
 //! in.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
 
 use super::{
     MAX_STEPS,
@@ -25,6 +27,8 @@ pub(super) struct Context {
     pub(super) bound: Vec<String>,
     /// Every step so far, in the order of the file.
     pub(super) outline: Vec<StepOutline>,
+    /// What steps declare as their samples, by id.
+    pub(super) samples: BTreeMap<String, Value>,
     /// Steps that could not be read, by the id they have in the plan, and what they would have set.
     pub(super) opaque: HashMap<String, Opaque>,
     /// The questions that stand before steps: their ids, the steps and their lines.

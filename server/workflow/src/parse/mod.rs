@@ -29,13 +29,14 @@ mod limits;
 mod markdown;
 mod names;
 mod outline;
+mod samples;
 pub(crate) mod scalar;
 mod source;
 mod steps;
 mod template;
 mod yaml;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub use blocks::Block;
 pub use bundle::{CONFIG_FILE, DeclaredTool, Linked, MAIN_FILES, ParsedBundle, ProposedVariable, TOOLS_FILE, ToolKind, parse_bundle};
@@ -72,6 +73,8 @@ pub struct Parsed {
     pub blocks: Vec<Block>,
     /// Every step, in the order of the file, as far as it could be read.
     pub outline: Vec<StepOutline>,
+    /// What a dry run takes for the results of steps that say it with `x-sample`, by the step's id.
+    pub samples: BTreeMap<String, serde_json::Value>,
 }
 
 impl Parsed {
@@ -130,7 +133,8 @@ fn parse_with(context: &mut Context, source: &str) -> Parsed {
 fn finish(context: &mut Context, plan: Option<Plan>, blocks: Vec<Block>) -> Parsed {
     let report = std::mem::take(&mut context.report);
     let plan = plan.filter(|_| !report.has_errors());
-    Parsed { plan, blocks, outline: std::mem::take(&mut context.outline), diagnostics: report.finish() }
+    let (outline, samples) = (std::mem::take(&mut context.outline), std::mem::take(&mut context.samples));
+    Parsed { plan, blocks, outline, samples, diagnostics: report.finish() }
 }
 
 /// A file that does not begin with `---` and is no other form of workflow.

@@ -7,6 +7,7 @@ mod conditions;
 mod coverage;
 mod data;
 mod desk;
+mod dry_run;
 mod endings;
 mod expense;
 mod graph;

@@ -29,6 +29,7 @@ mod audit;
 mod budgets;
 mod bundles;
 mod credentials;
+mod dry_runs;
 mod providers;
 mod runs;
 mod samples;

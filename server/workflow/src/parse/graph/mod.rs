@@ -22,7 +22,7 @@ use super::{
     fields::{Fields, required},
     finish, front_matter, limits,
     outline::StepOutline,
-    scalar,
+    samples, scalar,
     source::Place,
     yaml::{Entry, Node},
 };
@@ -59,6 +59,9 @@ struct Head {
 
 /// Reads a graph.
 pub(super) fn read(context: &mut Context, node: &Node) -> Parsed {
+    if let Some(nodes) = node.entry("nodes") {
+        samples::of_nodes(context, &nodes.node);
+    }
     let report = &mut context.report;
     let file = Place { length: 1, ..node.place };
     let Some(mut keys) = Fields::of(report, "a graph", node) else { return finish(context, None, Vec::new()) };

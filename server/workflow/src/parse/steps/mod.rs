@@ -44,6 +44,7 @@ use super::{
     limits,
     names::{self, Opaque},
     outline::StepOutline,
+    samples,
     scalar::{self, is_identifier, short, slug},
     source::Place,
     template,
@@ -192,6 +193,7 @@ impl<'r> Reader<'r> {
     }
 
     fn member(&mut self, entries: &[Entry]) -> Option<Member> {
+        samples::of_step(self.context, &self.id, entries);
         let mut fields = Fields::new(entries);
         let _ = fields.take(&mut self.context.report, "id", &[]);
         if let Some(entry) = fields.take(&mut self.context.report, "name", &[]) {
