@@ -313,13 +313,13 @@ fn way(tree: &Tree<'_>, from: NodeId, is_meant: impl Fn(&str) -> bool) -> Option
 
 /// With which failures a step is taken in another one's stead.
 fn when_it_fails(tree: &Tree<'_>, of: NodeId, instead: NodeId) -> String {
-    fn code<'p>(policy: &'p OnError, instead: &Step) -> Option<&'p str> {
+    fn codes(policy: &OnError, instead: &Step) -> Option<String> {
         let OnError::ByCode { cases, .. } = policy else { return None };
         let case = cases.iter().find(|(_, policy)| matches!(policy, OnError::Instead(step) if step.id == instead.id));
-        case.map(|(code, _)| code.as_str())
+        case.map(|(codes, _)| codes.join(" or "))
     }
-    match tree.step(of).zip(tree.step(instead)).and_then(|(of, instead)| code(&of.on_error, instead)) {
-        Some(code) => format!("if it fails with {code}"),
+    match tree.step(of).zip(tree.step(instead)).and_then(|(of, instead)| codes(&of.on_error, instead)) {
+        Some(codes) => format!("if it fails with {codes}"),
         None => "if it fails".to_owned(),
     }
 }
