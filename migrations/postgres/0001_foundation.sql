@@ -404,7 +404,7 @@ create table inbox (
     tenant_id uuid not null,
     id uuid not null,
     run_id uuid not null,
-    kind text collate "C" not null check (kind in ('start', 'approval', 'cancel', 'signal', 'resume')),
+    kind text collate "C" not null check (kind in ('start', 'approval', 'cancel', 'pause', 'end_pause', 'signal', 'resume')),
     payload text not null,
     created_at bigint not null,
     primary key (tenant_id, id),

@@ -402,7 +402,7 @@ create table inbox (
     tenant_id blob not null check (length(tenant_id) = 16),
     id blob not null check (length(id) = 16),
     run_id blob not null check (length(run_id) = 16),
-    kind text not null check (kind in ('start', 'approval', 'cancel', 'signal', 'resume')),
+    kind text not null check (kind in ('start', 'approval', 'cancel', 'pause', 'end_pause', 'signal', 'resume')),
     payload text not null,
     created_at integer not null,
     primary key (tenant_id, id),

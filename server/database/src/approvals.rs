@@ -356,22 +356,23 @@ static ROUNDS_OF_RUN: Statement = Statement::tenant(
      where tenant_id = $1 and run_id = $2
      order by requested_at, id",
 );
+// A cross join keeps its order on SQLite, which knows no sizes and would begin with all decisions or links of the tenant.
 static SAID_IN_RUN: Statement = Statement::tenant(
     "approvals.said_in_run",
     "select d.approval_id, p.email, d.decision, d.comment, d.at
      from approval a
-     join approval_decision d on d.tenant_id = a.tenant_id and d.approval_id = a.id
-     join person p on p.id = d.person_id
-     where a.tenant_id = $1 and a.run_id = $2
+     cross join approval_decision d
+     cross join person p
+     where a.tenant_id = $1 and a.run_id = $2 and d.tenant_id = a.tenant_id and d.approval_id = a.id and p.id = d.person_id
      order by d.at, p.email",
 );
 static MAILED_IN_RUN: Statement = Statement::tenant(
     "approvals.mailed_in_run",
     "select distinct l.approval_id, p.email
      from approval a
-     join approval_link l on l.tenant_id = a.tenant_id and l.approval_id = a.id
-     join person p on p.id = l.person_id
-     where a.tenant_id = $1 and a.run_id = $2
+     cross join approval_link l
+     cross join person p
+     where a.tenant_id = $1 and a.run_id = $2 and l.tenant_id = a.tenant_id and l.approval_id = a.id and p.id = l.person_id
      order by p.email",
 );
 static FIND: Statement = Statement::tenant("approvals.find", approval_select!(" and a.id = $2"));

@@ -66,7 +66,10 @@ static STORE: Statement = Statement::tenant("quotas.store", "update tenant set s
 static OPEN_RUNS: Statement = Statement::tenant(
     "quotas.open_runs",
     "select count(*) as counted
-     from (select 1 as one from run where tenant_id = $1 and status in ('queued', 'running', 'waiting') limit $2) as some_of_them",
+     from (select 1 as one from run where tenant_id = $1 and status = 'queued'
+           union all select 1 from run where tenant_id = $1 and status = 'running'
+           union all select 1 from run where tenant_id = $1 and status = 'waiting'
+           limit $2) as some_of_them",
 );
 static ACCEPTED_AT: Statement = Statement::tenant("quotas.accepted_at", "select accepted_at from run where tenant_id = $1 and number = $2");
 static ACTIVE_MEMBERS: Statement = Statement::tenant(

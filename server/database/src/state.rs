@@ -65,6 +65,10 @@ words! {
         Approval = "approval",
         /// End the run.
         Cancel = "cancel",
+        /// Begin nothing for now.
+        Pause = "pause",
+        /// Go on after a pause.
+        EndPause = "end_pause",
         /// Take a signal in.
         Signal = "signal",
         /// Go on after what it waited for changed.

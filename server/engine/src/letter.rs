@@ -47,6 +47,18 @@ pub enum Letter {
         #[serde(default)]
         compensate: bool,
     },
+    /// Somebody wants nothing of it to begin for now.
+    Pause {
+        /// Their e-mail address.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Somebody lets it go on after a pause.
+    EndPause {
+        /// Their e-mail address.
+        by: String,
+    },
     /// Something that a step waits for, now or later.
     Signal {
         /// Its name.
@@ -79,6 +91,8 @@ impl Letter {
                 Input::ApprovalEnded { approval, decision, by: Some(by), comment, fields }
             }
             Self::Cancel { by, reason, compensate } => Input::Cancel { by, reason, compensate },
+            Self::Pause { by, reason } => Input::Pause { by, reason },
+            Self::EndPause { by } => Input::EndPause { by },
             Self::Signal { name, payload } => Input::Signal { name, payload },
             Self::Resume => Input::Continue,
         }

@@ -102,6 +102,8 @@ pub(crate) fn routes() -> Vec<Route> {
         route(Member(WorkflowRead), GET, "/t/{slug}/runs/{id}/version", runs::version::version),
         route(Member(WorkflowExecute), POST, "/t/{slug}/runs/{id}/signals", runs::signal::send),
         route(Member(WorkflowExecute), GET, "/t/{slug}/runs/{id}/signals/new", runs::signal::form),
+        route(Member(RunCancel), POST, "/t/{slug}/runs/{id}/pause", runs::pause::pause),
+        route(Member(RunCancel), POST, "/t/{slug}/runs/{id}/continuation", runs::pause::go_on),
         route(Member(RunCancel), POST, "/t/{slug}/runs/{id}/cancellation", runs::cancellation::cancel),
         route(Member(RunCancel), GET, "/t/{slug}/runs/{id}/cancellation/new", runs::cancellation::form),
 
@@ -201,6 +203,8 @@ pub(crate) fn routes() -> Vec<Route> {
         api::route(Key(RunRead), GET, "/api/v1/runs/{run}", "Show a run, or wait for news of it", api::runs::show),
         api::route(Key(RunRead), GET, "/api/v1/runs/{run}/log", "Show what the steps of a run logged", api::runs::log),
         api::route(Key(WorkflowExecute), POST, "/api/v1/runs/{run}/signals", "Send a signal to a run", api::runs::signal),
+        api::route(Key(RunCancel), POST, "/api/v1/runs/{run}/pause", "Pause a run", api::runs::pause),
+        api::route(Key(RunCancel), POST, "/api/v1/runs/{run}/continuation", "Let a paused run go on", api::runs::go_on),
         api::route(Key(RunCancel), POST, "/api/v1/runs/{run}/cancellation", "Cancel a run", api::runs::cancel),
 
         api::route(Key(ApprovalRead), GET, "/api/v1/approvals", "List approvals", api::approvals::list),
@@ -320,8 +324,20 @@ mod tests {
     fn what_changes_something_is_no_get() {
         for info in table() {
             let last = info.path.rsplit('/').next().unwrap();
-            let is_act = ["grant", "withdrawal", "disabling", "enabling", "resending", "ending", "decision", "cancellation", "repetition"]
-                .contains(&last);
+            let is_act = [
+                "grant",
+                "withdrawal",
+                "disabling",
+                "enabling",
+                "resending",
+                "ending",
+                "decision",
+                "cancellation",
+                "repetition",
+                "pause",
+                "continuation",
+            ]
+            .contains(&last);
             assert!(!is_act || info.method == "POST", "{} {}", info.method, info.path);
         }
     }

@@ -294,6 +294,18 @@ pub enum Event {
         /// Its name.
         name: String,
     },
+    /// Somebody paused the run: nothing of it begins until somebody lets it go on.
+    Paused {
+        /// Their e-mail address.
+        by: String,
+        /// Why, if they said.
+        reason: Option<String>,
+    },
+    /// Somebody let a paused run go on.
+    PauseEnded {
+        /// Their e-mail address.
+        by: String,
+    },
     /// Another workflow is run as a step.
     ChildStarted {
         /// The step.

@@ -42,6 +42,19 @@ pub struct Run {
     pub(crate) rollback: Option<Rollback>,
     /// Signals that came and that no step has taken, by name.
     pub(crate) signals: BTreeMap<String, VecDeque<Value>>,
+    /// Who paused it, while it is.
+    pub(crate) paused: Option<Arc<Paused>>,
+}
+
+/// A pause that somebody ordered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paused {
+    /// Since when.
+    pub at: Timestamp,
+    /// Their e-mail address.
+    pub by: String,
+    /// Why, if they said.
+    pub reason: Option<String>,
 }
 
 /// What is being taken back, and why.
@@ -617,6 +630,12 @@ impl Run {
     /// Every step of which something was recorded, by path.
     pub fn recorded(&self) -> impl Iterator<Item = (&str, &StepRun)> {
         self.steps.iter().map(|(path, step)| (&**path, &**step))
+    }
+
+    /// The pause that it is in. While it is, no step is taken up, nothing goes out and nobody is asked; what is out already comes
+    /// back and is kept, and time limits go on.
+    pub fn paused(&self) -> Option<&Paused> {
+        self.paused.as_deref()
     }
 
     /// What is being taken back before the run ends, if anything is.

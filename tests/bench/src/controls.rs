@@ -36,15 +36,16 @@ pub struct Controls {
 const MOST: Money = Money::from_nanos(2_000);
 const COST: Money = Money::from_nanos(1_000);
 
-fn accounts(run: &RunContext, step: &str) -> [String; 4] {
-    ["tenant".to_owned(), format!("workflow:{}", run.workflow), format!("run:{}", run.run), format!("step:{}/{step}", run.run)]
+/// The accounts of a workflow that gives its runs and steps no limit of their own.
+fn accounts(run: &RunContext) -> [String; 2] {
+    ["tenant".to_owned(), format!("workflow:{}", run.workflow)]
 }
 
 /// The accounts of the periods that are counted; which moment they begin at does not matter here.
 fn periods(run: &RunContext) -> Vec<PeriodAccount> {
-    let of = ["tenant".to_owned(), format!("workflow:{}", run.workflow)];
     let span = |period| Span { period, starts_at: Timestamp::from_micros(0), ends_at: Timestamp::from_micros(i64::MAX) };
-    of.into_iter()
+    accounts(run)
+        .into_iter()
         .flat_map(|of| {
             Period::RECURRING.map(|period| PeriodAccount { key: period_key(&of, period, "now"), of: of.clone(), span: span(period) })
         })
@@ -59,10 +60,11 @@ impl Controls {
         }
         if self.budget {
             keys.open_holds = true;
-            let out = before.recorded().filter(|(_, step)| matches!(step.state, StepState::Calling(_))).map(|(path, _)| path.to_owned());
-            let due = effects.iter().filter_map(|effect| effect.step().map(str::to_owned));
-            keys.accounts.extend(out.chain(due).flat_map(|step| accounts(run, &step)));
-            keys.accounts.extend(periods(run).into_iter().map(|account| account.key));
+            let is_out = before.recorded().any(|(_, step)| matches!(step.state, StepState::Calling(_)));
+            if is_out || effects.iter().any(|effect| effect.step().is_some()) {
+                keys.accounts.extend(accounts(run));
+                keys.accounts.extend(periods(run).into_iter().map(|account| account.key));
+            }
         }
     }
 
@@ -88,7 +90,7 @@ impl Controls {
             attempt: i64::from(call.attempt),
             dispatch: i64::from(call.dispatch),
             amount: MOST,
-            accounts: accounts(run, &call.step).to_vec(),
+            accounts: accounts(run).to_vec(),
             periods: periods(run),
             at: batch.now(),
         };

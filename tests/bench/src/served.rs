@@ -11,7 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use database::{Database, Location, runs as rows, testing::TempDir, workflows};
+use database::{
+    Database, Housekeeping, Location, runs as rows,
+    sessions::{self, NewSession},
+    testing::TempDir,
+    workflows,
+};
 use domain::{
     Actor, Clock, Entropy, Scope,
     audit::{AuditEvent, AuditEvents},
@@ -23,6 +28,7 @@ use futures_util::StreamExt;
 use platform::{Platform, access::MemberDoor};
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde_json::{Map, Value, json};
+use vault::Token;
 
 use crate::{
     fixture::{self, WAITS},
@@ -108,6 +114,8 @@ impl Served {
             .current_dir(self.folder.path())
             .env("MANDATE__SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
             .env("MANDATE__DATA__DIRECTORY", self.data())
+            // So that a flood can come from many addresses.
+            .env("MANDATE__SERVER__TRUSTED_PROXIES", "[\"127.0.0.1\"]")
             .env("MANDATE__LOG__LEVEL", "error")
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
@@ -178,12 +186,41 @@ impl Served {
         answer.json::<Value>().await.unwrap()["items"].as_array().unwrap().clone()
     }
 
-    /// Accepts that many runs while nobody serves: many in one commit.
-    async fn accept(&self, workflow: &'static str, runs: usize) {
+    /// The house without its server, while nobody serves.
+    async fn platform(&self) -> Platform {
         let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let location = Location::Sqlite { path: self.data().join("mandate.db") };
         let database = Database::open(location, database::Settings::new(Arc::clone(&clock), Arc::clone(&entropy))).await.unwrap();
-        let platform = fixture::platform_over(database, clock, entropy);
+        fixture::platform_over(database, clock, entropy)
+    }
+
+    /// Signs the first person in that often while nobody serves; gives the cookies.
+    async fn sessions(&self, count: usize) -> Vec<String> {
+        let platform = self.platform().await;
+        let person = platform.session(&self.cookie).await.unwrap().unwrap().session.person;
+        let mut cookies = Vec::with_capacity(count);
+        let mut tx = platform.database().system().await.unwrap();
+        for _ in 0..count {
+            let token = Token::generate(&OsEntropy);
+            let session = NewSession {
+                id: platform.new_id(),
+                person,
+                token_hash: token.hash(),
+                created_at: platform.now(),
+                expires_at: platform.now().after(Duration::from_hours(1)),
+                address: None,
+                agent: None,
+            };
+            sessions::create(&mut tx, &session).await.unwrap();
+            cookies.push(token.text().expose().to_owned());
+        }
+        tx.housekeep(Housekeeping::Sessions).await.unwrap();
+        cookies
+    }
+
+    /// Accepts that many runs while nobody serves: many in one commit.
+    async fn accept(&self, workflow: &'static str, runs: usize) {
+        let platform = self.platform().await;
         let signed_in = platform.session(&self.cookie).await.unwrap().unwrap();
         let actor = platform.actor(&signed_in, "acme", MemberDoor::Page, platform.new_request(None)).await.unwrap();
         let mut left = runs;
@@ -312,6 +349,7 @@ pub async fn measure(runs: usize, seconds: f64) {
     let mut served = Served::new().await;
     served.stop();
     served.accept("says", runs).await;
+    let browsers = served.sessions(OPEN_STREAMS.div_ceil(STREAMS_OF_A_SESSION)).await;
     let (_, ready) = served.start();
     let begun = Instant::now();
     while !served.runs("queued").await.is_empty() || !served.runs("running").await.is_empty() {
@@ -326,7 +364,7 @@ pub async fn measure(runs: usize, seconds: f64) {
     for (name, path) in [
         ("home", "/t/acme".to_owned()),
         ("runs", "/t/acme/runs".to_owned()),
-        ("runs searched", "/t/acme/runs?q=says&status=completed".to_owned()),
+        ("runs searched", "/t/acme/runs?q=says&state=completed".to_owned()),
         ("a run", format!("/t/acme/runs/{run}")),
         ("approvals", "/t/acme/approvals".to_owned()),
         ("audit log", "/t/acme/audit".to_owned()),
@@ -338,18 +376,20 @@ pub async fn measure(runs: usize, seconds: f64) {
     let mut took = asked(CONNECTIONS, seconds, start).await;
     println!("start of a run by the API, {CONNECTIONS} at a time: {}", took.said());
     flood(&served).await;
-    streams(&served).await;
+    streams(&served, &browsers).await;
 }
 
-/// 200 people sign in at once while others look at pages.
+/// 200 sign-ins at once, each of another account and from another network, while others look at pages. None of the accounts
+/// exists, which costs as much as one that does.
 async fn flood(served: &Served) {
     const AT_ONCE: usize = 200;
     let looking = tokio::spawn(asked(5, 10.0, served.page("/t/acme/runs")));
     let begun = Instant::now();
-    let sign_in = served.form("/sign-in", &[("email", EMAIL), ("password", PASSWORD), ("next", "")]);
     let tasks: Vec<_> = (0..AT_ONCE)
-        .map(|_| {
-            let sign_in = sign_in.try_clone().unwrap();
+        .map(|number| {
+            let email = format!("person-{number}@acme.example");
+            let sign_in = served.form("/sign-in", &[("email", &email), ("password", PASSWORD), ("next", "")]);
+            let sign_in = sign_in.header("x-forwarded-for", format!("10.{number}.0.1"));
             tokio::spawn(async move {
                 let asked = Instant::now();
                 let answer = sign_in.send().await.unwrap();
@@ -367,18 +407,23 @@ async fn flood(served: &Served) {
     println!("pages meanwhile, 5 at a time: {}", looking.await.unwrap().said());
 }
 
-/// What open pages of one run cost.
-async fn streams(served: &Served) {
-    const OPEN: usize = 500;
+/// How many pages are open.
+const OPEN_STREAMS: usize = 500;
+/// How many of them one session may follow live.
+const STREAMS_OF_A_SESSION: usize = 6;
+
+/// What open pages of one run cost, in as many browsers as are needed for them.
+async fn streams(served: &Served, browsers: &[String]) {
     let start = served.api(Method::POST, "/runs").json(&json!({"workflow": "waits", "inputs": {}}));
     let run = served.send(start).await.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
     while served.runs("waiting").await.is_empty() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let before = served.resident_mib();
-    let mut open = Vec::with_capacity(OPEN);
-    for _ in 0..OPEN {
-        let answer = served.send(served.page(&format!("/t/acme/runs/{run}/live"))).await;
+    let mut open = Vec::with_capacity(OPEN_STREAMS);
+    for cookie in browsers.iter().cycle().take(OPEN_STREAMS) {
+        let address = format!("{}/t/acme/runs/{run}/live", served.origin());
+        let answer = served.send(served.http.get(address).header(header::COOKIE, format!("sid={cookie}"))).await;
         let mut stream = answer.bytes_stream();
         // It is open once something came.
         let first = tokio::time::timeout(Duration::from_secs(30), stream.next()).await;
@@ -386,7 +431,7 @@ async fn streams(served: &Served) {
     }
     let heard = open.iter().filter(|(_, heard)| *heard).count();
     println!(
-        "streams: {before:.0} MiB resident before, {:.0} MiB with {OPEN} open streams ({heard} have said something)",
+        "streams: {before:.0} MiB resident before, {:.0} MiB with {OPEN_STREAMS} open streams ({heard} have said something)",
         served.resident_mib()
     );
 }

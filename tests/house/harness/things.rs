@@ -68,7 +68,7 @@ pub async fn made_in(house: &House, tenant: &Tenant) -> Things {
     house.rehearsal.model_stage().hang_next(When::AfterWork);
     let doubtful = house.start(&tenant.developer, json!({"invoice_id": "INV-4711"})).await;
     tokio::time::timeout(super::PATIENCE, house.rehearsal.model_stage().arrived(asked + 1)).await.unwrap();
-    platform.cancel_run(&admin, doubtful, None).await.unwrap();
+    platform.cancel_run(&admin, doubtful, None, false).await.unwrap();
     house.until_over(tenant, doubtful).await;
     house.rehearsal.model_stage().release();
     let hold = platform.budgets(&admin).await.unwrap().in_doubt.first().expect("a hold in doubt").id;

@@ -188,6 +188,7 @@ fn fields(route: &RouteInfo, things: &Things) -> Vec<(&'static str, String)> {
         "/approvals/{id}/decision" => text(&[("decision", "approve"), ("comment", "As agreed."), ("digest", &things.digest)]),
         "/runs/{id}/repetition" => text(&[("start_key", "another-key")]),
         "/runs/{id}/signals" => text(&[("name", "go"), ("payload", "1")]),
+        "/runs/{id}/pause" | "/runs/{id}/continuation" => text(&[]),
         "/runs/{id}/cancellation" => text(&[("reason", "Not needed.")]),
         "/providers/{id}/models/{model}/default"
         | "/holds/{id}/release"
@@ -228,6 +229,7 @@ fn body(route: &RouteInfo, things: &Things) -> Option<Value> {
         (_, "/folders/{folder}") => json!({"path": "Elsewhere"}),
         (_, "/runs") => json!({"workflow": things.workflow}),
         (_, "/runs/{run}/signals") => json!({"name": "go", "payload": 1}),
+        (_, "/runs/{run}/pause") => json!({"reason": "The bank is closed."}),
         (_, "/runs/{run}/cancellation") => json!({"reason": "Not needed."}),
         (_, "/approvals/{approval}/decision") => json!({"decision": "approve", "comment": "As agreed.", "digest": things.digest}),
         (_, "/budgets/tenant" | "/budgets/workflows/{workflow}") => json!({"total": "25.00"}),

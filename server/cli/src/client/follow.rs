@@ -121,6 +121,10 @@ pub(super) fn in_words(waiting: &WaitingJson) -> String {
         WaitingJson::Approval { title, until, .. } => {
             format!("waits for an approval until {}: {}", super::moment(*until), terminal::line(title))
         }
+        WaitingJson::Paused { by, reason, .. } => {
+            let why = reason.as_ref().map(|reason| format!(": {}", terminal::line(reason))).unwrap_or_default();
+            format!("is paused by {}{why}", terminal::line(by))
+        }
         WaitingJson::Other { words, .. } => terminal::line(words),
     }
 }

@@ -1,4 +1,4 @@
-//! `mandate run`: started, followed, listed, shown, signalled and cancelled.
+//! `mandate run`: started, followed, listed, shown, signalled, paused and cancelled.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use web::api::{
     Word,
     runs::{
-        AcceptedJson, CancelJson, LineJson, ListJson, LogJson, RunJson, RunLogJson, SignalJson, StandingJson, StartJson, StatusJson,
-        StepJson,
+        AcceptedJson, CancelJson, LineJson, ListJson, LogJson, PauseJson, RunJson, RunLogJson, SignalJson, StandingJson, StartJson,
+        StatusJson, StepJson,
     },
     values::{self, Bound},
 };
@@ -64,8 +64,16 @@ Examples:
     /// Send a signal to a run: what a step of it waits for.
     #[command(after_help = "Examples:\n  mandate run signal run_01k9… go\n  mandate run signal run_01k9… go --payload '{\"amount\": 5}'")]
     Signal(Signal),
+    /// Pause a run: nothing of it begins until it is resumed. What is out already comes back.
+    #[command(after_help = "Examples:\n  mandate run pause run_01k9… --reason 'the bank is closed'\n  mandate run resume run_01k9…")]
+    Pause(Pause),
+    /// Let a paused run go on.
+    #[command(after_help = "Examples:\n  mandate run resume run_01k9…")]
+    Resume(One),
     /// Ask a run to stop.
-    #[command(after_help = "Examples:\n  mandate run cancel run_01k9… --reason 'wrong invoice'")]
+    #[command(
+        after_help = "Examples:\n  mandate run cancel run_01k9… --reason 'wrong invoice'\n  mandate run cancel run_01k9… --take-back"
+    )]
     Cancel(Cancel),
 }
 
@@ -166,6 +174,20 @@ pub(crate) struct Cancel {
     /// Why, for those who read it later.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Take back first what was completed, where its step says how.
+    #[arg(long)]
+    take_back: bool,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pause {
+    /// The id of the run.
+    run: RunId,
+    /// Why, for those who read it later.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     #[command(flatten)]
     shape: Shape,
 }
@@ -177,6 +199,8 @@ pub(super) async fn command(command: Command, client: &Client) -> Result<(), Fai
         Command::Show(asked) => show(&asked, client).await,
         Command::Logs(asked) => logs(&asked, client).await,
         Command::Signal(asked) => signal(asked, client).await,
+        Command::Pause(asked) => pause(asked, client).await,
+        Command::Resume(asked) => resume(&asked, client).await,
         Command::Cancel(asked) => cancel(asked, client).await,
     }
 }
@@ -433,8 +457,27 @@ async fn signal(asked: Signal, client: &Client) -> Result<(), Failure> {
     Ok(())
 }
 
+async fn pause(asked: Pause, client: &Client) -> Result<(), Failure> {
+    let body = PauseJson { reason: asked.reason };
+    client.post(&["runs", &asked.run.to_string(), "pause"], &body)?.send::<()>().await?;
+    if asked.shape.json {
+        return terminal::json(&json!({"id": asked.run.to_string(), "pause": "requested"}));
+    }
+    client.tell(&format!("The run is asked to pause. `mandate run resume {}` lets it go on.", asked.run));
+    Ok(())
+}
+
+async fn resume(asked: &One, client: &Client) -> Result<(), Failure> {
+    client.post(&["runs", &asked.run.to_string(), "continuation"], &json!({}))?.send::<()>().await?;
+    if asked.shape.json {
+        return terminal::json(&json!({"id": asked.run.to_string(), "continuation": "requested"}));
+    }
+    client.tell(&format!("The run goes on. `mandate run show {}` shows it.", asked.run));
+    Ok(())
+}
+
 async fn cancel(asked: Cancel, client: &Client) -> Result<(), Failure> {
-    let body = CancelJson { reason: asked.reason };
+    let body = CancelJson { reason: asked.reason, take_back: asked.take_back };
     client.post(&["runs", &asked.run.to_string(), "cancellation"], &body)?.send::<()>().await?;
     if asked.shape.json {
         return terminal::json(&json!({"id": asked.run.to_string(), "cancellation": "requested"}));

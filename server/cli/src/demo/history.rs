@@ -173,7 +173,7 @@ async fn play(platform: &Platform, clock: &ManualClock, staff: &[Person], planne
         Fate::Cancelled(reason) => {
             clock.advance(HOUR / 3);
             let starter = actor(platform, staff, planned.by).await?;
-            platform.cancel_run(&starter, run, Some(reason.to_owned())).await.map_err(Failure::new)?;
+            platform.cancel_run(&starter, run, Some(reason.to_owned()), false).await.map_err(Failure::new)?;
             return rest(platform, clock, &starter, run, RunStatus::is_over).await.map(drop);
         }
         Fate::Forgotten => return Ok(()),

@@ -15,7 +15,7 @@ use workflow::{
     core::CallEffect,
     coverage::ModelUse,
     event::{Charge, Failure, Park},
-    plan::Per,
+    plan::{Per, tree::id_of},
 };
 
 use super::Evidence;
@@ -38,9 +38,14 @@ fn account_of_step(run: RunId, step: &str) -> String {
     format!("step:{run}/{step}")
 }
 
-/// The accounts on the path of a step.
+/// The accounts on the path of a step: those that people can give a limit at any time, and those of the run and the step where the
+/// plan gives one. What a run spends stands in its own row in any case.
 pub(super) fn accounts(run: &RunContext, step: &str) -> Vec<String> {
-    vec![TENANT_ACCOUNT.to_owned(), account_of_workflow(run.workflow), account_of_run(run.run), account_of_step(run.run, step)]
+    let of_each = |per: Per| run.plan.budget.is_some_and(|budget| budget.per == per);
+    let has_limit = of_each(Per::Step) || run.plan.step(id_of(step)).is_some_and(|step| step.budget.is_some());
+    let of_run = of_each(Per::Run).then(|| account_of_run(run.run));
+    let of_step = has_limit.then(|| account_of_step(run.run, step));
+    [TENANT_ACCOUNT.to_owned(), account_of_workflow(run.workflow)].into_iter().chain(of_run).chain(of_step).collect()
 }
 
 /// The accounts on the path of every call of a run whose periods are counted.

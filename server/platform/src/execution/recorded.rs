@@ -47,6 +47,9 @@ fn waits_for(state: &Run) -> Option<Value> {
     if state.is_over() {
         return None;
     }
+    if let Some(paused) = state.paused() {
+        return Some(json!({"kind": "paused", "by": paused.by, "reason": paused.reason, "since": paused.at.micros()}));
+    }
     if let Some((step, asked)) = state.waiting().next() {
         return Some(json!({
             "kind": "approval", "step": step, "approval": asked.approval.to_string(), "title": asked.request.title,

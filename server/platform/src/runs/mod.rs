@@ -1,8 +1,9 @@
-//! Runs: starting, showing and cancelling them. One that is only thought through is in `dry_run`, what one may cost in `estimate`, and
+//! Runs: starting and showing them. What people order one to do is in `control`. One that is only thought through is in `dry_run`, what one may cost in `estimate`, and
 //! what both know of those that were in `past`. Lists of them are in `list`; what happened in one is told in
 //! `history`, why one waits in `waits`; following one is in `watch`, starting one once more in `repetition`,
 //! sending one a signal in `signal`.
 
+mod control;
 mod dry_run;
 mod estimate;
 mod history;
@@ -21,7 +22,7 @@ use database::{
 use domain::{
     Actor, ApprovalId, Authorized, InboxId, Money, Problem, RunId, Scope, Timestamp, VersionId,
     audit::{AuditEvent, AuditEvents},
-    permission::{RunCancel, RunRead, WorkflowExecute, WorkflowRead},
+    permission::{RunRead, WorkflowExecute, WorkflowRead},
     problem::FieldProblem,
 };
 use engine::Letter;
@@ -127,6 +128,15 @@ pub enum Waiting {
         since: Timestamp,
         /// Until when.
         until: Timestamp,
+    },
+    /// Somebody has to let it go on.
+    Paused {
+        /// The address of who paused it.
+        by: String,
+        /// Why, if they said.
+        reason: Option<String>,
+        /// Since when.
+        since: Timestamp,
     },
     /// Something else, in words.
     Other {
@@ -276,8 +286,10 @@ pub struct RunShown {
     pub held: Money,
     /// The journal number this is true for.
     pub last_seq: i64,
-    /// Whether this actor may cancel it now.
+    /// Whether this actor may cancel, pause and resume it now.
     pub can_cancel: bool,
+    /// Whether anything that it has completed can be taken back, as its step says.
+    pub can_take_back: bool,
     /// The calls that go out if the approval it waits for is given.
     pub after_approval: Vec<String>,
 }
@@ -390,6 +402,8 @@ impl Platform {
             Letter::Start { .. } => database::InboxKind::Start,
             Letter::Decided { .. } => database::InboxKind::Approval,
             Letter::Cancel { .. } => database::InboxKind::Cancel,
+            Letter::Pause { .. } => database::InboxKind::Pause,
+            Letter::EndPause { .. } => database::InboxKind::EndPause,
             Letter::Signal { .. } => database::InboxKind::Signal,
             Letter::Resume => database::InboxKind::Resume,
         };
@@ -438,24 +452,6 @@ impl Platform {
         let mut shown = RunShown { published_version, wait, can_cancel, ..shown(&run, &plan, &state, history, rounds, last_seq) };
         shown.mandate.spend.shared = shared;
         Ok(shown)
-    }
-
-    /// Asks a run to stop. What it has out is stopped; a waiting approval is cancelled.
-    ///
-    /// # Errors
-    /// 409 when it is over.
-    pub async fn cancel_run(&self, actor: &Actor, id: RunId, reason: Option<String>) -> Result<()> {
-        let mut tx = self.parts().database.write(actor).await?;
-        let found = rows::find(&mut tx, id).await?.ok_or_else(|| Problem::not_found("run"))?;
-        let run = found.authorize::<RunCancel>(actor)?;
-        if run.facts.status.is_over() {
-            return Err(Problem::conflict("run_over", "The run is over already.").into());
-        }
-        let letter = Letter::Cancel { by: actor.label().to_owned(), reason: reason.clone(), compensate: false };
-        self.send(&mut tx, id, letter).await?;
-        let event = AuditEvent::done("run.cancel_requested", "run", id, format!("{} #{}", run.facts.workflow_name, run.facts.number))
-            .with("reason", reason);
-        Ok(tx.commit(AuditEvents::one(event)).await?)
     }
 }
 
@@ -513,8 +509,12 @@ fn line(row: RunListRow) -> RunLine {
 fn waiting(value: &Value) -> Option<Waiting> {
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let time = |key: &str| value.get(key).and_then(Value::as_i64).map(Timestamp::from_micros);
+    let kind = value.get("kind")?.as_str()?;
+    if kind == "paused" {
+        return Some(Waiting::Paused { by: text("by")?, reason: text("reason"), since: time("since")? });
+    }
     let step = text("step")?;
-    Some(match value.get("kind")?.as_str()? {
+    Some(match kind {
         "approval" => Waiting::Approval {
             step,
             approval: text("approval").and_then(|id| id.parse().ok()),
@@ -563,6 +563,10 @@ fn shown(run: &RunRow, plan: &Plan, state: &Run, mut history: History, mut round
         held: run.facts.held,
         last_seq,
         can_cancel: false,
+        can_take_back: plan.all_steps().any(|step| {
+            step.compensate.is_some()
+                && state.recorded().any(|(path, recorded)| id_of(path) == step.id && matches!(recorded.state, StepState::Completed { .. }))
+        }),
         after_approval,
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use workflow::{
     Plan, Run,
     plan::{AfterRefusal, StepKind, tree::id_of},
-    run::{Calling, Phase, Progress, StepState},
+    run::{Calling, Paused, Phase, Progress, StepState},
 };
 
 use super::history::{History, RoundShown, SaidShown};
@@ -75,6 +75,17 @@ pub enum Wait {
         /// When the time of the run is up, if it has a limit.
         deadline: Option<Timestamp>,
     },
+    /// Somebody paused it.
+    Paused {
+        /// The address of who did.
+        by: String,
+        /// Why, if they said.
+        reason: Option<String>,
+        /// Since when.
+        since: Timestamp,
+        /// When the time of the run is up, if it has a limit.
+        deadline: Option<Timestamp>,
+    },
     /// A step waits for a moment or for a signal, as the workflow says.
     Pause {
         /// The step's name.
@@ -115,6 +126,10 @@ pub(super) async fn explained<'a>(tx: &mut impl Reads<'a>, actor: &Actor, about:
     if matches!(state.phase(), Phase::New) {
         let held_until = rows::place(tx, run).await?.and_then(|place| place.held_until);
         return Ok(Some(Wait::Queue { since: run.facts.accepted_at, is_taken_up: held_until.is_some_and(|until| until > now) }));
+    }
+    if let Some(paused) = state.paused() {
+        let Paused { at: since, by, reason } = paused.clone();
+        return Ok(Some(Wait::Paused { by, reason, since, deadline: state.deadline(plan) }));
     }
     if let Some(wait) = asked(&about) {
         return Ok(Some(wait));

@@ -217,7 +217,7 @@ async fn a_dry_run_takes_the_results_of_past_runs_and_calls_nothing(stage: Stage
     stage.save(&admin, SOURCE).await;
     let run = stage.start(&admin).await;
     stage.until(&admin, run, |shown| shown.line.status == RunStatus::Waiting).await;
-    stage.house.platform.cancel_run(&admin, run, None).await.unwrap();
+    stage.house.platform.cancel_run(&admin, run, None, false).await.unwrap();
     let ended = async |run| {
         let mut watch = stage.house.platform.watch_run(&admin, run, 0).await.unwrap();
         while watch.next().await.unwrap().is_some_and(|shown| !shown.line.status.is_over()) {}

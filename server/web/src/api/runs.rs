@@ -85,6 +85,15 @@ pub enum WaitingJson {
         /// Until when.
         until: Moment,
     },
+    /// Somebody paused it.
+    Paused {
+        /// Their e-mail address.
+        by: String,
+        /// Why, if they said.
+        reason: Option<String>,
+        /// Since when.
+        since: Moment,
+    },
     /// Something else.
     Other {
         /// The step.
@@ -315,6 +324,20 @@ pub struct CancelJson {
     #[serde(default)]
     #[schemars(length(max = 2000))]
     pub reason: Option<String>,
+    /// Whether what was completed is taken back first, where its step says how.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub take_back: bool,
+}
+
+/// Why a run is to pause.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Pause")]
+pub struct PauseJson {
+    /// For those who read it later.
+    #[serde(default)]
+    #[schemars(length(max = 2000))]
+    pub reason: Option<String>,
 }
 
 impl From<RunStatus> for StatusJson {
@@ -349,6 +372,7 @@ impl From<Waiting> for WaitingJson {
             Waiting::Approval { step, approval, title, since, until } => {
                 Self::Approval { step, approval: approval.map(IdText), title, since: Moment(since), until: Moment(until) }
             }
+            Waiting::Paused { by, reason, since } => Self::Paused { by, reason, since: Moment(since) },
             Waiting::Other { step, words } => Self::Other { step, words },
         }
     }
@@ -504,12 +528,29 @@ pub(crate) async fn signal(
     Ok(Done)
 }
 
-/// `POST /api/v1/runs/{run}/cancellation`: asks a run to stop.
-pub(crate) async fn cancel(call: Call<RunCancel>, (Path(run), Body(asked)): (Path<IdText<kind::Run>>, Body<CancelJson>)) -> Result<Done> {
-    let reason = asked.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+/// The reason of an order to a run, if one is given.
+fn reason(text: Option<String>) -> Result<Option<String>> {
+    let reason = text.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     if reason.as_ref().is_some_and(|reason| reason.chars().count() > 2_000) {
         return Err(Problem::field("reason", "The reason may have at most 2000 signs.").into());
     }
-    call.platform().cancel_run(call.actor(), run.0, reason).await?;
+    Ok(reason)
+}
+
+/// `POST /api/v1/runs/{run}/cancellation`: asks a run to stop.
+pub(crate) async fn cancel(call: Call<RunCancel>, (Path(run), Body(asked)): (Path<IdText<kind::Run>>, Body<CancelJson>)) -> Result<Done> {
+    call.platform().cancel_run(call.actor(), run.0, reason(asked.reason)?, asked.take_back).await?;
+    Ok(Done)
+}
+
+/// `POST /api/v1/runs/{run}/pause`: nothing of a run begins until it is let go on.
+pub(crate) async fn pause(call: Call<RunCancel>, (Path(run), Body(asked)): (Path<IdText<kind::Run>>, Body<PauseJson>)) -> Result<Done> {
+    call.platform().pause_run(call.actor(), run.0, reason(asked.reason)?).await?;
+    Ok(Done)
+}
+
+/// `POST /api/v1/runs/{run}/continuation`: lets a paused run go on.
+pub(crate) async fn go_on(call: Call<RunCancel>, Path(run): Path<IdText<kind::Run>>) -> Result<Done> {
+    call.platform().resume_run(call.actor(), run.0).await?;
     Ok(Done)
 }

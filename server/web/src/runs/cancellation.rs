@@ -24,6 +24,8 @@ struct CancelView {
     /// What follows, a sentence each.
     follows: Vec<String>,
     reason: String,
+    /// Whether anything can be taken back.
+    can_take_back: bool,
     errors: FormErrors,
 }
 
@@ -31,6 +33,8 @@ struct CancelView {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Sent {
     reason: Option<String>,
+    #[serde(default)]
+    take_back: bool,
 }
 
 /// The longest reason, in signs.
@@ -55,7 +59,7 @@ pub(crate) async fn cancel(grant: Grant<RunCancel>, Path(id): Path<RunId>, Form(
         return view::html_with(refusal.status, &cancel_view(&grant, &run, reason.unwrap_or_default(), refusal.errors).await?);
     }
     let href = grant.path(&format!("/runs/{id}"));
-    match view::outcome(grant.platform().cancel_run(grant.actor(), id, reason).await, &[409])? {
+    match view::outcome(grant.platform().cancel_run(grant.actor(), id, reason, sent.take_back).await, &[409])? {
         Outcome::Done(()) => Ok(grant.visit().done(&href, "The run is asked to stop: nothing more begins.")),
         Outcome::Refused(_) => Ok(grant.visit().done(&href, "The run was over already: there was nothing to cancel.")),
     }
@@ -72,6 +76,7 @@ async fn cancel_view(grant: &Grant<RunCancel>, run: &RunShown, reason: String, e
         href,
         follows: follows(run),
         reason,
+        can_take_back: run.can_take_back,
         errors,
     })
 }
@@ -134,6 +139,7 @@ mod tests {
             action: "/t/acme/runs/run_x/cancellation".to_owned(),
             follows: follows(&run),
             reason: String::new(),
+            can_take_back: true,
             errors: FormErrors::none(),
         };
         let html = view.render().unwrap();
@@ -143,6 +149,7 @@ mod tests {
             "Not begun any more: Step pay.",
             "action=\"/t/acme/runs/run_x/cancellation\"",
             "name=\"csrf\"",
+            "name=\"take_back\"",
         ] {
             assert!(html.contains(part), "{part} in {html}");
         }

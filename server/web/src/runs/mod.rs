@@ -1,11 +1,12 @@
 //! Runs: the list (`list`), the page of one (`show`) with its steps (`steps`) and why it waits (`waits`), that page as it
-//! changes (`live`), asking one to stop (`cancellation`), sending one a signal (`signal`), starting one once more (`repetition`), and the version it runs
+//! changes (`live`), asking one to stop (`cancellation`) or to pause (`pause`), sending one a signal (`signal`), starting one once more (`repetition`), and the version it runs
 //! (`version`). Starting one is with its workflow, in `workflows/start.rs`.
 
 pub(crate) mod cancellation;
 mod history;
 pub(crate) mod list;
 pub(crate) mod live;
+pub(crate) mod pause;
 pub(crate) mod repetition;
 mod request;
 pub(crate) mod show;
@@ -71,6 +72,7 @@ impl RunRow {
             word,
             note: match &line.waiting {
                 Some(Waiting::Approval { title, .. }) => text::in_line(title),
+                Some(Waiting::Paused { by, .. }) => format!("by {}", text::in_line(by)),
                 Some(Waiting::Other { words, .. }) => text::in_line(words),
                 None => String::new(),
             },
@@ -86,6 +88,7 @@ impl RunRow {
 pub(crate) const fn pill_of(line: &RunLine) -> (&'static str, &'static str) {
     match (&line.waiting, line.status) {
         (Some(Waiting::Approval { .. }), RunStatus::Waiting) => ("waiting", "Waiting for approval"),
+        (Some(Waiting::Paused { .. }), RunStatus::Waiting) => ("waiting", "Paused"),
         (_, status) => pill(status),
     }
 }

@@ -70,6 +70,9 @@ pub(super) struct Shown {
     pub(super) may_start: bool,
     pub(super) cancel_href: String,
     pub(super) may_cancel: bool,
+    /// Where it is paused, or let go on.
+    pub(super) pause_action: String,
+    pub(super) is_paused: bool,
     pub(super) banner: Banner,
     /// Why it waits, line by line; empty while it does not.
     pub(super) wait: Vec<WaitLine>,
@@ -183,6 +186,7 @@ impl Shown {
         let open = steps::opened(&run, wanted.step.as_deref());
         let detail = open.map(|step| steps::detail(step, &run, now, wanted.tab, &places));
         let (state, word) = pill_of(&run.line);
+        let is_paused = matches!(run.wait, Some(Wait::Paused { .. }));
         Self {
             banner: banner(&run, now, ground),
             steps: Steps::new(&run, now, open.map(|step| step.id.as_str()), &places),
@@ -209,6 +213,8 @@ impl Shown {
             may_start: ground.may_start,
             cancel_href: format!("{href}/cancellation/new"),
             may_cancel: run.can_cancel,
+            pause_action: format!("{href}/{}", if is_paused { "continuation" } else { "pause" }),
+            is_paused,
             has_outputs: run.outputs.is_some(),
             outputs: run.outputs.as_ref().map(text::named).unwrap_or_default(),
             log: run.log.iter().map(log_row).collect(),
@@ -289,6 +295,17 @@ fn banner(run: &RunShown, now: Timestamp, ground: &Ground) -> Banner {
                 ..Banner::default()
             }
         }
+        (Some(Waiting::Paused { by, reason, since }), RunStatus::Waiting) => Banner {
+            state: "waiting",
+            title: format!("Paused by {}.", text::in_line(by)),
+            text: match reason {
+                Some(reason) => format!("Nothing of it begins. {}", text::in_line(reason)),
+                None => "Nothing of it begins until somebody lets it go on.".to_owned(),
+            },
+            since_word: "Since",
+            since: Some(format::ago(*since, now)),
+            ..Banner::default()
+        },
         (Some(Waiting::Other { step, words }), RunStatus::Waiting) => {
             Banner { state: "waiting", title: format!("{} waits.", step_named(run, step)), text: text::in_line(words), ..Banner::default() }
         }
@@ -450,6 +467,7 @@ pub(super) mod tests {
             held: Money::ZERO,
             last_seq: 11,
             can_cancel: true,
+            can_take_back: false,
             after_approval: Vec::new(),
         }
     }

@@ -88,6 +88,14 @@ pub(super) fn lines(wait: &Wait, now: Timestamp, ground: &Ground) -> Vec<WaitLin
             lines.extend(deadline.map(|deadline| moment("Run ends", deadline, now)));
             lines
         }
+        Wait::Paused { by, reason, since: from, deadline } => {
+            let mut lines = vec![line("For", "somebody who lets it go on"), line("Paused by", text::in_line(by))];
+            lines.extend(reason.as_ref().map(|reason| line("Reason", text::in_line(reason))));
+            lines.push(since(*from, now));
+            lines.push(line("Then", "its next step begins, under the rights that whoever started it has by then"));
+            lines.extend(deadline.map(|deadline| moment("Run ends", deadline, now)));
+            lines
+        }
         Wait::Pause { step, signal, since: from, until, deadline } => {
             let for_what = signal
                 .as_ref()

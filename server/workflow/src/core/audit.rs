@@ -102,6 +102,11 @@ pub fn of(event: &Event) -> Option<AuditEvent> {
             };
             Some(event.with("steps", json!(steps)).with("because", why))
         }
+        // Who asked for it is recorded by the door it came through; this is when it held.
+        Event::Paused { by, reason } => {
+            Some(AuditEvent::done("run.paused", "run", "", "").with("by", by.as_str()).with("reason", text(reason.as_deref())))
+        }
+        Event::PauseEnded { by } => Some(AuditEvent::done("run.resumed", "run", "", "").with("by", by.as_str())),
         // What it carries is data of whoever sent it, and stays out of the log.
         Event::SignalReceived { name, .. } => Some(AuditEvent::done("run.signalled", "run", "", "").with("signal", name.as_str())),
         Event::ChildStarted { step, child } => Some(on_step("workflow.executed", step).with("workflow", child.workflow.as_str())),

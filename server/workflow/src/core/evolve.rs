@@ -10,8 +10,8 @@ use domain::{Money, Timestamp};
 use crate::{
     event::{Charge, Decision, Event, Failure},
     run::{
-        Asked, Asking, BranchRun, Calling, Decided, Dispatch, Each, End, Inside, Loop, Phase, Prepared, Progress, Rollback, Run, Start,
-        StepRun, StepState, Trying,
+        Asked, Asking, BranchRun, Calling, Decided, Dispatch, Each, End, Inside, Loop, Paused, Phase, Prepared, Progress, Rollback, Run,
+        Start, StepRun, StepState, Trying,
     },
 };
 
@@ -219,6 +219,10 @@ pub fn evolve(mut run: Run, at: Timestamp, event: &Event) -> Run {
                 waiting.pop_front();
             }
         }
+        Event::Paused { by, reason } => {
+            run.paused = Some(Arc::new(Paused { at, by: by.clone(), reason: reason.clone() }));
+        }
+        Event::PauseEnded { .. } => run.paused = None,
         Event::ChildStarted { step, child } => {
             touched(&mut run, step, at).state = StepState::Child(Arc::new(child.clone()));
         }

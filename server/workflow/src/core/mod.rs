@@ -126,6 +126,18 @@ pub enum Input {
         /// Its outputs, or what went wrong.
         result: Result<serde_json::Value, Failure>,
     },
+    /// Somebody wants nothing of it to begin for now.
+    Pause {
+        /// Their e-mail address.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Somebody lets a paused run go on.
+    EndPause {
+        /// Their e-mail address.
+        by: String,
+    },
     /// Somebody wants it to stop.
     Cancel {
         /// Their e-mail address.

@@ -22,17 +22,20 @@ pub const HTTP_TIME_LIMIT: Duration = Duration::from_secs(30);
 pub const MODEL_TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// The effects that are due now or at their time, none for a run that has not begun or is over. A call that
-/// is in flight is among them with its next dispatch: who knows that it is out leaves it out.
+/// is in flight is among them with its next dispatch: who knows that it is out leaves it out. While the run is paused there are but
+/// the ends of approvals and time limits.
 pub fn pending(plan: &Plan, run: &Run) -> Vec<Effect> {
     if run.started().is_none() || run.is_over() {
         return Vec::new();
     }
     let tree = Tree::of(plan);
+    let is_paused = run.paused().is_some();
     let mut effects = Vec::new();
     for (path, recorded) in run.recorded() {
         let Some(at) = tree.at(path).filter(|_| recorded.state.is_active()) else { continue };
         let Some(step) = tree.step(at.node) else { continue };
         match &recorded.state {
+            StepState::Calling(_) | StepState::Asking(_) | StepState::Child(_) if is_paused => {}
             StepState::Calling(calling) if run.is_enabled(&tree, &at) => {
                 effects.push(Effect::Call(call(&Place { plan, tree: &tree, run }, &at, step, calling)));
             }

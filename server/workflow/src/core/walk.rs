@@ -247,7 +247,9 @@ pub(super) fn moments(plan: &Plan, tree: &Tree<'_>, run: &Run) -> Vec<(Timestamp
                 if let (Some(limit), Some(started)) = (limit, recorded.started_at) {
                     moments.push((started.after(limit), Due::Block(path.to_owned())));
                 }
-                if let Some(Inside::Each(each)) = recorded.inside.as_deref()
+                // What goes on after it does not while the run is paused.
+                if run.paused().is_none()
+                    && let Some(Inside::Each(each)) = recorded.inside.as_deref()
                     && let Some((before, until)) = each.pause
                     && before == each.next
                 {

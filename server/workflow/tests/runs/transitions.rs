@@ -99,6 +99,12 @@ fn states_of_blocks() -> Vec<(&'static str, Desk)> {
             desk.dispatch();
             desk
         }),
+        ("paused, a call is in flight", {
+            let mut desk = side_by_side();
+            desk.dispatch();
+            desk.feed(Input::Pause { by: "dana@acme.test".to_owned(), reason: None });
+            desk
+        }),
         ("another workflow runs", child()),
         ("what was done is taken back, the call is ready", undoing()),
         ("what was done is taken back, the call is in flight", with(undoing(), &|desk| drop(desk.dispatch()))),
@@ -141,6 +147,8 @@ fn inputs_of_blocks(desk: &Desk) -> Vec<(&'static str, Input)> {
         ("the other workflow failed", child_ended(Err(failure("refused", false)))),
         ("timer", Input::Timer),
         (LATE, Input::Timer),
+        ("pause", Input::Pause { by: "dana@acme.test".to_owned(), reason: None }),
+        ("go on after a pause", Input::EndPause { by: "dana@acme.test".to_owned() }),
         ("cancel", cancel(false)),
         ("cancel and take back", cancel(true)),
     ]

@@ -11,6 +11,10 @@ pub(super) fn cancel(draft: &mut Draft<'_>, by: String, reason: Option<String>, 
     }
     draft.withdraw(Some(&by), |_| true);
     if compensate {
+        // What is asked for last holds: it goes on, to take back.
+        if draft.run.paused().is_some() {
+            draft.record(Event::PauseEnded { by: by.clone() });
+        }
         draft.take_all_back(Because::Cancelled { by, reason });
         proceed(draft);
     } else {

@@ -14,6 +14,7 @@ mod dispatched;
 mod fail;
 mod finished;
 mod parked;
+mod pause;
 mod proceed;
 mod refused;
 mod signal;
@@ -69,6 +70,8 @@ pub fn decide(plan: &Plan, run: &Run, input: Input, now: Timestamp) -> Result<Ve
         Input::Timer => timer::timer(&mut draft),
         Input::Signal { name, payload } => signal::signal(&mut draft, name, payload),
         Input::ChildEnded { step, result } => child_ended::child_ended(&mut draft, step, result)?,
+        Input::Pause { by, reason } => pause::pause(&mut draft, by, reason)?,
+        Input::EndPause { by } => pause::end(&mut draft, by)?,
         Input::Cancel { by, reason, compensate } => cancel::cancel(&mut draft, by, reason, compensate),
     }
     Ok(draft.events)
@@ -101,8 +104,11 @@ impl<'a> Draft<'a> {
         Some((at, step))
     }
 
-    /// The state of a step, if it is one that may act.
+    /// The state of a step, if it is one that may act: nothing of a paused run does.
     fn acting(&self, path: &str) -> Option<&StepState> {
+        if self.run.paused().is_some() {
+            return None;
+        }
         let state = &self.run.step(path).state;
         let at = self.tree.at(path).filter(|_| state.is_active())?;
         self.run.is_enabled(&self.tree, &at).then_some(state)

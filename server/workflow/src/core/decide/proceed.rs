@@ -20,7 +20,7 @@ use crate::{
 /// Makes move after move. Ends, as every move settles a step, goes on inside one, or leaves.
 pub(super) fn proceed(draft: &mut Draft<'_>) {
     loop {
-        if draft.run.is_over() || keep_time_limit(draft) {
+        if draft.run.is_over() || keep_time_limit(draft) || draft.run.paused().is_some() {
             return;
         }
         let moves = walk::moves(&draft.tree, &draft.run, draft.now);

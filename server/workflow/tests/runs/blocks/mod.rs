@@ -6,6 +6,7 @@ mod failures;
 mod loops;
 mod order;
 mod parallel;
+mod pauses;
 mod waits;
 
 use serde_json::{Value, json};
