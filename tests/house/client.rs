@@ -10,7 +10,10 @@ use std::{
 };
 
 use domain::{ApprovalId, RunId};
-use platform::keys::NewKey;
+use platform::{
+    keys::NewKey,
+    runs::{StepStanding, Wait},
+};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
@@ -167,7 +170,14 @@ mod work {
             approver.run(&["approval", "approve", &approval, "--digest", &"0".repeat(64)]).await.fails(5, &["approval_changed", "request req_"]);
             developer.run(&["approval", "approve", &approval, "--digest", &digest]).await.fails(4, &["scope_missing"]);
             assert_eq!(house.rehearsal.payments().len(), 0);
+            // A yes given while the run is paused counts, and nothing goes out before it is resumed.
+            developer.run(&["run", "pause", &run, "--reason", "the bank is closed"]).await.with(0);
+            house.until(&house.acme, run.parse().unwrap(), |shown| matches!(shown.wait, Some(Wait::Paused { .. }))).await;
+            developer.run(&["run", "show", &run]).await.with(0).says(&["paused by developer@acme.example: the bank is closed"]);
             approver.run(&["approval", "approve", &approval, "--digest", &digest, "--comment", "as ordered"]).await.with(0).says(&["approved"]);
+            house.until(&house.acme, run.parse().unwrap(), |shown| shown.steps.iter().any(|step| step.name == "Finance agrees" && step.standing == StepStanding::Completed)).await;
+            assert_eq!(house.rehearsal.payments().len(), 0);
+            developer.run(&["run", "resume", &run, "--json"]).await.with(0).says(&["requested"]);
             approver.run(&["approval", "approve", &approval, "--digest", &digest]).await.fails(5, &["mandate approval show"]);
 
             house.until_over(&house.acme, run.parse().unwrap()).await;
@@ -207,6 +217,8 @@ mod work {
                 &["run", "logs", &run],
                 &["run", "logs", &run, "--follow"],
                 &["run", "cancel", &run],
+                &["run", "pause", &run],
+                &["run", "resume", &run],
                 &["approval", "show", &approval],
                 &["approval", "approve", &approval, "--digest", &"0".repeat(64)],
                 &["approval", "reject", &approval, "--digest", &"0".repeat(64), "--comment", "no"],

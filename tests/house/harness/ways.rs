@@ -249,7 +249,8 @@ fn body(route: &RouteInfo, things: &Things) -> Option<Value> {
         (_, "/invitations") => json!({"email": "new@acme.example", "name": "Nina New", "role": "viewer"}),
         (
             _,
-            "/holds/{hold}/release"
+            "/runs/{run}/continuation"
+            | "/holds/{hold}/release"
             | "/workflows/{workflow}/versions/{number}/publication"
             | "/workflows/{workflow}/versions/{number}/restoration"
             | "/providers/{provider}/models/{model}/default"

@@ -129,6 +129,11 @@ impl Client {
         self.request(Method::GET, path)
     }
 
+    /// Asks to do something that takes nothing.
+    pub(super) fn act(&self, path: &[&str]) -> Result<Request<'_>, Failure> {
+        self.request(Method::POST, path)
+    }
+
     /// Asks to do something.
     pub(super) fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Request<'_>, Failure> {
         let body = serde_json::to_value(body).map_err(Failure::new)?;

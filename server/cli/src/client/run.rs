@@ -468,7 +468,7 @@ async fn pause(asked: Pause, client: &Client) -> Result<(), Failure> {
 }
 
 async fn resume(asked: &One, client: &Client) -> Result<(), Failure> {
-    client.post(&["runs", &asked.run.to_string(), "continuation"], &json!({}))?.send::<()>().await?;
+    client.act(&["runs", &asked.run.to_string(), "continuation"])?.send::<()>().await?;
     if asked.shape.json {
         return terminal::json(&json!({"id": asked.run.to_string(), "continuation": "requested"}));
     }
