@@ -145,6 +145,13 @@ mod work {
                 (Shell::of(&house, &house.acme.developer), Shell::of(&house, &house.acme.approver), Shell::of(&house, &house.acme.admin));
             developer.run(&["workflow", "list"]).await.with(0).says(&["vendor-payment", "Vendor payment", "WORKFLOW"]);
             developer.run(&["workflow", "show", "vendor-payment"]).await.with(0).says(&["invoice_id", "required", "http.request", "Versions"]);
+            let thought = ["workflow", "dry-run", "vendor-payment", "--input", "invoice_id=INV-20417"];
+            let decided = [&thought[..], &["--decide", "step_4=reject"]].concat();
+            developer.run(&decided).await.with(1).says(&["vendor-payment, version 1", "Nothing was called.", "At most", "made up"]);
+            let thought = developer.run(&[&thought[..], &["--json"]].concat()).await;
+            assert_eq!(thought.json()["workflow"], "vendor-payment");
+            let wrong = developer.run(&[&decided[..5], &["--decide", "step_4=maybe"]].concat()).await.with(2);
+            assert!(wrong.error.contains("approve, reject or expire"), "{}", wrong.error);
             let plan = developer.run(&["workflow", "show", "vendor-payment", "--plan", "--workflow-version", "1"]).await.with(0);
             plan.says(&["step_1", "http.request", "reads inputs.invoice_id", "after step_4", "(from step_1)", "sets invoice"]);
             let plan = developer.run(&["workflow", "show", "vendor-payment", "--plan", "--json"]).await.with(0).json();

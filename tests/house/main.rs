@@ -20,6 +20,7 @@ mod client;
 mod control;
 mod crash;
 mod demo;
+mod dry_runs;
 mod expense;
 mod harness;
 mod isolation;

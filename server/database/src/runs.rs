@@ -218,13 +218,15 @@ impl FromRow for PlaceRow {
 
 /// A list along one index: `$2` before which number, `$3` from which number, `$4` how many; `$5` and `$6` moments, `$7` the
 /// starter, `$8` the pattern; then what the index is for.
+/// `$by` names the index of SQLite, which knows no sizes and would else go along the numbers of all runs.
 macro_rules! list_select {
-    ($like:literal, $index:literal) => {
+    ($like:literal, $by:literal, $index:literal) => {
         concat!(
             "select r.id, r.number, r.workflow_id, w.slug as workflow_slug, w.name as workflow_name, r.starter_label, r.status,
                     r.waiting_for, r.spent, r.held, r.accepted_at, r.started_at, r.ended_at
-             from run r
-             join workflow w on w.tenant_id = r.tenant_id and w.id = r.workflow_id
+             from run r ",
+            $by,
+            " join workflow w on w.tenant_id = r.tenant_id and w.id = r.workflow_id
              where r.tenant_id = $1 and r.number < $2 and r.number >= $3",
             $index,
             " and (r.accepted_at >= $5 or $5 is null) and (r.accepted_at < $6 or $6 is null)
@@ -271,23 +273,26 @@ macro_rules! run_select {
 }
 
 // One text for each index, so that each finds its own. A comparison that does not tell `a` from `A` has another name on each engine.
-static LIST: Statement = Statement::tenant_each("runs.list", list_select!("like", ""), list_select!("ilike", ""));
-static LIST_BY_STATUS: Statement =
-    Statement::tenant_each("runs.list_by_status", list_select!("like", " and r.status = $9"), list_select!("ilike", " and r.status = $9"));
+static LIST: Statement = Statement::tenant_each("runs.list", list_select!("like", "", ""), list_select!("ilike", "", ""));
+static LIST_BY_STATUS: Statement = Statement::tenant_each(
+    "runs.list_by_status",
+    list_select!("like", "indexed by run_by_status", " and r.status = $9"),
+    list_select!("ilike", "", " and r.status = $9"),
+);
 static LIST_OF_STARTER: Statement = Statement::tenant_each(
     "runs.list_of_starter",
-    list_select!("like", " and r.starter_label = $9 and (r.status = $10 or $10 is null)"),
-    list_select!("ilike", " and r.starter_label = $9 and (r.status = $10 or $10 is null)"),
+    list_select!("like", "indexed by run_of_starter", " and r.starter_label = $9 and (r.status = $10 or $10 is null)"),
+    list_select!("ilike", "", " and r.starter_label = $9 and (r.status = $10 or $10 is null)"),
 );
 static LIST_OF_WORKFLOW: Statement = Statement::tenant_each(
     "runs.list_of_workflow",
-    list_select!("like", " and r.workflow_id = $9"),
-    list_select!("ilike", " and r.workflow_id = $9"),
+    list_select!("like", "indexed by run_of_workflow", " and r.workflow_id = $9"),
+    list_select!("ilike", "", " and r.workflow_id = $9"),
 );
 static LIST_OF_WORKFLOW_BY_STATUS: Statement = Statement::tenant_each(
     "runs.list_of_workflow_by_status",
-    list_select!("like", " and r.workflow_id = $9 and r.status = $10"),
-    list_select!("ilike", " and r.workflow_id = $9 and r.status = $10"),
+    list_select!("like", "indexed by run_of_workflow_by_status", " and r.workflow_id = $9 and r.status = $10"),
+    list_select!("ilike", "", " and r.workflow_id = $9 and r.status = $10"),
 );
 static WINDOW: Statement = Statement::tenant("runs.window", window_select!(""));
 static WINDOW_BY_STATUS: Statement = Statement::tenant("runs.window_by_status", window_select!(" and r.status = $4"));

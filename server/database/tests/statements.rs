@@ -461,3 +461,26 @@ async fn no_statement_reads_all_of_a_large_table() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[tokio::test]
+async fn a_list_of_runs_goes_along_the_index_of_what_it_is_narrowed_to() {
+    let mut engines = Engines::migrated().await;
+    for (name, index) in [
+        ("runs.list", "(tenant_id=? AND number>? AND number<?)"),
+        ("runs.list_by_status", "run_by_status (tenant_id=? AND status=? AND number>? AND number<?)"),
+        ("runs.list_of_starter", "run_of_starter (tenant_id=? AND starter_label=? AND number>? AND number<?)"),
+        ("runs.list_of_workflow", "run_of_workflow (tenant_id=? AND workflow_id=? AND number>? AND number<?)"),
+        (
+            "runs.list_of_workflow_by_status",
+            "run_of_workflow_by_status (tenant_id=? AND workflow_id=? AND status=? AND number>? AND number<?)",
+        ),
+    ] {
+        let statement = catalogue::all().into_iter().find(|statement| statement.name() == name).unwrap();
+        let explained = AssertSqlSafe(format!("explain query plan {}", statement.text(Engine::Sqlite)));
+        let steps: Vec<String> =
+            sqlx::query(explained).fetch_all(&mut engines.sqlite).await.unwrap().iter().map(|step| step.get("detail")).collect();
+        let along = steps.iter().find(|step| step.starts_with("SEARCH r ")).unwrap();
+        assert!(along.ends_with(index), "{name}: {along}");
+        assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{name} sorts: {steps:?}");
+    }
+}

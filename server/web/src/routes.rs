@@ -178,6 +178,8 @@ pub(crate) fn routes() -> Vec<Route> {
         api::route(Key(WorkflowDelete), DELETE, "/api/v1/workflows/{workflow}", "Remove a workflow", api::workflows::remove),
         api::route(Key(WorkflowRead), GET, "/api/v1/workflows/export", "Export all workflows as an archive", api::versions::export),
         api::route(Key(WorkflowWrite), POST, "/api/v1/workflows/imports", "Import a workflow file as a draft", api::workflows::import),
+        api::route(Key(WorkflowExecute), POST, "/api/v1/workflows/{workflow}/dry-runs", "Think a run through with samples", api::dry_runs::create),
+        api::route(Key(WorkflowExecute), GET, "/api/v1/workflows/{workflow}/estimate", "Estimate what a run costs", api::dry_runs::estimate),
         api::route(Key(WorkflowWrite), PUT, "/api/v1/workflows/{workflow}/folder", "Move a workflow into a folder", api::versions::place),
         api::route(Key(WorkflowRead), GET, "/api/v1/workflows/{workflow}/history", "Export a workflow with its history", api::versions::history),
         api::route(Key(WorkflowRead), GET, "/api/v1/workflows/{workflow}/plan", "Show the plan of a workflow", api::plans::current),

@@ -375,8 +375,8 @@ pub async fn measure(runs: usize, seconds: f64) {
     let start = served.api(Method::POST, "/runs").json(&json!({"workflow": "says", "inputs": {}}));
     let mut took = asked(CONNECTIONS, seconds, start).await;
     println!("start of a run by the API, {CONNECTIONS} at a time: {}", took.said());
-    flood(&served).await;
     streams(&served, &browsers).await;
+    flood(&served).await;
 }
 
 /// 200 sign-ins at once, each of another account and from another network, while others look at pages. None of the accounts

@@ -228,6 +228,7 @@ fn body(route: &RouteInfo, things: &Things) -> Option<Value> {
         (_, "/folders") => json!({"path": "Another"}),
         (_, "/folders/{folder}") => json!({"path": "Elsewhere"}),
         (_, "/runs") => json!({"workflow": things.workflow}),
+        (_, "/workflows/{workflow}/dry-runs") => json!({}),
         (_, "/runs/{run}/signals") => json!({"name": "go", "payload": 1}),
         (_, "/runs/{run}/pause") => json!({"reason": "The bank is closed."}),
         (_, "/runs/{run}/cancellation") => json!({"reason": "Not needed."}),

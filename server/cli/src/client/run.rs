@@ -1,6 +1,9 @@
 //! `mandate run`: started, followed, listed, shown, signalled, paused and cancelled.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use domain::{
@@ -225,24 +228,25 @@ pub(super) fn word<T: DeserializeOwned>(text: Option<String>) -> Result<Option<T
     text.map(|text| serde_json::from_value(text.into())).transpose().map_err(|error| Failure::of(Exit::Usage, error))
 }
 
-async fn inputs(asked: &Start, client: &Client) -> Result<Map<String, Value>, Failure> {
-    if let Some(file) = &asked.inputs {
+/// The inputs that are given, in a file or one by one.
+pub(super) async fn inputs(client: &Client, workflow: &Word, given: &[Pair], file: Option<&Path>) -> Result<Map<String, Value>, Failure> {
+    if let Some(file) = file {
         let text = workflow::text_of(file)?;
         let shown = file.display();
         return serde_json::from_str(&text).map_err(|error| Failure::of(Exit::Usage, format!("{shown} is no JSON object: {error}.")));
     }
-    if asked.input.is_empty() {
+    if given.is_empty() {
         return Ok(Map::new());
     }
-    let declared = workflow::workflow(client, &asked.workflow).await.map_err(|failure| match failure.exit {
+    let declared = workflow::workflow(client, workflow).await.map_err(|failure| match failure.exit {
         Exit::Denied => failure.hint("--input has to look up what the workflow declares; with --inputs FILE nothing is looked up."),
         _ => failure,
     })?;
-    given::inputs(&declared.value.checked.inputs, &asked.input)
+    given::inputs(&declared.value.checked.inputs, given)
 }
 
 async fn start(asked: Start, client: &Client) -> Result<(), Failure> {
-    let (workflow, inputs) = (asked.workflow.0.clone(), inputs(&asked, client).await?);
+    let (workflow, inputs) = (asked.workflow.0.clone(), inputs(client, &asked.workflow, &asked.input, asked.inputs.as_deref()).await?);
     let body = StartJson { workflow, inputs, version: asked.workflow_version };
     let key = asked.idempotency_key.clone();
     // Only what identifies it: made up anew for every start that is typed, kept while it is sent again.
@@ -387,13 +391,13 @@ fn shown(run: &RunJson) -> String {
 }
 
 /// Values with their names, a line each.
-fn named(values: &Value) -> String {
+pub(super) fn named(values: &Value) -> String {
     let Value::Object(values) = values else { return String::new() };
     let line = |(name, value): (&String, &Value)| format!("  {}: {}\n", terminal::line(name), terminal::value(value, 4));
     values.iter().map(line).collect()
 }
 
-const fn tone_of_step(status: &StandingJson) -> Tone {
+pub(super) const fn tone_of_step(status: &StandingJson) -> Tone {
     match status {
         StandingJson::Idle | StandingJson::Running => Tone::Plain,
         StandingJson::Skipped | StandingJson::Stopped => Tone::Faint,

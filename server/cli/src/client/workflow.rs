@@ -18,7 +18,7 @@ use web::{
     text,
 };
 
-use super::{Shape, http::Client, moment, plan, run::tone_of, spelled};
+use super::{Shape, dry_run, http::Client, moment, plan, run::tone_of, spelled};
 use crate::{
     failure::{Exit, Failure},
     terminal::{
@@ -54,6 +54,18 @@ Examples:
   mandate workflow show vendor-payment --plan
   mandate workflow show vendor-payment --plan --workflow-version 2 --json | jq '.plan.edges'")]
     Show(Show),
+    /// Think a run through with samples: what would be sent, asked and given, and what it may cost. Nothing is called.
+    #[command(after_help = "\
+Examples:
+  mandate workflow dry-run vendor-payment --input invoice_id=INV-20417
+  mandate workflow dry-run vendor-payment --inputs inputs.json --samples samples.json
+  mandate workflow dry-run release-notes --input project=engine --decide publish_approval=reject
+  mandate workflow dry-run pay --inputs - --json < inputs.json | jq '.steps[] | {id, status, sample}'
+
+A sample is what a step gives: {\"read\": {\"output\": {\"body\": {\"amount\": 5}}}} or {\"pay\": {\"failure\": {\"code\": \"time_out\"}}}. Steps without
+one take what the file says under `x-sample`, else the result of a past run, else one that is made up. The exit code is 1 when
+the run would not complete. The key needs workflow:execute, and run:read for results of past runs.")]
+    DryRun(dry_run::DryRun),
 }
 
 #[derive(Debug, Args)]
@@ -98,6 +110,7 @@ pub(super) async fn command(command: Command, client: &Client) -> Result<(), Fai
         Command::Validate(asked) => validate(asked, client).await,
         Command::List(asked) => list(asked, client).await,
         Command::Show(asked) => show(asked, client).await,
+        Command::DryRun(asked) => dry_run::dry_run(asked, client).await,
     }
 }
 

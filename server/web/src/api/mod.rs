@@ -20,6 +20,7 @@ pub(crate) mod bundles;
 pub(crate) mod credentials;
 pub(crate) mod document;
 mod door;
+pub mod dry_runs;
 pub(crate) mod folders;
 pub mod identity;
 pub(crate) mod members;
