@@ -1,5 +1,6 @@
 //! Runs that are thought through, and what they may cost: by the API, in whose sight, and what is left behind.
 
+use domain::Money;
 use platform::runs::RunFilter;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -44,8 +45,10 @@ in_both_houses! {
         let log = house.log(&house.acme).await;
         assert_eq!(log.iter().filter(|line| line.action == "workflow.simulated").count(), 2, "that it was done is on record");
 
-        // Not of another tenant, not without the right, not with what nobody declared.
-        thought(&house.globex.viewer, body.clone()).await.expect(403);
+        let spent = house.platform.budgets(&admin).await.unwrap().tenant;
+        assert_eq!((spent.spent, spent.held), (Money::ZERO, Money::ZERO));
+
+        // Not without the right, and not with what nobody declared; of other tenants' workflows the table of the isolation tells.
         thought(&house.acme.viewer, body.clone()).await.expect(403);
         developer.api(Method::POST, "/api/v1/workflows/no-such-workflow/dry-runs", &[], Some(&json!({}))).await.expect(404);
         thought(developer, json!({"inputs": {"invoice_id": "x"}})).await.expect(422);

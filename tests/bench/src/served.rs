@@ -364,7 +364,7 @@ pub async fn measure(runs: usize, seconds: f64) {
     for (name, path) in [
         ("home", "/t/acme".to_owned()),
         ("runs", "/t/acme/runs".to_owned()),
-        ("runs searched", "/t/acme/runs?q=says&state=completed".to_owned()),
+        ("runs searched for a text", "/t/acme/runs?text=says&state=completed".to_owned()),
         ("a run", format!("/t/acme/runs/{run}")),
         ("approvals", "/t/acme/approvals".to_owned()),
         ("audit log", "/t/acme/audit".to_owned()),
