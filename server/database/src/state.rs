@@ -65,7 +65,7 @@ words! {
         Approval = "approval",
         /// End the run.
         Cancel = "cancel",
-        /// Begin nothing for now.
+        /// Pause: begin nothing before the pause is ended.
         Pause = "pause",
         /// Go on after a pause.
         EndPause = "end_pause",

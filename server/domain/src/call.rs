@@ -11,6 +11,12 @@ use crate::{
     secret::Secret,
 };
 
+/// Whether what answers with an HTTP status may pass by itself: 408 (Request Timeout), 425 (Too Early), 429 (Too Many Requests) and
+/// every 5xx.
+pub const fn may_pass(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..=599)
+}
+
 /// Money that was set aside for one dispatch before it goes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {

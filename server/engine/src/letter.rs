@@ -47,7 +47,7 @@ pub enum Letter {
         #[serde(default)]
         compensate: bool,
     },
-    /// Somebody wants nothing of it to begin for now.
+    /// Somebody pauses it: nothing of it begins before an `EndPause`.
     Pause {
         /// Their e-mail address.
         by: String,

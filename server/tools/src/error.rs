@@ -3,6 +3,8 @@
 
 use std::{fmt, time::Duration};
 
+use domain::call::may_pass;
+
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallErrorKind {
@@ -85,13 +87,12 @@ impl CallError {
         Self { kind, message: message.into(), retryable: false, retry_after: None, sent: Sent::Answered }
     }
 
-    /// An HTTP status that was not accepted. 408 (Request Timeout), 425 (Too Early), 429 (Too Many
-    /// Requests) and every 5xx may pass by themselves.
+    /// An HTTP status that was not accepted.
     pub fn status(status: u16, message: impl Into<String>, retry_after: Option<Duration>) -> Self {
         Self {
             kind: CallErrorKind::Status(status),
             message: message.into(),
-            retryable: matches!(status, 408 | 425 | 429 | 500..=599),
+            retryable: may_pass(status),
             retry_after,
             sent: Sent::Answered,
         }

@@ -665,8 +665,12 @@ impl Run {
     }
 
     /// Whether a step may act: what has to be over before it and before the steps around it is over, and the steps around
-    /// it are where it stands. A step does not act any more while an approval before it is asked anew.
+    /// it are where it stands. A step does not act any more while an approval before it is asked anew, and none does while the run
+    /// is paused.
     pub(crate) fn is_enabled(&self, tree: &Tree<'_>, at: &At) -> bool {
+        if self.paused.is_some() {
+            return false;
+        }
         let mut at = at.clone();
         loop {
             let Some(node) = tree.get(at.node) else { return false };

@@ -1,9 +1,12 @@
 //! `mandate workflow dry-run`: a run that is only thought through, with what it may cost.
 
-use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::Args;
-use serde::de::DeserializeOwned;
 use web::api::{
     Word,
     dry_runs::{AskedJson, ChoiceJson, DryRunJson, DryStepJson, EndJson, EstimateJson, MostJson, SampleJson, SourceJson},
@@ -11,9 +14,9 @@ use web::api::{
 
 use super::{
     Shape, dollars,
-    given::Pair,
+    given::Inputs,
     http::Client,
-    run::{inputs, named, tone_of_step},
+    run::{named, tone_of_step},
     spelled,
     workflow::{section, text_of},
 };
@@ -29,12 +32,8 @@ use crate::{
 pub(crate) struct DryRun {
     /// The word for the workflow in addresses.
     workflow: Word,
-    /// An input, read as what the workflow declares it to be; may be given several times. The key needs workflow:read for it.
-    #[arg(long = "input", value_name = "NAME=VALUE", conflicts_with = "inputs")]
-    input: Vec<Pair>,
-    /// All inputs: a file with a JSON object, or `-` for standard input.
-    #[arg(long, value_name = "FILE")]
-    inputs: Option<PathBuf>,
+    #[command(flatten)]
+    given: Inputs,
     /// The number of a version, also of a draft; the published one when left out. Its inputs come by --inputs, since another version
     /// may declare others.
     #[arg(long, value_name = "N", conflicts_with = "input")]
@@ -76,12 +75,9 @@ impl FromStr for Decision {
 }
 
 pub(super) async fn dry_run(asked: DryRun, client: &Client) -> Result<(), Failure> {
-    let samples: BTreeMap<String, SampleJson> = match &asked.samples {
-        Some(file) => object_of(file)?,
-        None => BTreeMap::new(),
-    };
+    let samples = asked.samples.as_deref().map(samples_of).transpose()?.unwrap_or_default();
     let body = AskedJson {
-        inputs: inputs(client, &asked.workflow, &asked.input, asked.inputs.as_deref()).await?,
+        inputs: asked.given.read(client, &asked.workflow).await?,
         version: asked.workflow_version,
         samples,
         decisions: asked.decisions.into_iter().map(|Decision { step, choice }| (step, choice)).collect(),
@@ -104,8 +100,8 @@ pub(super) async fn dry_run(asked: DryRun, client: &Client) -> Result<(), Failur
     }
 }
 
-/// A file with a JSON object.
-fn object_of<T: DeserializeOwned>(file: &std::path::Path) -> Result<T, Failure> {
+/// What a file says that steps give.
+fn samples_of(file: &Path) -> Result<BTreeMap<String, SampleJson>, Failure> {
     let shown = file.display();
     serde_json::from_str(&text_of(file)?)
         .map_err(|error| Failure::of(Exit::Usage, format!("{shown} does not say what steps give: {error}.")))

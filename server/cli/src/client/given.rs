@@ -1,15 +1,50 @@
 //! Values that stand on a command line, `name=value`, read as what a workflow or a form declares them to be.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use serde_json::{Map, Value};
 use web::api::{
+    Word,
     approvals::{FieldJson, KindJson},
     workflows::{InputJson, TypeJson},
 };
 
+use super::{http::Client, workflow};
 use crate::{
     failure::{Exit, Failure},
     terminal,
 };
+
+/// The inputs of a run, in a file or one by one.
+#[derive(Debug, Args)]
+pub(crate) struct Inputs {
+    /// An input, read as what the workflow declares it to be; may be given several times. The key needs workflow:read for it.
+    #[arg(long = "input", value_name = "NAME=VALUE", conflicts_with = "inputs")]
+    input: Vec<Pair>,
+    /// All inputs: a file with a JSON object, or `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    inputs: Option<PathBuf>,
+}
+
+impl Inputs {
+    /// What is given for a workflow; for single inputs what it declares is looked up.
+    pub(super) async fn read(&self, client: &Client, of: &Word) -> Result<Map<String, Value>, Failure> {
+        if let Some(file) = &self.inputs {
+            let text = workflow::text_of(file)?;
+            let shown = file.display();
+            return serde_json::from_str(&text).map_err(|error| Failure::of(Exit::Usage, format!("{shown} is no JSON object: {error}.")));
+        }
+        if self.input.is_empty() {
+            return Ok(Map::new());
+        }
+        let declared = workflow::workflow(client, of).await.map_err(|failure| match failure.exit {
+            Exit::Denied => failure.hint("--input has to look up what the workflow declares; with --inputs FILE nothing is looked up."),
+            _ => failure,
+        })?;
+        inputs(&declared.value.checked.inputs, &self.input)
+    }
+}
 
 /// A name and the text given for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +103,7 @@ fn read(kind: &Kind, text: &str) -> Result<Value, &'static str> {
 }
 
 /// The inputs of a workflow.
-pub(super) fn inputs(declared: &[InputJson], given: &[Pair]) -> Result<Map<String, Value>, Failure> {
+fn inputs(declared: &[InputJson], given: &[Pair]) -> Result<Map<String, Value>, Failure> {
     let known: Vec<(&str, Kind)> = declared.iter().map(|input| (input.name.as_str(), of_input(input))).collect();
     values(&known, given, "input of this workflow")
 }

@@ -8,7 +8,7 @@
 //! people with [`crate::terminal`] and to programs as it came.
 
 mod approval;
-pub(crate) mod dry_run;
+mod dry_run;
 pub(crate) mod export;
 mod follow;
 mod given;

@@ -1,9 +1,6 @@
 //! `mandate run`: started, followed, listed, shown, signalled, paused and cancelled.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use domain::{
@@ -12,7 +9,7 @@ use domain::{
     machine::{OsEntropy, SystemClock},
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use web::api::{
     Word,
     runs::{
@@ -25,7 +22,7 @@ use web::api::{
 use super::{
     Shape, dollars,
     follow::{self, Teller},
-    given::{self, Pair},
+    given::Inputs,
     http::{Answer, Client},
     interrupted,
     list::Part,
@@ -84,12 +81,8 @@ Examples:
 pub(crate) struct Start {
     /// The word for the workflow in addresses.
     workflow: Word,
-    /// An input, read as what the workflow declares it to be; may be given several times. The key needs workflow:read for it.
-    #[arg(long = "input", value_name = "NAME=VALUE", conflicts_with = "inputs")]
-    input: Vec<Pair>,
-    /// All inputs: a file with a JSON object, or `-` for standard input.
-    #[arg(long, value_name = "FILE")]
-    inputs: Option<PathBuf>,
+    #[command(flatten)]
+    given: Inputs,
     /// The number of a version that is published or was; the published one when left out. Its inputs come by --inputs, since
     /// another version may declare others.
     #[arg(long, value_name = "N", conflicts_with = "input")]
@@ -228,25 +221,8 @@ pub(super) fn word<T: DeserializeOwned>(text: Option<String>) -> Result<Option<T
     text.map(|text| serde_json::from_value(text.into())).transpose().map_err(|error| Failure::of(Exit::Usage, error))
 }
 
-/// The inputs that are given, in a file or one by one.
-pub(super) async fn inputs(client: &Client, workflow: &Word, given: &[Pair], file: Option<&Path>) -> Result<Map<String, Value>, Failure> {
-    if let Some(file) = file {
-        let text = workflow::text_of(file)?;
-        let shown = file.display();
-        return serde_json::from_str(&text).map_err(|error| Failure::of(Exit::Usage, format!("{shown} is no JSON object: {error}.")));
-    }
-    if given.is_empty() {
-        return Ok(Map::new());
-    }
-    let declared = workflow::workflow(client, workflow).await.map_err(|failure| match failure.exit {
-        Exit::Denied => failure.hint("--input has to look up what the workflow declares; with --inputs FILE nothing is looked up."),
-        _ => failure,
-    })?;
-    given::inputs(&declared.value.checked.inputs, given)
-}
-
 async fn start(asked: Start, client: &Client) -> Result<(), Failure> {
-    let (workflow, inputs) = (asked.workflow.0.clone(), inputs(client, &asked.workflow, &asked.input, asked.inputs.as_deref()).await?);
+    let (workflow, inputs) = (asked.workflow.0.clone(), asked.given.read(client, &asked.workflow).await?);
     let body = StartJson { workflow, inputs, version: asked.workflow_version };
     let key = asked.idempotency_key.clone();
     // Only what identifies it: made up anew for every start that is typed, kept while it is sent again.
@@ -451,43 +427,40 @@ async fn logs(asked: &Logs, client: &Client) -> Result<(), Failure> {
     }
 }
 
+/// Says that a run was told something: as JSON, or in words that are not the data.
+fn ordered(client: &Client, shape: Shape, said: &Value, words: &str) -> Result<(), Failure> {
+    if shape.json {
+        return terminal::json(said);
+    }
+    client.tell(words);
+    Ok(())
+}
+
 async fn signal(asked: Signal, client: &Client) -> Result<(), Failure> {
     let body = SignalJson { name: asked.name, payload: asked.payload };
     client.post(&["runs", &asked.run.to_string(), "signals"], &body)?.send::<()>().await?;
-    if asked.shape.json {
-        return terminal::json(&json!({"id": asked.run.to_string(), "signal": body.name}));
-    }
-    client.tell(&format!("The signal {} was sent.", body.name));
-    Ok(())
+    let words = format!("The signal {} was sent.", body.name);
+    ordered(client, asked.shape, &json!({"id": asked.run.to_string(), "signal": body.name}), &words)
 }
 
 async fn pause(asked: Pause, client: &Client) -> Result<(), Failure> {
     let body = PauseJson { reason: asked.reason };
     client.post(&["runs", &asked.run.to_string(), "pause"], &body)?.send::<()>().await?;
-    if asked.shape.json {
-        return terminal::json(&json!({"id": asked.run.to_string(), "pause": "requested"}));
-    }
-    client.tell(&format!("The run is asked to pause. `mandate run resume {}` lets it go on.", asked.run));
-    Ok(())
+    let words = format!("The run is asked to pause. `mandate run resume {}` lets it go on.", asked.run);
+    ordered(client, asked.shape, &json!({"id": asked.run.to_string(), "pause": "requested"}), &words)
 }
 
 async fn resume(asked: &One, client: &Client) -> Result<(), Failure> {
     client.act(&["runs", &asked.run.to_string(), "continuation"])?.send::<()>().await?;
-    if asked.shape.json {
-        return terminal::json(&json!({"id": asked.run.to_string(), "continuation": "requested"}));
-    }
-    client.tell(&format!("The run goes on. `mandate run show {}` shows it.", asked.run));
-    Ok(())
+    let words = format!("The run goes on. `mandate run show {}` shows it.", asked.run);
+    ordered(client, asked.shape, &json!({"id": asked.run.to_string(), "continuation": "requested"}), &words)
 }
 
 async fn cancel(asked: Cancel, client: &Client) -> Result<(), Failure> {
     let body = CancelJson { reason: asked.reason, take_back: asked.take_back };
     client.post(&["runs", &asked.run.to_string(), "cancellation"], &body)?.send::<()>().await?;
-    if asked.shape.json {
-        return terminal::json(&json!({"id": asked.run.to_string(), "cancellation": "requested"}));
-    }
-    client.tell(&format!("The run is asked to stop. `mandate run show {}` shows when it has.", asked.run));
-    Ok(())
+    let words = format!("The run is asked to stop. `mandate run show {}` shows when it has.", asked.run);
+    ordered(client, asked.shape, &json!({"id": asked.run.to_string(), "cancellation": "requested"}), &words)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Runs: starting and showing them. What people order one to do is in `control`. One that is only thought through is in `dry_run`, what one may cost in `estimate`, and
-//! what both know of those that were in `past`. Lists of them are in `list`; what happened in one is told in
-//! `history`, why one waits in `waits`; following one is in `watch`, starting one once more in `repetition`,
-//! sending one a signal in `signal`.
+//! Runs: starting and showing them. What people order one to do is in `control` and `signal`, starting one once more in `repetition`.
+//! One that is only thought through is in `dry_run`, what one may cost in `estimate`, and what both know of those that were in
+//! `past`. Lists of them are in `list`; what happened in one is told in `history`, why one waits in `waits`; following one is in
+//! `watch`.
 
 mod control;
 mod dry_run;
@@ -13,6 +13,8 @@ mod repetition;
 mod signal;
 mod waits;
 mod watch;
+
+use std::collections::HashSet;
 
 use database::{
     Reads, RunStatus, inbox, journal,
@@ -563,12 +565,15 @@ fn shown(run: &RunRow, plan: &Plan, state: &Run, mut history: History, mut round
         held: run.facts.held,
         last_seq,
         can_cancel: false,
-        can_take_back: plan.all_steps().any(|step| {
-            step.compensate.is_some()
-                && state.recorded().any(|(path, recorded)| id_of(path) == step.id && matches!(recorded.state, StepState::Completed { .. }))
-        }),
+        can_take_back: can_take_back(plan, state),
         after_approval,
     }
+}
+
+/// Whether anything was completed whose step says how it is taken back.
+fn can_take_back(plan: &Plan, state: &Run) -> bool {
+    let ids: HashSet<&str> = plan.all_steps().filter(|step| step.compensate.is_some()).map(|step| step.id.as_str()).collect();
+    !ids.is_empty() && state.recorded().any(|(path, step)| matches!(step.state, StepState::Completed { .. }) && ids.contains(id_of(path)))
 }
 
 /// `POST to payments.example with payment-desk`.

@@ -11,6 +11,7 @@ use domain::{Actor, Money, Permission, Scope, WorkflowId, permission::RunRead};
 use workflow::{
     Call, Plan, Run,
     dry_run::Recorded,
+    event::Charge,
     plan::{StepKind, tree::id_of},
     run::StepState,
 };
@@ -37,6 +38,14 @@ pub(super) struct Taken {
     pub(super) cost: Money,
     pub(super) tokens: u64,
     pub(super) duration: Duration,
+}
+
+impl Taken {
+    /// Adds what one step was charged; a provider's count of tokens may be any number.
+    fn charge(&mut self, charge: &Charge) {
+        self.cost = self.cost.saturating_add(charge.cost);
+        self.tokens = self.tokens.saturating_add(charge.input_tokens).saturating_add(charge.output_tokens);
+    }
 }
 
 impl Past {
@@ -91,8 +100,10 @@ impl Past {
         let completed = self.0.iter().filter(|run| run.facts.status == RunStatus::Completed);
         let taken = |run: &PastRun| {
             let duration = run.facts.ended_at?.since(run.facts.started_at?);
-            let tokens = run.state.recorded().filter_map(|(_, step)| step.charge).map(|charge| charge.input_tokens + charge.output_tokens);
-            Some(Taken { cost: run.facts.spent, tokens: tokens.sum(), duration })
+            let mut all = Taken::default();
+            run.state.recorded().filter_map(|(_, step)| step.charge.as_ref()).for_each(|charge| all.charge(charge));
+            // What was confirmed afterwards stands in the row alone.
+            Some(Taken { cost: run.facts.spent, duration, ..all })
         };
         completed.filter_map(taken).collect()
     }
@@ -106,10 +117,7 @@ impl Past {
                     continue;
                 }
                 let sum = all.get_or_insert_default();
-                if let Some(charge) = step.charge {
-                    sum.cost = sum.cost.saturating_add(charge.cost);
-                    sum.tokens = sum.tokens.saturating_add(charge.input_tokens).saturating_add(charge.output_tokens);
-                }
+                step.charge.iter().for_each(|charge| sum.charge(charge));
                 if let (Some(started), Some(ended)) = (step.started_at, step.ended_at) {
                     sum.duration = sum.duration.saturating_add(ended.since(started));
                 }

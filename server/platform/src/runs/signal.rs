@@ -1,9 +1,7 @@
 //! Signals: something from outside that a step of a run waits for.
 
-use database::runs as rows;
 use domain::{
     Actor, Problem, RunId, Scope,
-    audit::{AuditEvent, AuditEvents},
     permission::{RunRead, WorkflowExecute},
 };
 use engine::Letter;
@@ -32,15 +30,10 @@ impl Platform {
         if payload.to_string().len() > LARGEST_PAYLOAD {
             return Err(Problem::field("payload", format!("A signal carries at most {LARGEST_PAYLOAD} bytes as JSON.")).into());
         }
-        let mut tx = self.parts().database.write(actor).await?;
-        let found = rows::find(&mut tx, id).await?.ok_or_else(|| Problem::not_found("run"))?;
-        let run = found.authorize::<RunRead>(actor)?;
-        if run.facts.status.is_over() {
-            return Err(Problem::conflict("run_over", "The run is over already: nothing of it waits for a signal.").into());
-        }
-        self.send(&mut tx, id, Letter::Signal { name: name.to_owned(), payload }).await?;
-        let event = AuditEvent::done("run.signal_sent", "run", id, format!("{} #{}", run.facts.workflow_name, run.facts.number))
-            .with("signal", name);
-        Ok(tx.commit(AuditEvents::one(event)).await?)
+        let over = "The run is over already: nothing of it waits for a signal.";
+        self.order::<RunRead>(actor, id, ("run.signal_sent", over), |event| {
+            (Letter::Signal { name: name.to_owned(), payload }, event.with("signal", name))
+        })
+        .await
     }
 }

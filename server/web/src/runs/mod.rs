@@ -1,6 +1,6 @@
 //! Runs: the list (`list`), the page of one (`show`) with its steps (`steps`) and why it waits (`waits`), that page as it
-//! changes (`live`), asking one to stop (`cancellation`) or to pause (`pause`), sending one a signal (`signal`), starting one once more (`repetition`), and the version it runs
-//! (`version`). Starting one is with its workflow, in `workflows/start.rs`.
+//! changes (`live`), asking one to stop (`cancellation`) or to pause (`pause`), sending one a signal (`signal`), starting one once
+//! more (`repetition`), and the version it runs (`version`). Starting one is with its workflow, in `workflows/start.rs`.
 
 pub(crate) mod cancellation;
 mod history;

@@ -126,7 +126,7 @@ pub enum Input {
         /// Its outputs, or what went wrong.
         result: Result<serde_json::Value, Failure>,
     },
-    /// Somebody wants nothing of it to begin for now.
+    /// Somebody pauses it: nothing of it begins before [`Input::EndPause`].
     Pause {
         /// Their e-mail address.
         by: String,

@@ -29,13 +29,11 @@ pub fn pending(plan: &Plan, run: &Run) -> Vec<Effect> {
         return Vec::new();
     }
     let tree = Tree::of(plan);
-    let is_paused = run.paused().is_some();
     let mut effects = Vec::new();
     for (path, recorded) in run.recorded() {
         let Some(at) = tree.at(path).filter(|_| recorded.state.is_active()) else { continue };
         let Some(step) = tree.step(at.node) else { continue };
         match &recorded.state {
-            StepState::Calling(_) | StepState::Asking(_) | StepState::Child(_) if is_paused => {}
             StepState::Calling(calling) if run.is_enabled(&tree, &at) => {
                 effects.push(Effect::Call(call(&Place { plan, tree: &tree, run }, &at, step, calling)));
             }
@@ -43,7 +41,7 @@ pub fn pending(plan: &Plan, run: &Run) -> Vec<Effect> {
             StepState::Waiting(asked) => {
                 effects.push(Effect::Expire { step: path.to_owned(), approval: asked.approval, at: asked.expires_at });
             }
-            StepState::Child(child) => {
+            StepState::Child(child) if run.paused().is_none() => {
                 let budget = step_budget(plan, step);
                 effects.push(Effect::Child { step: path.to_owned(), child: (**child).clone(), budget });
             }

@@ -9,7 +9,7 @@ mod made_up;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use domain::{ApprovalId, Money, Timestamp, entropy::SeededEntropy};
+use domain::{ApprovalId, Money, Timestamp, call::may_pass, entropy::SeededEntropy};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -306,8 +306,8 @@ fn http_answer(http: &HttpCall, sample: Value) -> Result<Value, Failure> {
     let status = status.ok_or_else(|| unfit("the `status` of a sample is a number from 100 to 599"))?;
     if !(200..300).contains(&status) && !http.accept_status.contains(&status) {
         // As the real call fails; see `http.request`.
-        let retryable = matches!(status, 408 | 425 | 429 | 500..=599);
-        return Err(Failure { code: "status".to_owned(), message: format!("the sample answers with status {status}"), retryable });
+        let message = format!("the sample answers with status {status}");
+        return Err(Failure { code: "status".to_owned(), message, retryable: may_pass(status) });
     }
     let headers = parts.remove("headers").unwrap_or_else(|| json!({}));
     Ok(json!({"status": status, "headers": headers, "body": parts.remove("body").unwrap_or_default()}))

@@ -125,7 +125,11 @@ pub(super) struct Layout {
 
 /// Lays out a graph. The same graph is always laid out the same way.
 pub(super) fn layout(graph: &Graph) -> Layout {
-    arrange(graph)
+    let units: Vec<Unit> = graph.nodes.iter().map(unit).collect();
+    let mut layers = Layers::of(graph, &units);
+    layers.order();
+    layers.position();
+    layers.draw(graph, units)
 }
 
 impl Layout {
@@ -154,7 +158,7 @@ struct Unit {
 }
 
 fn unit(node: &Node) -> Unit {
-    let inside = node.inside.as_ref().map(arrange);
+    let inside = node.inside.as_ref().map(layout);
     let (width, height) = match &inside {
         Some(inside) => (even(node.width.max(inside.width)), node.height + inside.height),
         None => (node.width, node.height),
@@ -239,14 +243,6 @@ struct Layers {
     items: Vec<Item>,
     layers: Vec<Vec<usize>>,
     chains: Vec<Chain>,
-}
-
-fn arrange(graph: &Graph) -> Layout {
-    let units: Vec<Unit> = graph.nodes.iter().map(unit).collect();
-    let mut layers = Layers::of(graph, &units);
-    layers.order();
-    layers.position();
-    layers.draw(graph, units)
 }
 
 /// The layer of each box: below all that lead to it. A line that would close a circle counts for nothing; plans have none.

@@ -104,11 +104,8 @@ impl<'a> Draft<'a> {
         Some((at, step))
     }
 
-    /// The state of a step, if it is one that may act: nothing of a paused run does.
+    /// The state of a step, if it is one that may act.
     fn acting(&self, path: &str) -> Option<&StepState> {
-        if self.run.paused().is_some() {
-            return None;
-        }
         let state = &self.run.step(path).state;
         let at = self.tree.at(path).filter(|_| state.is_active())?;
         self.run.is_enabled(&self.tree, &at).then_some(state)
